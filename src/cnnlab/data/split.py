@@ -1,0 +1,41 @@
+"""A part of the training images that validates, with each class in it as often as outside."""
+
+import torch
+
+from cnnlab.errors import UserError
+from cnnlab.seeding import derive_seed
+
+
+def stratified_split(labels: torch.Tensor, num_held_out: int, split_seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Divides images in two, class by class.
+
+    Each class gives its exact share, rounded down; what is missing to `num_held_out` comes one image each from the
+    classes with the largest remainders (Hamilton's method).
+
+    Args:
+        labels: The images' classes, (N,) int64.
+        num_held_out: The size of the second part.
+        split_seed: The draw is a function of this and the labels only.
+
+    Returns:
+        Two ascending index tensors that together are 0 … N-1: the rest, and the held-out images.
+
+    Raises:
+        UserError: If `num_held_out` is negative or leaves no image.
+    """
+    if not 0 <= num_held_out < len(labels):
+        raise UserError(
+            f"{num_held_out} images cannot be held out of {len(labels)}: allowed are 0 to {len(labels) - 1}"
+        )
+    classes, counts = labels.unique(return_counts=True)
+    shares = counts * num_held_out // len(labels)
+    remainders = counts * num_held_out % len(labels)
+    extra = remainders.argsort(descending=True, stable=True)[: num_held_out - int(shares.sum())]
+    shares[extra] += 1
+
+    generator = torch.Generator().manual_seed(derive_seed(split_seed, "split"))
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label, share in zip(classes, shares, strict=True):
+        members = (labels == label).nonzero().flatten()
+        held_out[members[torch.randperm(len(members), generator=generator)[:share]]] = True
+    return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()

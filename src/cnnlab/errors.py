@@ -1,0 +1,9 @@
+"""What can go wrong, and the exit code that says so: 2 for a user's mistake, 3 for a divergence."""
+
+
+class UserError(ValueError):
+    """A mistake of the user's: its text names the value, what is allowed and what to do."""
+
+
+class Diverged(ArithmeticError):
+    """A loss became NaN or infinite: a result of the experiment, not a fault of the program."""

@@ -1,0 +1,83 @@
+"""Gradients, updates, saturation and dead units of every layer, once an epoch."""
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import nn
+from torch.optim import Optimizer
+
+from cnnlab.data.module import ImageDataModule
+from cnnlab.observe.statistics import activation_slopes, dead_fraction, flat_fraction, gradient_norm, update_ratio
+
+NUM_IMAGES = 500  # training images on which activations are looked at
+
+
+class LayerStatistics(Callback):
+    """Logs how each layer fared in an epoch's last step, and how its activations respond after it.
+
+    Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…`. It only looks:
+    the run's numbers are the same with and without it.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, torch.Tensor] = {}
+        self._scalars: dict[str, float] = {}
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:  # noqa: ARG002
+        """Keeps the weights, and measures the gradients, of the epoch's last step."""
+        if not trainer.is_last_batch:
+            return
+        weights = _weights(pl_module)
+        self._before = {name: parameter.detach().clone() for name, parameter in weights.items()}
+        self._scalars = {f"gradient_norm/{name}": gradient_norm(parameter) for name, parameter in weights.items()}
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Measures that step, and the activations after it."""
+        if not trainer.is_last_batch:
+            return
+        for name, parameter in _weights(pl_module).items():
+            if name in self._before:
+                self._scalars[f"update_ratio/{name}"] = update_ratio(self._before[name], parameter.detach())
+        self._scalars |= self._activations(trainer, pl_module)
+        for logger in trainer.loggers:
+            logger.log_metrics(self._scalars, step=trainer.global_step)
+
+    def _activations(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ImageDataModule)
+        scalars: dict[str, float] = {}
+        handles = []
+        for name, module in pl_module.named_modules():
+            if _is_activation(module):
+
+                def measure(module: nn.Module, inputs: tuple[torch.Tensor], name: str = name) -> None:
+                    slopes = activation_slopes(module.forward, inputs[0])  # past this very hook
+                    scalars[f"flat/{name}"] = flat_fraction(slopes)
+                    scalars[f"dead/{name}"] = dead_fraction(slopes)
+
+                handles.append(module.register_forward_pre_hook(measure))
+        pl_module.eval()
+        try:
+            with torch.no_grad():
+                pl_module(data.part("train")[0][:NUM_IMAGES])
+        finally:
+            pl_module.train()
+            for handle in handles:
+                handle.remove()
+        return scalars
+
+
+def _weights(network: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in network.named_parameters() if parameter.ndim >= 2}
+
+
+def _is_activation(module: nn.Module) -> bool:
+    return type(module).__module__ == "torch.nn.modules.activation"

@@ -1,0 +1,92 @@
+"""The pictures at the end of a run: confusions, worst mistakes, first filters."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.figure import Figure
+from torch import nn
+
+from cnnlab.data.module import ImageDataModule
+from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
+from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
+
+
+class Pictures(Callback):
+    """Draws the test set's confusion matrix, the most confident mistakes and the first layer's weights.
+
+    They go to `pictures/` in the run folder and to TensorBoard.
+
+    Args:
+        num_mistakes: How many mistakes to show at most.
+    """
+
+    def __init__(self, num_mistakes: int = 25) -> None:
+        self.num_mistakes = num_mistakes
+        self._logits: list[torch.Tensor] = []
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Forgets an earlier test."""
+        self._logits = []
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0  # noqa: ARG002
+    ) -> None:  # fmt: skip
+        """Keeps the batch's logits."""
+        self._logits.append(outputs.detach())
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws."""
+        logits = _all_processes(torch.cat(self._logits).cpu(), trainer)
+        if not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ImageDataModule)
+        images, labels = (part.cpu()[: len(logits)] for part in data.part("test"))
+        classes = data.effective.classes
+        mistakes = most_confident_mistakes(logits, labels, self.num_mistakes)
+        figures = {
+            "confusion_matrix": draw_confusion(confusion_matrix(logits.argmax(dim=1), labels, len(classes)), classes),
+            "mistakes": draw_mistakes(images, labels, mistakes, classes),
+            "first_layer": draw_filters(first_layer_weights(pl_module)),
+        }
+        for name, figure in figures.items():
+            _save(figure, name, trainer)
+
+
+def first_layer_weights(network: nn.Module) -> torch.Tensor:
+    """The weights of the first layer as pictures: filters, or a linear layer's rows as images.
+
+    Args:
+        network: Whose first convolution or linear layer sees one-channel square images.
+
+    Returns:
+        (out, k, k), on the CPU.
+    """
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    weight = first.weight.detach().cpu()
+    side = int((weight[0].numel()) ** 0.5)
+    return weight.reshape(len(weight), side, side)[:100]
+
+
+def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:
+    """The logits in the order of the images; process r of w evaluated images r, r + w, …"""
+    if trainer.world_size == 1:
+        return logits
+    shards: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(shards, logits)
+    gathered = logits.new_empty(sum(map(len, shards)), logits.shape[1])
+    for rank, shard in enumerate(shards):
+        gathered[rank :: trainer.world_size] = shard
+    return gathered
+
+
+def _save(figure: Figure, name: str, trainer: Trainer) -> None:
+    folder = Path(trainer.default_root_dir, "pictures")
+    folder.mkdir(exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=100)
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_figure(name, figure, trainer.global_step)

@@ -1,0 +1,71 @@
+"""SIGINT and SIGTERM as an orderly end: exit codes 130 and 143, with a checkpoint while training."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(SystemExit):
+    """The process was asked to end; uncaught, it exits with 128 + the signal's number."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(128 + signum)
+        self.signum = signum
+
+
+class SignalGuard:
+    """Raises `Interrupted` when a signal comes: at once, or inside `deferred()` when `check()` is called.
+
+    A second signal raises at once everywhere. Use it as a context, in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._deferring = False
+        self._previous: dict[int, signal._HANDLER] = {}
+
+    def __enter__(self) -> "SignalGuard":
+        self._previous = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
+
+    def install(self) -> None:
+        """Takes the signals, also from a library that has taken them since."""
+        for signum in SIGNALS:
+            signal.signal(signum, self._handle)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, the first signal waits for `check()`, or for the end of the block."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        self.check()
+
+    def check(self) -> None:
+        """Raises `Interrupted` if a signal has come."""
+        if self.received is not None:
+            raise Interrupted(self.received)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        first = self.received is None
+        self.received = self.received or signum
+        if not (first and self._deferring):
+            raise Interrupted(signum)
+        print(
+            f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,121 @@
+"""Objects from a config; an argument that one of them refuses is the user's mistake, and reads so."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+from torch import nn
+
+from cnnlab.data import ImageDataModule
+from cnnlab.errors import UserError
+from cnnlab.seeding import derive_seed
+from cnnlab.training.checkpoint import AtomicCheckpointIO
+from cnnlab.training.classifier import Classifier
+
+
+@contextmanager
+def naming(group: str) -> Iterator[None]:
+    """Words what a constructor refuses as a mistake in a config group."""
+    try:
+        yield
+    except UserError:
+        raise
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from error
+        if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError):
+            raise
+        raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"{group}: {' '.join(str(error).split())}") from error
+
+
+def build_data(config: DictConfig) -> ImageDataModule:
+    """The data module, with its fallback if the config names one."""
+    data = config.data
+    fallback = None
+    if data.fallback is not None:
+        held_out = {} if data.num_val > 0 else {"num_val": 0}
+        fallback = _data_module(config, {**data.fallbacks[data.fallback], **held_out})
+    return _data_module(config, dict(data), fallback)
+
+
+def _data_module(config: DictConfig, facts: dict[str, Any], fallback: ImageDataModule | None = None) -> ImageDataModule:
+    with naming("data"):
+        files = instantiate(facts["files"], _convert_="all")
+    return ImageDataModule(
+        **{name: facts[name] for name in ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")},
+        files=files,
+        batch_size=config.data.batch_size,
+        eval_batch_size=config.data.eval_batch_size,
+        split_seed=config.data.split_seed,
+        seed=config.seed,
+        watch=config.watch,
+        fallback=fallback,
+    )
+
+
+def build_classifier(config: DictConfig) -> Classifier:
+    """The network with its initial weights, a function of the seed, and how it is trained."""
+    torch.manual_seed(derive_seed(config.seed, "init"))
+    with naming("model"):
+        network: nn.Module = instantiate(config.model, _convert_="all")
+    with naming("init"), torch.no_grad():
+        instantiate(config.init)(network)
+    with naming("loss"):
+        loss: nn.Module = instantiate(config.loss)
+    return Classifier(
+        network,
+        loss,
+        optimizer=_named("optimizer", instantiate(config.optimizer, _convert_="all")),
+        scheduler=_named("scheduler", instantiate(config.scheduler, _convert_="all")),
+        seed=config.seed,
+        watch=config.watch,
+    )
+
+
+def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
+    """Lightning's trainer, with checkpoints that are atomic."""
+    bar = any(getattr(callback, "is_progress_bar", False) for callback in callbacks)
+    with naming("trainer"):
+        trainer: Trainer = instantiate(
+            config.trainer,
+            default_root_dir=str(folder),
+            callbacks=callbacks,
+            logger=logger if logger is not None else False,
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=bar,
+        )
+    return trainer
+
+
+def build_logger(config: DictConfig, folder: Path) -> Logger | None:
+    """The logger, writing into the run folder, or None."""
+    if not config.logger:
+        return None
+    with naming("logger"):
+        logger: Logger = instantiate(config.logger, save_dir=str(folder))
+    return logger
+
+
+def build_callbacks(config: DictConfig) -> list[Callback]:
+    """What the config observes, beyond what every run has."""
+    with naming("callbacks"):
+        return [instantiate(callback) for callback in config.callbacks.values() if callback]
+
+
+def _named(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:
+    def make(*args: Any) -> Any:
+        with naming(group):
+            return factory(*args)
+
+    return make

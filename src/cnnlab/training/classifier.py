@@ -1,0 +1,158 @@
+"""The LightningModule: a network, its loss, its optimiser, and what is measured of them."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from cnnlab.data.batches import Batch
+from cnnlab.errors import Diverged
+from cnnlab.seeding import derive_seed
+from cnnlab.training.totals import Totals
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer, int], LRScheduler]
+
+
+class Classifier(LightningModule):
+    """Trains a network to name the class of an image.
+
+    It logs `train/loss_step` every `trainer.log_every_n_steps` steps, and every epoch `train/loss`, `train/acc`, `lr`
+    (of the last step) and the loss and accuracy of the watched split.
+
+    Args:
+        network: Images (B, 1, 28, 28) to logits (B, C).
+        loss: Logits (B, C) and labels (B,) to a scalar, the mean over the batch.
+        optimizer: Makes the optimiser of the network's parameters.
+        scheduler: Makes the learning rate's schedule from the optimiser and the number of steps of the whole fit.
+        seed: Dropout is a function of (seed, epoch, step).
+        watch: The split that is evaluated after every epoch, as metrics name it: `"val"` or `"test"`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory,
+        seed: int = 0,
+        watch: str = "val",
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.seed = seed
+        self.watch = watch
+        self.train_totals = Totals()
+        self.eval_totals = Totals()
+        self.lr = math.nan  # of the latest step
+        self.measured: dict[str, float] = {}  # the latest value of every metric, in double precision
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (B, C) of images (B, 1, 28, 28)."""
+        logits: torch.Tensor = self.network(images)
+        return logits
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser, and its schedule over all steps of the fit."""
+        optimizer = self.make_optimizer(self.network.parameters())
+        scheduler = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Puts a schedule-free optimiser at its training point."""
+        self._set_optimizer_mode("train")
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Seeds this step's dropout."""
+        torch.manual_seed(derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """The batch's loss."""
+        images, labels = batch
+        logits = self(images)
+        loss: torch.Tensor = self.loss(logits, labels)
+        self.train_totals.add(loss, logits, labels)
+        self.lr = self._optimizer().param_groups[0]["lr"]
+        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._log_step(loss.item())
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Closes the epoch's training before its evaluation."""
+        if not self.trainer.is_last_batch:
+            return
+        means = self._pop_means(self.train_totals, "training")
+        self._set_optimizer_mode("eval")
+        self._log({"train/loss": means["loss"], "train/acc": means["acc"], "lr": self.lr})
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+        """The batch's logits, (B, C)."""
+        return self._evaluate(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+        """The batch's logits, (B, C)."""
+        return self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the watched split's loss and accuracy."""
+        self._log_evaluation(self.watch)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the test loss and accuracy."""
+        self._log_evaluation("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the sums of an epoch under way."""
+        checkpoint["train_totals"] = self.train_totals.snapshot()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on with them."""
+        self.train_totals.restore(checkpoint["train_totals"])
+
+    def _optimizer(self) -> Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, Optimizer)
+        return optimizer
+
+    def _set_optimizer_mode(self, mode: str) -> None:
+        # Schedule-free optimisers train at one point and are evaluated, and saved, at another: an average.
+        switch = getattr(self._optimizer(), mode, None)
+        if switch is not None:
+            switch()
+
+    def _log_step(self, loss: float) -> None:
+        self._check_finite(loss, "training")
+        for logger in self.loggers:
+            logger.log_metrics({"train/loss_step": loss}, step=self.global_step)
+
+    def _evaluate(self, batch: Batch) -> torch.Tensor:
+        images, labels = batch
+        logits = self(images)
+        self.eval_totals.add(self.loss(logits, labels), logits, labels)
+        return logits
+
+    def _log_evaluation(self, part: str) -> None:
+        means = self._pop_means(self.eval_totals, part)
+        self._log({f"{part}/loss": means["loss"], f"{part}/acc": means["acc"]})
+
+    def _log(self, metrics: dict[str, float]) -> None:
+        self.measured |= metrics
+        self.log_dict(metrics, on_step=False, on_epoch=True)
+
+    def _pop_means(self, totals: Totals, part: str) -> dict[str, float]:
+        means = totals.pop_means(lambda tensor: self.trainer.strategy.reduce(tensor, reduce_op="sum"))
+        self._check_finite(means["loss"], part)
+        return means
+
+    def _check_finite(self, loss: float, part: str) -> None:
+        if not math.isfinite(loss):
+            raise Diverged(f"the {part} loss became {loss} in epoch {self.current_epoch + 1}, step {self.global_step}")

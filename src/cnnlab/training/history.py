@@ -1,0 +1,76 @@
+"""The epochs of a run, as metrics.csv and in its checkpoints."""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from cnnlab.training.checkpoint import write_atomically
+from cnnlab.training.classifier import Classifier
+
+Row = dict[str, float | int]
+
+
+class History(Callback):
+    """Writes metrics.csv, a row an epoch. Its rows live in the checkpoint, so that a resumed run's file is whole.
+
+    Args:
+        path: The file.
+        watch: The split evaluated after every epoch: the prefix of two columns.
+    """
+
+    def __init__(self, path: Path, watch: str = "val") -> None:
+        self.path = path
+        self.columns = [
+            "epoch", "step", "lr", "train/loss", "train/acc", f"{watch}/loss", f"{watch}/acc", "seconds",
+        ]  # fmt: skip
+        self.rows: list[Row] = []
+        self._earlier_s = 0.0  # of the epoch under way, in processes before this one
+        self._started = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Starts the epoch's clock."""
+        self._restart_clock()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Adds a row, and writes the file anew."""
+        assert isinstance(pl_module, Classifier)
+        metrics = pl_module.measured
+        row: Row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "seconds": round(self._elapsed_s(), 3),
+        }
+        row |= {name: metrics[name] for name in self.columns if name in metrics}
+        self.rows.append(row)
+        self._restart_clock()
+        self.write(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, and the seconds that the epoch under way has taken."""
+        return {"rows": self.rows, "elapsed_s": self._elapsed_s()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from them."""
+        self.rows = list(state_dict["rows"])
+        self._restart_clock(state_dict["elapsed_s"])
+
+    def write(self, trainer: Trainer) -> None:
+        """Replaces the file by the rows, numbers in full precision."""
+        if not trainer.is_global_zero:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())
+
+    def _restart_clock(self, earlier_s: float = 0.0) -> None:
+        self._earlier_s = earlier_s
+        self._started = time.perf_counter()
+
+    def _elapsed_s(self) -> float:
+        return self._earlier_s + time.perf_counter() - self._started

@@ -1,0 +1,76 @@
+"""result.json: what a run was and what came out, the only thing that others read of it."""
+
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cnnlab.training.checkpoint import write_atomically
+
+SCHEMA = 1
+METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")  # fractions, nats
+VERSIONED = ("cnnlab", "torch", "lightning", "hydra-core", "numpy")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+
+
+@dataclass
+class Result:
+    """The outcome of one run.
+
+    Attributes:
+        status: `completed`, `diverged`, `interrupted`, `failed` or `pruned`.
+        fingerprint: Hash of every config value that can change the numbers.
+        choices: Option name of each axis; `none` where the model does not use the axis.
+        overrides: What was typed.
+        params: Every config value, flat.
+        seed: The run's seed.
+        metrics: Of `METRICS`; what was not measured is null.
+        epochs: Epochs that were finished.
+        steps: Optimiser steps.
+        selected_epoch: The epoch whose weights were tested, from 1.
+        seconds: Wall time of `setup`, `fit` (all processes of a resumed run together) and `test`.
+        data: `name`, `sha256` and the sizes of `train`, `val` and `test`.
+        num_params: Trainable parameters.
+        weights_sha256: Hash of the tested weights' bits.
+        device: What trained.
+        versions: Of Python and the libraries that matter.
+        error: One line, unless the run completed.
+    """
+
+    status: str = "failed"
+    fingerprint: str = ""
+    choices: dict[str, str] = field(default_factory=dict)
+    overrides: list[str] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    metrics: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(METRICS))
+    epochs: int = 0
+    steps: int = 0
+    selected_epoch: int | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("setup", "fit", "test"), 0.0))
+    data: dict[str, Any] = field(default_factory=dict)
+    num_params: int | None = None
+    weights_sha256: str | None = None
+    device: str | None = None
+    versions: dict[str, str] = field(default_factory=_versions)
+    error: str | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes result.json into the run folder, atomically; a number that is not finite becomes null."""
+        content = json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False)
+        write_atomically(folder / "result.json", content.encode() + os.linesep.encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [_finite(content) for content in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,224 @@
+"""One run: from a composed config to its result.json."""
+
+import contextlib
+import hashlib
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+
+from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
+from cnnlab.data import ImageDataModule
+from cnnlab.errors import Diverged, UserError
+from cnnlab.preflight import check
+from cnnlab.signals import Interrupted, SignalGuard
+from cnnlab.training.build import build_callbacks, build_classifier, build_data, build_logger, build_trainer
+from cnnlab.training.checkpoint import load_checkpoint
+from cnnlab.training.classifier import Classifier
+from cnnlab.training.console import make_console
+from cnnlab.training.history import History
+from cnnlab.training.interruption import StopOnSignal
+from cnnlab.training.provenance import Provenance
+from cnnlab.training.result import METRICS, Result
+from cnnlab.training.summary import print_summary
+from cnnlab.training.tensorboard import RunFolderTensorBoard
+
+
+def run(config: DictConfig) -> float | None:
+    """Trains and tests one network; everything that was learned is in the run folder afterwards.
+
+    To be called inside `hydra.main`, in the main thread.
+
+    Args:
+        config: The composed config; Hydra's own part gives the folder, the options' names and the overrides.
+
+    Returns:
+        The config's objective, or None if it was not measured.
+
+    Raises:
+        UserError: If the config or the data is refused.
+        Diverged: If a loss became NaN or infinite.
+        Interrupted: On SIGINT or SIGTERM.
+    """
+    one_run = Run(config)
+    result = one_run.result
+    try:
+        with SignalGuard() as guard:
+            one_run.execute(guard)
+        result.status = "completed"
+    except Diverged as error:
+        result.status, result.error = "diverged", str(error)
+        raise
+    except Interrupted as error:
+        result.status, result.error = "interrupted", f"signal {error.signum}"
+        raise
+    except BaseException as error:
+        result.status, result.error = "failed", " ".join(f"{type(error).__name__}: {error}".split())
+        raise
+    finally:
+        one_run.close()
+    return result.metrics[config.objective]
+
+
+class Run:
+    """The parts of one run, and the result that they fill in.
+
+    Args:
+        config: As for `run`.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        self.config = config
+        self.hydra = HydraConfig.get()
+        self.folder = Path(self.hydra.runtime.output_dir)
+        self.last = self.folder / "checkpoints" / "last.ckpt"
+        self.history = History(self.folder / "metrics.csv", config.watch)
+        self.result = Result(overrides=list(self.hydra.overrides.task))
+        self.logger: Logger | None = None
+        self._started = time.perf_counter()
+
+    def execute(self, guard: SignalGuard) -> None:
+        """Checks, builds, fits, tests."""
+        config, result = self.config, self.result
+        option_names = dict(self.hydra.runtime.choices)
+        check(config, option_names, result.overrides)
+        result.params, result.seed = flat_params(config), config.seed
+        result.choices = axis_choices(config, option_names)
+        numeric = numeric_params(config)
+        result.fingerprint = fingerprint(numeric)
+        _quieten()
+
+        data, classifier = build_data(config), build_classifier(config)
+        result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
+        checkpoint = self._resumable(numeric)
+        self.logger = logger = build_logger(config, self.folder)
+        if isinstance(logger, RunFolderTensorBoard) and checkpoint is not None:
+            logger.resume_from(checkpoint["global_step"])
+        trainer = build_trainer(config, self.folder, self._callbacks(guard, numeric), logger)
+        result.device = str(trainer.strategy.root_device)
+        result.seconds["setup"] = self._lap()
+        self._fit(trainer, classifier, data, guard, resume=checkpoint is not None)
+        self._test(trainer, classifier, data)
+        self._log_outcome()
+        print_summary(result, self.folder, logger)
+
+    def close(self) -> None:
+        """Ends the logger, then writes result.json, last of all files."""
+        if isinstance(self.logger, RunFolderTensorBoard):
+            self.logger.close()
+        if rank_zero_only.rank == 0:
+            with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
+                self.result.write(self.folder)
+
+    def _callbacks(self, guard: SignalGuard, numeric: dict[str, Any]) -> list[Callback]:
+        last = ModelCheckpoint(self.last.parent, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        best = ModelCheckpoint(
+            self.last.parent, "best", monitor="val/acc", mode="max", save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )  # fmt: skip
+        return [
+            StopOnSignal(guard, self.last),
+            Provenance(numeric),
+            self.history,
+            *make_console(self.config.console),
+            *build_callbacks(self.config),
+            *([best] if self.config.select == "best" else []),
+            last,  # after best, whose score it then holds
+        ]
+
+    def _resumable(self, numeric: dict[str, Any]) -> dict[str, Any] | None:
+        """The last checkpoint of the run that goes on, if there is one of this very experiment."""
+        if self.config.resume is None or not self.last.is_file():
+            return None
+        checkpoint = load_checkpoint(self.last)
+        before = checkpoint["callbacks"]["Provenance"]["numeric"]
+        changed = sorted(name for name in {*before, *numeric} if before.get(name) != numeric.get(name))
+        if changed:
+            name = changed[0]
+            raise UserError(
+                f"resume={self.config.resume} with {name}={numeric.get(name)}, but that run has {name}={before.get(name)}; "
+                "go on without the change, or begin a new run"
+            )
+        return checkpoint
+
+    def _fit(
+        self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, guard: SignalGuard, *, resume: bool
+    ) -> None:
+        result = self.result
+        try:
+            with guard.deferred():
+                trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
+        finally:
+            used = data.effective
+            result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
+            result.epochs, result.steps = len(self.history.rows), trainer.global_step
+            result.seconds["fit"] = self._lap()
+        self._select(trainer)
+
+    def _select(self, trainer: Trainer) -> None:
+        rows, watch = self.history.rows, self.config.watch
+        if not rows:
+            return
+        best = self.config.select == "best" and not trainer.fast_dev_run  # type: ignore[attr-defined]
+        row = max(rows, key=lambda row: row["val/acc"]) if best else rows[-1]
+        self.result.selected_epoch = int(row["epoch"])
+        for name in (f"{watch}/acc", f"{watch}/loss"):
+            self.result.metrics[name] = row.get(name)
+
+    def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
+        best = self.last.with_name("best.ckpt")
+        selected = best if self.config.select == "best" and best.is_file() else None
+        trainer.test(classifier, datamodule=data, ckpt_path=selected, verbose=False, weights_only=True)
+        for name in ("test/acc", "test/loss"):
+            self.result.metrics[name] = classifier.measured.get(name)
+        self.result.weights_sha256 = weights_sha256(classifier.network)
+        self.result.seconds["test"] = self._lap()
+
+    def _log_outcome(self) -> None:
+        result, config, logger = self.result, self.config, self.logger
+        if logger is None:
+            return
+        choices = {
+            **result.choices,
+            "optimizer.lr": float(config.optimizer.lr),
+            "optimizer.weight_decay": float(config.optimizer.weight_decay),
+            "data.batch_size": int(config.data.batch_size),
+            "trainer.max_epochs": int(config.trainer.max_epochs),
+            "seed": int(config.seed),
+        }
+        if isinstance(logger, RunFolderTensorBoard):
+            logger.log_outcome(choices, dict.fromkeys(METRICS, 0.0))
+        else:
+            logger.log_hyperparams(choices)
+
+    def _lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self._started = now - self._started, now
+        return round(seconds, 3)
+
+
+def weights_sha256(network: torch.nn.Module) -> str:
+    """A hash of the bits of all parameters and buffers, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _quieten() -> None:
+    """Lightning's notes on hardware and products, and warnings that do not apply here."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # a resumed run's
+    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a check for kernels, which costs on every tensor

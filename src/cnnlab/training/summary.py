@@ -1,0 +1,31 @@
+"""The table at the end of a run."""
+
+import os
+from pathlib import Path
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from cnnlab.training.result import Result
+from cnnlab.training.tensorboard import RunFolderTensorBoard
+
+
+@rank_zero_only
+def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
+    """Prints accuracy, loss, epochs, seconds, the folder, and what to type next."""
+    metrics, shown = result.metrics, os.path.relpath(folder)
+    rows = {
+        "test": f"accuracy {metrics['test/acc']:.2%}, loss {metrics['test/loss']:.4f}",
+        "validation": f"accuracy {metrics['val/acc']:.2%}, loss {metrics['val/loss']:.4f}"
+        if metrics["val/acc"] is not None
+        else None,
+        "epochs": f"{result.epochs}, weights of epoch {result.selected_epoch}",
+        "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
+        "data": str(result.data["name"]),
+        "folder": shown,
+        "look": f"tensorboard --logdir {shown}" if isinstance(logger, RunFolderTensorBoard) else None,
+    }
+    print()
+    for name, text in rows.items():
+        if text is not None:
+            print(f"{name:<12}{text}")

@@ -1,0 +1,54 @@
+"""TensorBoard events in the run folder itself, and one row in its HParams table."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch.utils.tensorboard.summary import hparams
+
+
+class RunFolderTensorBoard(TensorBoardLogger):
+    """A TensorBoard logger without folders of its own.
+
+    Args:
+        save_dir: The run folder.
+    """
+
+    def __init__(self, save_dir: str | Path) -> None:
+        super().__init__(save_dir, name="", version="", default_hp_metric=False)
+
+    def resume_from(self, step: int) -> None:
+        """Hides what an earlier process logged at `step` or later; to be called before anything is logged."""
+        self._kwargs["purge_step"] = step
+
+    @rank_zero_only
+    def log_outcome(self, choices: dict[str, str | int | float], metrics: dict[str, float]) -> None:
+        """Writes the run's row of the HParams table, once, at the end.
+
+        The metrics' values are those that were logged last under their names, so that curves get no point more.
+
+        Args:
+            choices: What was chosen; the same keys and types in every run.
+            metrics: The final metrics, whose names are the table's columns.
+        """
+        writer = self.experiment._get_file_writer()
+        for summary in hparams(dict(choices), dict(metrics)):
+            writer.add_summary(summary)
+        self.experiment.flush()
+
+    def close(self) -> None:
+        """Closes the event file."""
+        if self._experiment is not None:
+            self._experiment.close()
+
+    def save(self) -> None:
+        """Flushes; hyperparameters are in .hydra/ and result.json, not in an hparams.yaml."""
+        self.experiment.flush()
+
+    def finalize(self, status: str) -> None:  # noqa: ARG002
+        """Flushes, and leaves the event file open: the test comes after the fit."""
+        self.experiment.flush()
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `log_outcome` writes the row when the metrics are known."""

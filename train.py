@@ -1,0 +1,20 @@
+"""python train.py [group=option] [key=value] …: composes an experiment, runs it, returns its objective."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from cnnlab.cli import command_line
+
+
+@hydra.main(config_path="conf", config_name="train", version_base="1.3")
+def main(config: DictConfig) -> float | None:
+    """One run, from its config."""
+    from cnnlab.training import run  # here, since torch takes seconds that --help should not
+
+    return run(config)
+
+
+if __name__ == "__main__":
+    sys.exit(command_line(main))
