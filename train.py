@@ -5,10 +5,11 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from cnnlab.cli import command_line
+from cnnlab.cli import command_line, job
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
+@job
 def main(config: DictConfig) -> float | None:
     """One run, from its config."""
     from cnnlab.training import run  # here, since torch takes seconds that --help should not

@@ -2,20 +2,52 @@
 
 import difflib
 import errno
+import functools
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import Diverged, UserError
 from cnnlab.resume import expand_resume, finished
-from cnnlab.signals import Interrupted, SignalGuard
+from cnnlab.signals import SignalGuard
 
 EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED = 1, 2, 3
 # a disk that is full or not ours to write is the user's to mend
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+Job = Callable[[DictConfig], float | None]
+
+
+class _JobError(BaseException):
+    """Carries the exception of a single run past Hydra, which would announce it in lines of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def job(function: Job) -> Job:
+    """Decorates what `hydra.main` runs, so that `command_line` words its errors."""
+
+    @functools.wraps(function)
+    def call(config: DictConfig) -> float | None:
+        try:
+            return function(config)
+        except Exception as error:
+            if HydraConfig.get().mode is RunMode.MULTIRUN:
+                raise  # a job's failure must not end the other jobs
+            raise _JobError(error) from error
+
+    return call
 
 
 def command_line(main: Callable[[], object]) -> int:
@@ -36,24 +68,32 @@ def command_line(main: Callable[[], object]) -> int:
                     print(f"nothing to do: this run is {result['status']}, test/acc {result['metrics']['test/acc']}")
                     return EXIT_DIVERGED if result["status"] == "diverged" else 0
             main()
-        except Interrupted:
-            raise
-        except Diverged as error:
-            print(f"diverged: {error}", file=sys.stderr)
-            return EXIT_DIVERGED
+        except _JobError as carrier:
+            return _report(carrier.error)
         except Exception as error:
-            line = _explain(error)
-            if line is None:
-                raise
-            print(f"error: {line}", file=sys.stderr)
-            return EXIT_USER_ERROR
+            return _report(error)
     return 0
+
+
+def _report(error: Exception) -> int:
+    if isinstance(error, Diverged):
+        print(f"diverged: {error}", file=sys.stderr)
+        return EXIT_DIVERGED
+    line = _explain(error)
+    if line is not None:
+        print(f"error: {line}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    traceback.print_exception(error)
+    return EXIT_FAILED
 
 
 def _explain(error: Exception) -> str | None:
     """One line for what the user can mend, None for what we have to."""
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
+    if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
+        key = unknown.group(1)
+        return f"{key} is not in this config; --cfg job shows what is, and +{key}=… adds it"
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))

@@ -167,7 +167,7 @@ def claim_folder(folder: Path, *, resume: bool) -> None:
 class Preflight(Callback):
     """Hydra's callback before a single run: it refuses before Hydra makes or changes any file."""
 
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config, then claims the folder. Hydra only warns of an exception here, so it exits."""
         if "LOCAL_RANK" in os.environ:
             return  # a worker of a distributed run, whose first process has done all this

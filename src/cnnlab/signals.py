@@ -59,7 +59,7 @@ class SignalGuard:
         if self.received is not None:
             raise Interrupted(self.received)
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
         first = self.received is None
         self.received = self.received or signum
         if not (first and self._deferring):

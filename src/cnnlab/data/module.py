@@ -53,7 +53,7 @@ class ImageDataModule(LightningDataModule):
         fallback: "ImageDataModule | None" = None,
     ) -> None:
         super().__init__()
-        self.name = name
+        self.name: str = name
         self.files = files
         self.mean = mean
         self.std = std
@@ -148,7 +148,7 @@ class ImageDataModule(LightningDataModule):
         """The test set's batches in order."""
         return self._in_order("test")
 
-    def state_dict(self) -> dict[str, str]:
+    def state_dict(self) -> dict[str, Any]:
         """Which data set is really used."""
         return {"name": self.effective.name}
 
@@ -164,14 +164,15 @@ class ImageDataModule(LightningDataModule):
                 "available (CNNLAB_DATA_DIR), or begin a new run"
             )
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ARG002
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """The batch as it is: it lives on the device already."""
         return batch
 
     def _in_order(self, part: str) -> ResidentBatches | list[Batch]:
         if part not in self._parts:
             return []
-        return ResidentBatches(*self._parts[part], self.eval_batch_size, **self._process())
+        images, labels = self._parts[part]
+        return ResidentBatches(images, labels, self.eval_batch_size, **self._process())
 
     def _process(self) -> dict[str, int]:
         if self.trainer is None:

@@ -58,7 +58,7 @@ def draw_mistakes(images: torch.Tensor, labels: torch.Tensor, mistakes: Mistakes
     grid = _grid(len(mistakes.indices), size_in=1.5, height_in=1.8)
     for axes, index, predicted, confidence in zip(grid.axes, *(part.tolist() for part in mistakes), strict=False):
         axes.imshow(images[index, 0].numpy(), cmap="gray_r")
-        axes.set_title(f"{classes[labels[index]]}, not {classes[predicted]}\n{confidence:.0%} sure", fontsize=8)
+        axes.set_title(f"{classes[int(labels[index])]}, not {classes[predicted]}\n{confidence:.0%} sure", fontsize=8)
     grid.suptitle("The most confident mistakes: true, not predicted", fontsize=11)
     return grid
 

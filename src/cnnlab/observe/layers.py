@@ -24,7 +24,7 @@ class LayerStatistics(Callback):
         self._before: dict[str, torch.Tensor] = {}
         self._scalars: dict[str, float] = {}
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:  # noqa: ARG002
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Keeps the weights, and measures the gradients, of the epoch's last step."""
         if not trainer.is_last_batch:
             return
@@ -38,7 +38,7 @@ class LayerStatistics(Callback):
         pl_module: LightningModule,
         outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         """Measures that step, and the activations after it."""
         if not trainer.is_last_batch:

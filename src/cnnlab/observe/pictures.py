@@ -27,13 +27,19 @@ class Pictures(Callback):
         self.num_mistakes = num_mistakes
         self._logits: list[torch.Tensor] = []
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets an earlier test."""
         self._logits = []
 
     def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0  # noqa: ARG002
-    ) -> None:  # fmt: skip
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """Keeps the batch's logits."""
         self._logits.append(outputs.detach())
 
@@ -72,7 +78,7 @@ def first_layer_weights(network: nn.Module) -> torch.Tensor:
 
 
 def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:
-    """The logits in the order of the images; process r of w evaluated images r, r + w, …"""
+    """The logits in the order of the images; process r of w evaluated images r, r + w and so on."""
     if trainer.world_size == 1:
         return logits
     shards: list[Any] = [None] * trainer.world_size

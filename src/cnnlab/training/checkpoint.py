@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written atomically and checked when they are read."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ARG002
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Writes a checkpoint, or leaves the earlier one as it was."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)

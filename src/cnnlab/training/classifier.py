@@ -71,7 +71,7 @@ class Classifier(LightningModule):
         """Puts a schedule-free optimiser at its training point."""
         self._set_optimizer_mode("train")
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds this step's dropout."""
         torch.manual_seed(derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank))
 
@@ -86,7 +86,7 @@ class Classifier(LightningModule):
             self._log_step(loss.item())
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Closes the epoch's training before its evaluation."""
         if not self.trainer.is_last_batch:
             return
@@ -94,11 +94,11 @@ class Classifier(LightningModule):
         self._set_optimizer_mode("eval")
         self._log({"train/loss": means["loss"], "train/acc": means["acc"], "lr": self.lr})
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's logits, (B, C)."""
         return self._evaluate(batch)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+    def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's logits, (B, C)."""
         return self._evaluate(batch)
 
@@ -136,7 +136,7 @@ class Classifier(LightningModule):
 
     def _evaluate(self, batch: Batch) -> torch.Tensor:
         images, labels = batch
-        logits = self(images)
+        logits = self.forward(images)
         self.eval_totals.add(self.loss(logits, labels), logits, labels)
         return logits
 

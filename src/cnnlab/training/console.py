@@ -16,7 +16,8 @@ def make_console(name: str) -> list[Callback]:
         name = "bar" if sys.stdout.isatty() else "lines"
     if name == "bar":
         return [RichProgressBar(refresh_rate=20), EpochLines()]
-    return {"lines": [EpochLines()], "lecture": [LectureLines()], "none": []}[name]
+    lines: dict[str, list[Callback]] = {"lines": [EpochLines()], "lecture": [LectureLines()], "none": []}
+    return lines[name]
 
 
 class EpochLines(Callback):
@@ -46,7 +47,7 @@ class LectureLines(Callback):
         pl_module: LightningModule,
         outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         """Prints the batch's loss, measured before its step."""
         if batch_idx % self.interval_steps or not trainer.is_global_zero:

@@ -31,7 +31,7 @@ class History(Callback):
         self._earlier_s = 0.0  # of the epoch under way, in processes before this one
         self._started = time.perf_counter()
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
         self._restart_clock()
 

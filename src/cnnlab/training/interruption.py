@@ -20,11 +20,11 @@ class StopOnSignal(Callback):
         self.guard = guard
         self.checkpoint = checkpoint
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals back: Lightning's own handlers end a run with exit code 0."""
         self.guard.install()
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Between epochs the checkpoint is on the disk already."""
         if trainer.current_epoch > 0 and self._stop(trainer):
             self.guard.check()
@@ -35,7 +35,7 @@ class StopOnSignal(Callback):
         pl_module: LightningModule,
         outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         """Within an epoch; at its last step, the evaluation and the epoch's own checkpoint come first."""
         if not trainer.is_last_batch and self._stop(trainer):

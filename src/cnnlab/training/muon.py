@@ -40,14 +40,13 @@ class MuonAdamW(Optimizer):
     ) -> None:
         if not hasattr(torch.optim, "Muon"):
             raise UserError(f"optimizer=muon needs torch 2.9 or newer, found {torch.__version__}; pip install -U torch")
-        params = list(params)
-        hidden = [parameter for parameter in params if parameter.ndim >= 2][:-1]
+        weights: list[nn.Parameter] = list(params)
+        hidden = [parameter for parameter in weights if parameter.ndim >= 2][:-1]
         if not hidden:
             raise UserError("optimizer=muon needs a hidden layer, and this model has none; take optimizer=adamw")
-        rest = [parameter for parameter in params if all(parameter is not other for other in hidden)]
-        super().__init__(
-            [{"params": hidden, "momentum": momentum}, {"params": rest}], {"lr": lr, "weight_decay": weight_decay}
-        )
+        rest = [parameter for parameter in weights if all(parameter is not other for other in hidden)]
+        groups: list[dict[str, Any]] = [{"params": hidden, "momentum": momentum}, {"params": rest}]
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
         self._matrices = [nn.Parameter(weight.detach().view(len(weight), -1)) for weight in hidden]  # shared storage
         self._muon = torch.optim.Muon(self._matrices, adjust_lr_fn="match_rms_adamw")
         self._adamw = AdamW(rest)

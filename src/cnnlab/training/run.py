@@ -115,9 +115,8 @@ class Run:
         """Ends the logger, then writes result.json, last of all files."""
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
-        if rank_zero_only.rank == 0:
-            with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
-                self.result.write(self.folder)
+        with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
+            rank_zero_only(self.result.write)(self.folder)
 
     def _callbacks(self, guard: SignalGuard, numeric: dict[str, Any]) -> list[Callback]:
         last = ModelCheckpoint(self.last.parent, "last", save_on_train_epoch_end=True, enable_version_counter=False)
@@ -145,8 +144,8 @@ class Run:
         if changed:
             name = changed[0]
             raise UserError(
-                f"resume={self.config.resume} with {name}={numeric.get(name)}, but that run has {name}={before.get(name)}; "
-                "go on without the change, or begin a new run"
+                f"resume={self.config.resume} with {name}={numeric.get(name)}, but that run has "
+                f"{name}={before.get(name)}; go on without the change, or begin a new run"
             )
         return checkpoint
 
@@ -187,7 +186,7 @@ class Run:
         result, config, logger = self.result, self.config, self.logger
         if logger is None:
             return
-        choices = {
+        choices: dict[str, str | int | float] = {
             **result.choices,
             "optimizer.lr": float(config.optimizer.lr),
             "optimizer.weight_decay": float(config.optimizer.weight_decay),
@@ -221,4 +220,6 @@ def _quieten() -> None:
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # a resumed run's
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a check for kernels, which costs on every tensor
+    warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
+    warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a check for kernels, which costs on every tensor

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR, OneCycleLR
 
 
-def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:  # noqa: ARG001
+def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
     """The optimiser's lr throughout."""
     return LambdaLR(optimizer, lambda _: 1.0)
 

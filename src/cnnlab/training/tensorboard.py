@@ -46,7 +46,7 @@ class RunFolderTensorBoard(TensorBoardLogger):
         """Flushes; hyperparameters are in .hydra/ and result.json, not in an hparams.yaml."""
         self.experiment.flush()
 
-    def finalize(self, status: str) -> None:  # noqa: ARG002
+    def finalize(self, status: str) -> None:
         """Flushes, and leaves the event file open: the test comes after the fit."""
         self.experiment.flush()
 
