@@ -68,6 +68,8 @@ class ImageDataModule(LightningDataModule):
         self.watch = watch
         self.fallback = fallback
         self._parts: dict[str, Batch] = {}
+        self._train_batches: ShuffledBatches | None = None
+        self._place: dict[str, int] | None = None
 
     @property
     def effective(self) -> "ImageDataModule":
@@ -138,7 +140,11 @@ class ImageDataModule(LightningDataModule):
     def train_dataloader(self) -> ShuffledBatches:
         """Shuffled batches, another order each epoch."""
         images, labels = self._parts["train"]
-        return ShuffledBatches(images, labels, self.batch_size, EpochShuffle(self.seed, len(images)), **self._process())
+        order = EpochShuffle(self.seed, len(images))
+        self._train_batches = ShuffledBatches(images, labels, self.batch_size, order, **self._process())
+        if self._place is not None:
+            self._train_batches.load_state_dict(self._place)
+        return self._train_batches
 
     def val_dataloader(self) -> ResidentBatches | list[Batch]:
         """The watched split's batches in order; an empty list if there is no such split."""
@@ -149,15 +155,20 @@ class ImageDataModule(LightningDataModule):
         return self._in_order("test")
 
     def state_dict(self) -> dict[str, Any]:
-        """Which data set is really used."""
-        return {"name": self.effective.name}
+        """Which data set is really used, and the place in the epoch.
 
-    def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        """Refuses to go on with another data set.
+        Lightning keeps the place too, but loses it when `trainer.estimated_stepping_batches` was asked for before.
+        """
+        place = None if self._train_batches is None else self._train_batches.state_dict()
+        return {"name": self.effective.name, "place": place}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on there, but not with another data set.
 
         Raises:
             UserError: If the run began on another one: its fallback, or the real one.
         """
+        self._place = state_dict["place"]
         if state_dict["name"] != self.effective.name:
             raise UserError(
                 f"this run began on {state_dict['name']}, but now there is {self.effective.name}; make the same data "

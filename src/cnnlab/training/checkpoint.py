@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         path: The file; its folder must exist. A temporary file beside it, on the same filesystem, is renamed.
         content: The new content.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed run leaves at most one
     try:
         with temporary.open("wb") as file:
             file.write(content)

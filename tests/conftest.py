@@ -1,0 +1,51 @@
+"""What several tests need. Every test passes without MNIST's files: mnist_5k stands in for them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # the tests run in parallel, and their processes with them
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+REPOSITORY = Path(__file__).parents[1]
+SMALL = ("data=mnist_5k", "console=none", "trainer=cpu")
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def compose_run(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
+    """Composes a config as train.py does, with Hydra's state and an output folder in tmp_path/run."""
+
+    def compose_config(*overrides: str) -> DictConfig:
+        GlobalHydra.instance().clear()
+        folder = tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+            config = compose("train", list(overrides), return_hydra_config=True)
+        with open_dict(config):
+            config.hydra.runtime.output_dir = str(folder)
+        HydraConfig.instance().set_config(config)
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    yield compose_config
+    GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder that holds MNIST/raw, where there is one."""
+    root = Path(os.environ.get("CNNLAB_DATA_DIR", REPOSITORY / "data"))
+    if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
+        pytest.skip("CNNLAB_DATA_DIR names no folder with MNIST/raw")
+    return root
