@@ -15,24 +15,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import Diverged, UserError
+from cnnlab.errors import Carried, Diverged, UserError
 from cnnlab.resume import expand_resume, finished
 from cnnlab.signals import SignalGuard
 
 EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED = 1, 2, 3
 # a disk that is full or not ours to write is the user's to mend
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+STORAGE_ERRORS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 Job = Callable[[DictConfig], float | None]
-
-
-class _JobError(BaseException):
-    """Carries the exception of a single run past Hydra, which would announce it in lines of its own."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 def job(function: Job) -> Job:
@@ -45,7 +40,7 @@ def job(function: Job) -> Job:
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:
                 raise  # a job's failure must not end the other jobs
-            raise _JobError(error) from error
+            raise Carried(error) from error
 
     return call
 
@@ -68,7 +63,7 @@ def command_line(main: Callable[[], object]) -> int:
                     print(f"nothing to do: this run is {result['status']}, test/acc {result['metrics']['test/acc']}")
                     return EXIT_DIVERGED if result["status"] == "diverged" else 0
             main()
-        except _JobError as carrier:
+        except Carried as carrier:
             return _report(carrier.error)
         except Exception as error:
             return _report(error)

@@ -5,5 +5,13 @@ class UserError(ValueError):
     """A mistake of the user's: its text names the value, what is allowed and what to do."""
 
 
+class Carried(BaseException):
+    """Carries an exception past Hydra, which would warn of it, or announce it in lines of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class Diverged(ArithmeticError):
     """A loss became NaN or infinite: a result of the experiment, not a fault of the program."""

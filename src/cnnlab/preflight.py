@@ -3,7 +3,6 @@
 import importlib.util
 import math
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.config import MODEL_AXES, uses_axis
-from cnnlab.errors import UserError
+from cnnlab.errors import Carried, UserError
 
 
 @dataclass(frozen=True)
@@ -168,17 +167,12 @@ class Preflight(Callback):
     """Hydra's callback before a single run: it refuses before Hydra makes or changes any file."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Checks the config, then claims the folder. Hydra only warns of an exception here, so it exits."""
+        """Checks the config, then claims the folder."""
         if "LOCAL_RANK" in os.environ:
             return  # a worker of a distributed run, whose first process has done all this
         HydraConfig.instance().set_config(config)  # Hydra's own next step; the folder's name is made of it
         try:
             check(config, dict(config.hydra.runtime.choices), list(config.hydra.overrides.task))
             claim_folder(Path(config.hydra.run.dir), resume=config.resume is not None)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
-        except OSError as error:
-            print(f"error: cannot make the run folder: {error.strerror}: {error.filename}; "
-                  "give another place: hydra.run.dir=…", file=sys.stderr)  # fmt: skip
-            raise SystemExit(2) from None
+        except Exception as error:
+            raise Carried(error) from error

@@ -58,7 +58,11 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bits(undisturbed, tmp_p
         command.process.join()
         assert not (folder / "result.json").exists()
         kills += 1
-        again = [f"resume={folder}"] if (folder / ".hydra" / "overrides.yaml").is_file() else [*RUN, f"hydra.run.dir={folder}"]
+        again = (
+            [f"resume={folder}"]
+            if (folder / ".hydra" / "overrides.yaml").is_file()
+            else [*RUN, f"hydra.run.dir={folder}"]
+        )
         command = start(tmp_path / "log", *again)
     code, text = command.wait()
     assert code == 0, text

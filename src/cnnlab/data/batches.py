@@ -59,9 +59,9 @@ class ResidentBatches:
         return math.ceil(len(range(self.rank, len(self.images), self.world_size)) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        indices = torch.arange(self.rank, len(self.images), self.world_size, device=self.images.device)
-        for chosen in indices.split(self.batch_size):
-            yield self.images[chosen], self.labels[chosen]
+        images, labels = self.images[self.rank :: self.world_size], self.labels[self.rank :: self.world_size]
+        for start in range(0, len(labels), self.batch_size):
+            yield images[start : start + self.batch_size], labels[start : start + self.batch_size]
 
 
 class ShuffledBatches(ResidentBatches):

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from cnnlab.data.source import Images, check_sha256
@@ -109,7 +110,7 @@ def parse_idx(content: bytes) -> torch.Tensor:
     sizes = struct.unpack_from(f">{num_dimensions}I", content, offset=4)
     if len(content) != header + math.prod(sizes):
         raise ValueError(f"{len(content)} bytes, but the sizes {sizes} need {header + math.prod(sizes)}")
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(sizes)
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(sizes).copy())
 
 
 def _gunzip(content: bytes) -> bytes:

@@ -87,8 +87,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
     """Lightning's trainer, with checkpoints that are atomic."""
     bar = any(getattr(callback, "is_progress_bar", False) for callback in callbacks)
     with naming("trainer"):
-        trainer: Trainer = instantiate(
-            config.trainer,
+        trainer: Trainer = instantiate(config.trainer, _partial_=True)(
             default_root_dir=str(folder),
             callbacks=callbacks,
             logger=logger if logger is not None else False,

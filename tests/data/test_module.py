@@ -1,0 +1,127 @@
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.data import ImageDataModule
+from cnnlab.errors import UserError
+from cnnlab.training.build import build_data
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mirror: the discard port of this machine refuses connections."""
+    from torchvision import datasets
+
+    for published in (datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST):
+        monkeypatch.setattr(published, "mirrors", ["http://127.0.0.1:9/"])
+
+
+@pytest.fixture
+def small(compose_run) -> ImageDataModule:
+    data = build_data(compose_run("data=mnist_5k"))
+    data.setup()
+    return data
+
+
+def test_the_parts_have_their_sizes_and_are_stratified(small: ImageDataModule):
+    assert small.sizes == {"train": 4000, "val": 500, "test": 500}
+    for part, per_class in (("train", 400), ("val", 50), ("test", 50)):
+        assert small.part(part)[1].bincount().tolist() == [per_class] * 10
+
+
+def test_pixels_are_normalised(small: ImageDataModule):
+    raw = small.files.load()
+    images, labels = small.part("test")
+    assert images.shape == (500, 1, 28, 28)
+    assert images.dtype == torch.float32
+    torch.testing.assert_close(images[:, 0], (raw.test_images / 255 - 0.1313) / 0.3086)
+    assert torch.equal(labels, raw.test_labels)
+
+
+def test_the_split_does_not_depend_on_the_seed(compose_run):
+    parts = []
+    for overrides in (["seed=0"], ["seed=1"], ["seed=0", "data.split_seed=1"]):
+        data = build_data(compose_run("data=mnist_5k", *overrides))
+        data.setup()
+        parts.append(data.part("val")[0])
+    assert torch.equal(parts[0], parts[1])
+    assert not torch.equal(parts[0], parts[2])
+
+
+def test_without_validation_images_there_are_no_batches_of_them(compose_run):
+    data = build_data(compose_run("data=mnist_5k", "data.num_val=0"))
+    data.setup()
+    assert data.sizes == {"train": 4500, "val": 0, "test": 500}
+    assert len(data.val_dataloader()) == 0
+    assert len(data.test_dataloader()) == 1
+
+
+def test_watching_the_test_set_evaluates_it(compose_run):
+    data = build_data(compose_run("data=mnist_5k", "watch=test"))
+    data.setup()
+    assert torch.equal(next(iter(data.val_dataloader()))[0], data.part("test")[0])
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_without_network_mnist_falls_back_with_a_warning(compose_run, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    data = build_data(compose_run(f"data.root={tmp_path}"))
+    with caplog.at_level(logging.WARNING):
+        data.prepare_data()
+    data.setup()
+    assert data.effective.name == "mnist_5k"
+    assert data.sizes == {"train": 4000, "val": 500, "test": 500}
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert (
+        "data=mnist could not be had, so this run uses mnist_5k: 4000 training and 500 test images"
+        in record.getMessage()
+    )
+    torch.testing.assert_close(data.part("train")[0].mean(), torch.tensor(0.0), atol=0.02, rtol=0)
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_the_fallback_keeps_the_lectures_zero_validation_images(compose_run, tmp_path: Path):
+    data = build_data(compose_run("experiment=lecture", f"data.root={tmp_path}"))
+    data.prepare_data()
+    data.setup()
+    assert data.sizes == {"train": 4500, "val": 0, "test": 500}
+
+
+@pytest.mark.usefixtures("unreachable")
+@pytest.mark.parametrize("overrides", [["data.fallback=null"], ["data=fashion_mnist"], ["data=kmnist"]])
+def test_without_network_and_fallback_the_error_says_where_to_put_which_files(compose_run, tmp_path: Path, overrides):
+    config = compose_run(f"data.root={tmp_path}", *overrides)
+    with pytest.raises(UserError) as error:
+        build_data(config).prepare_data()
+    message = str(error.value)
+    assert "train-images-idx3-ubyte" in message
+    assert "t10k-labels-idx1-ubyte" in message
+    assert config.data.files.folder in message
+    assert "CNNLAB_DATA_DIR" in message
+    assert "\n" not in message
+
+
+def test_other_numbers_of_images_than_the_config_says_are_refused(compose_run):
+    data = build_data(compose_run("data=mnist_5k", "data.num_train=4000"))
+    with pytest.raises(UserError, match=r"4500 training and 500 test images, but data\.num_train=4000"):
+        data.setup()
+
+
+def test_a_run_does_not_go_on_with_another_data_set(small: ImageDataModule):
+    state = small.state_dict()
+    assert state["name"] == "mnist_5k"
+    small.load_state_dict(state)
+    with pytest.raises(UserError, match="this run began on mnist, but now there is mnist_5k"):
+        small.load_state_dict({**state, "name": "mnist"})
+
+
+def test_a_place_in_an_epoch_is_taken_up_by_the_next_training_batches(small: ImageDataModule):
+    batches = small.train_dataloader()
+    iterator = iter(batches)
+    next(iterator)
+    expected = next(iterator)[1]
+    state = small.state_dict()
+    assert state["place"] == {"epoch": 0, "next_batch": 2}
+    small.load_state_dict({**state, "place": {"epoch": 0, "next_batch": 1}})
+    assert torch.equal(next(iter(small.train_dataloader()))[1], expected)

@@ -1,0 +1,32 @@
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cnnlab.nn import LectureNet
+
+
+def test_it_has_the_lectures_21840_parameters():
+    network = LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2))
+    sizes = [tuple(parameter.shape) for parameter in network.parameters()]
+    assert sizes == [(10, 1, 5, 5), (10,), (20, 10, 5, 5), (20,), (50, 320), (50,), (10, 50), (10,)]
+    assert sum(parameter.numel() for parameter in network.parameters()) == 21_840
+
+
+def test_without_dropout_it_computes_what_the_lecture_draws():
+    network = LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2)).eval()
+    w1, b1, w2, b2, w3, b3, w4, b4 = network.parameters()
+    images = torch.randn(3, 1, 28, 28)
+
+    hidden = functional.conv2d(images, w1, b1).unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)).clamp(min=0)
+    assert hidden.shape == (3, 10, 12, 12)
+    hidden = functional.conv2d(hidden, w2, b2).unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)).clamp(min=0)
+    assert hidden.shape == (3, 20, 4, 4)
+    logits = (hidden.flatten(1) @ w3.T + b3).clamp(min=0) @ w4.T + b4
+    torch.testing.assert_close(network(images), logits)
+
+
+def test_dropout_drops_whole_maps_after_the_second_convolution_and_units_before_the_last_layer():
+    network = LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), channel_dropout=0.25, dropout=0.75)
+    channel, unit = (module for module in network.modules() if isinstance(module, nn.Dropout2d | nn.Dropout))
+    assert (type(channel), channel.p) == (nn.Dropout2d, 0.25)
+    assert (type(unit), unit.p) == (nn.Dropout, 0.75)

@@ -1,0 +1,43 @@
+"""Every option of every group trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnlab.training import run
+from tests.conftest import REPOSITORY
+
+GROUPS = (
+    *("data", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler"),
+    *("trainer", "callbacks", "logger", "experiment"),
+)
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml"))]
+# proved elsewhere: ddp starts processes (test_ddp.py), a GPU and the extras may be absent, other data too
+ELSEWHERE = {("trainer", "ddp"), ("trainer", "gpu"), ("logger", "mlflow"), ("logger", "wandb"), ("data", "fashion_mnist"),
+             ("data", "kmnist"), ("data", "mnist")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "option"), [option for option in OPTIONS if option not in ELSEWHERE])
+def test_it_composes_and_runs(compose_run, tmp_path: Path, group: str, option: str):
+    base = {"data": "mnist_5k", "trainer": "cpu", "callbacks": "light", "logger": "none"}
+    choices = [f"{name}={value}" for name, value in {**base, group: option}.items()]
+    run(compose_run(*choices, "trainer.fast_dev_run=2", "console=none"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["status"] == "completed"
+    assert result["steps"] == 2
+    assert 0 <= result["metrics"]["test/acc"] <= 1
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes(compose_run, group: str, option: str):
+    config = compose_run(f"{group}={option}")
+    if group == "optimizer":
+        assert config.optimizer.lr > 0
+        assert config.optimizer.weight_decay >= 0
+
+
+def test_the_help_names_every_option():
+    text = (REPOSITORY / "conf" / "hydra" / "help" / "cnnlab.yaml").read_text()
+    words = set(text.replace(",", " ").split())
+    assert not [option for _, option in OPTIONS if option not in words]

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import pytest
+
+from cnnlab.errors import UserError
+from cnnlab.preflight import RULES, check, claim_folder
+
+
+def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
+    with pytest.raises(UserError) as error:
+        check(config, {"logger": logger}, list(overrides))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=-1", "seed=-1 is not allowed; it takes an integer from 0 up"),
+        ("seed=1.5", "seed=1.5 is not allowed"),
+        ("select=first", "select=first is not allowed; it takes last or best"),
+        ("watch=train", "it takes val or test"),
+        ("console=loud", "it takes auto or bar or lines or lecture or none"),
+        ("objective=test/acc", "it takes val/acc or val/loss"),
+        ("data.batch_size=0", "data.batch_size=0 is not allowed; it takes an integer from 1 up"),
+        ("data.batch_size=many", "data.batch_size=many is not allowed"),
+        ("data.batch_size=true", "data.batch_size=True is not allowed"),
+        ("data.std=0", "it takes a number > 0"),
+        ("data.num_val=60000", "mnist has 60000 training images, so it takes an integer from 0 to 59999"),
+        ("data.num_val=-1", "data.num_val=-1 is not allowed"),
+        ("data.fallback=cifar", "data.fallback=cifar is not allowed; data=mnist takes mnist_5k, null"),
+        ("optimizer.lr=-1", "optimizer.lr=-1 is not allowed; it takes a number > 0"),
+        ("optimizer.lr=nan", "optimizer.lr=nan is not allowed"),
+        ("optimizer.lr=null", "optimizer.lr=None is not allowed"),
+        ("optimizer.weight_decay=-0.1", "it takes a number >= 0"),
+        ("optimizer.momentum=1", "it takes a number from 0 to below 1"),
+        ("model.dropout=1", "it takes a number from 0 to below 1"),
+        ("loss.label_smoothing=1.5", "it takes a number from 0 to below 1"),
+        ("trainer.max_epochs=x", "trainer.max_epochs=x is not allowed; it takes an integer from 1 up"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0 is not allowed"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(compose_run, override: str, message: str):
+    assert message in refusal(compose_run(override))
+
+
+def test_the_defaults_of_every_option_pass(compose_run):
+    for option in ("", "model=cnn", "model=mlp", "scheduler=onecycle", "scheduler=warmup_cosine", "experiment=lecture"):
+        check(compose_run(*filter(None, [option])), {"logger": "tensorboard"}, [])
+
+
+def test_every_rule_is_about_a_key_that_some_option_has(compose_run):
+    from omegaconf import OmegaConf
+
+    options = ["", "model=cnn", "scheduler=onecycle", "scheduler=cosine", "scheduler=step"]
+    configs = [compose_run(*filter(None, [option])) for option in options]
+    assert not [key for key in RULES if all(OmegaConf.select(config, key) is None for config in configs)]
+
+
+def test_a_root_that_is_a_file_is_refused(compose_run, tmp_path: Path):
+    (tmp_path / "file").touch()
+    assert "is a file; it takes a folder" in refusal(compose_run(f"data.root={tmp_path / 'file'}"))
+    check(compose_run(f"data.root={tmp_path / 'absent'}"), {}, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "override", "layer"),
+    [
+        ("softmax_regression", "pool=avg", "pool"),
+        ("softmax_regression", "activation=tanh", "activation"),
+        ("mlp", "pool=max", "pool"),
+        ("mlp", "pool.kernel_size=3", "pool"),
+    ],
+)
+def test_an_option_that_the_model_does_not_use_is_refused(compose_run, model: str, override: str, layer: str):
+    message = refusal(compose_run(f"model={model}", override), f"model={model}", override)
+    assert message.startswith(f"{override} has no effect: ")
+    assert f"has no {layer} layer" in message
+
+
+def test_nothing_is_selected_on_the_test_set(compose_run):
+    assert "nothing is selected on the test set" in refusal(compose_run("select=best", "watch=test"))
+    assert "select=best needs validation images" in refusal(compose_run("select=best", "data.num_val=0"))
+
+
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, logger: str, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert refusal(compose_run(), logger=logger) == (
+        f'logger={logger} needs the package {logger}: pip install -e ".[{logger}]"'
+    )
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path):
+    folder = tmp_path / "runs" / "first"
+    claim_folder(folder, resume=False)
+    assert folder.is_dir()
+    claim_folder(folder, resume=False)  # still empty
+    (folder / "result.json").touch()
+    with pytest.raises(UserError, match="two runs never share a folder"):
+        claim_folder(folder, resume=False)
+    claim_folder(folder, resume=True)
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="exists"):
+        claim_folder(tmp_path / "file", resume=False)

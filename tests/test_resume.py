@@ -1,0 +1,41 @@
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from cnnlab.errors import UserError
+from cnnlab.resume import expand_resume, finished
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(OmegaConf.create(["optimizer=adam", "seed=3"]), tmp_path / ".hydra" / "overrides.yaml")
+    return tmp_path
+
+
+def test_the_recorded_overrides_come_back_with_the_folder(folder: Path):
+    expanded = expand_resume([f"resume={folder}", "console=lines"])
+    assert expanded == ["optimizer=adam", "seed=3", "console=lines", f"hydra.run.dir={folder}", f"resume={folder}"]
+    OmegaConf.save(OmegaConf.create(expanded), folder / ".hydra" / "overrides.yaml")
+    assert expand_resume([f"resume={folder}"]).count(f"resume={folder}") == 1
+
+
+def test_other_command_lines_are_left_alone():
+    assert expand_resume(["optimizer=adam", "resume=null"]) == ["optimizer=adam", "resume=null"]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="no run there; it takes a run folder"):
+        expand_resume([f"resume={tmp_path}"])
+
+
+@pytest.mark.parametrize(
+    ("status", "done"),
+    [("completed", True), ("diverged", True), ("pruned", True), ("interrupted", False), ("failed", False)],
+)
+def test_only_a_run_with_nothing_left_to_do_is_finished(folder: Path, status: str, done: bool):
+    assert finished([f"resume={folder}"]) is None
+    (folder / "result.json").write_text(json.dumps({"status": status}))
+    assert (finished([f"resume={folder}"]) is not None) == done

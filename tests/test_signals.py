@@ -1,0 +1,42 @@
+import os
+import signal
+
+import pytest
+
+from cnnlab.signals import Interrupted, SignalGuard
+
+
+def test_outside_a_deferred_block_a_signal_ends_at_once():
+    with SignalGuard(), pytest.raises(Interrupted) as interrupted:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert interrupted.value.code == 143
+
+
+def test_inside_it_waits_for_the_check(capsys: pytest.CaptureFixture[str]):
+    with SignalGuard() as guard, pytest.raises(Interrupted) as interrupted, guard.deferred():
+        os.kill(os.getpid(), signal.SIGINT)
+        reached = True
+        guard.check()
+        reached = False
+    assert reached
+    assert interrupted.value.code == 130
+    assert "SIGINT: stopping after this step with a checkpoint; again to stop at once" in capsys.readouterr().err
+
+
+def test_a_block_that_never_checks_ends_at_its_end():
+    with SignalGuard() as guard, pytest.raises(Interrupted), guard.deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_second_signal_ends_at_once():
+    with SignalGuard() as guard, pytest.raises(Interrupted), guard.deferred():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second signal was held back too")
+
+
+def test_the_handlers_before_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with SignalGuard():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before

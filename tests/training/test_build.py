@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.errors import UserError
+from cnnlab.training.build import build_callbacks, build_classifier, build_logger, build_trainer
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.precision=7", "trainer: Precision 7 is invalid"),
+        ("trainer=gpu", "trainer: `CUDAAccelerator` can not run on your system"),
+        ("trainer.limit_train_batches=-3", "trainer: You have passed invalid value -3 for limit_train_batches"),
+        ("+trainer.epochs=3", "trainer: .* unexpected keyword argument 'epochs'"),
+    ],
+)
+def test_what_lightning_refuses_is_the_users_mistake(compose_run, tmp_path: Path, override: str, message: str):
+    if override == "trainer=gpu" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(UserError, match=message):
+        build_trainer(compose_run(override), tmp_path, [], None)
+
+
+def test_what_a_network_refuses_is_too(compose_run):
+    with pytest.raises(UserError, match=r"model: .*unexpected keyword argument 'depth'"):
+        build_classifier(compose_run("+model.depth=3"))
+
+
+def test_a_bug_of_ours_is_not(compose_run):
+    config = compose_run("model._target_=cnnlab.nn.NoSuchNet")
+    with pytest.raises(Exception, match="NoSuchNet") as error:
+        build_classifier(config)
+    assert not isinstance(error.value, UserError)
+
+
+def test_initial_weights_are_a_function_of_the_seed(compose_run):
+    first = [
+        build_classifier(compose_run(f"seed={seed}", "init=he_normal")).network.layers[0].weight for seed in (0, 0, 1)
+    ]
+    assert torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], first[2])
+
+
+def test_nothing_is_logged_and_drawn_unless_asked_for(compose_run, tmp_path: Path):
+    assert build_logger(compose_run("logger=none"), tmp_path) is None
+    assert build_callbacks(compose_run("callbacks=light")) == []
+    names = [type(callback).__name__ for callback in build_callbacks(compose_run("callbacks=full"))]
+    assert names == ["Pictures", "LayerStatistics"]

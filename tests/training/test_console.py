@@ -1,0 +1,44 @@
+import pytest
+from lightning.pytorch.callbacks import RichProgressBar
+
+from cnnlab.training import run
+from cnnlab.training.console import EpochLines, LectureLines, make_console
+from tests.conftest import SMALL
+
+
+def test_auto_draws_a_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    assert [type(callback) for callback in make_console("auto")] == [EpochLines]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert [type(callback) for callback in make_console("auto")] == [RichProgressBar, EpochLines]
+
+
+def test_each_name_has_its_callbacks():
+    assert [type(callback) for callback in make_console("lecture")] == [LectureLines]
+    assert make_console("none") == []
+
+
+def test_one_line_an_epoch_and_a_table_at_the_end(compose_run, capsys: pytest.CaptureFixture[str]):
+    run(
+        compose_run(*SMALL, "console=lines", "trainer.max_epochs=2", "trainer.limit_train_batches=2", "callbacks=light")
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:9] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
+    assert "  train loss 2." in lines[0]
+    assert "  val loss 2." in lines[0]
+    assert lines[0].endswith("%  lr 0.01")
+    assert [line.split()[0] for line in lines[3:]] == [
+        "test",
+        "validation",
+        "epochs",
+        "seconds",
+        "data",
+        "folder",
+        "look",
+    ]
+
+
+def test_the_lectures_lines_count_images_and_batches(compose_run, capsys: pytest.CaptureFixture[str]):
+    run(compose_run(*SMALL, "console=lecture", "trainer.max_epochs=1", "data.batch_size=10", "callbacks=light"))
+    lines = [line.partition("Loss:")[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines[:3] == ["Train Epoch: 1 [0/4000 (0%)]\t", "Train Epoch: 1 [2000/4000 (50%)]\t", "[1] Validation "]

@@ -1,0 +1,52 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from cnnlab.training.classifier import Classifier
+from cnnlab.training.history import History
+
+METRICS = {"train/loss": 0.1 + 0.2, "train/acc": 0.5, "val/loss": 1.25, "val/acc": 1 / 3, "lr": 0.01}
+
+
+def epoch(history: History, number: int) -> None:
+    trainer = SimpleNamespace(current_epoch=number, global_step=10 * (number + 1), is_global_zero=True)
+    classifier = Classifier(nn.Flatten(), nn.CrossEntropyLoss(), torch.optim.SGD, lambda optimizer, steps: None)
+    classifier.measured = METRICS
+    history.on_train_epoch_start(trainer, classifier)
+    history.on_train_epoch_end(trainer, classifier)
+
+
+def test_a_row_an_epoch_in_full_precision(tmp_path: Path):
+    history = History(tmp_path / "metrics.csv")
+    epoch(history, 0)
+    header, row = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert header == "epoch,step,lr,train/loss,train/acc,val/loss,val/acc,seconds"
+    assert row.startswith("1,10,0.01,0.30000000000000004,0.5,1.25,0.3333333333333333,0.")
+
+
+def test_a_metric_that_was_not_measured_is_empty(tmp_path: Path):
+    history = History(tmp_path / "metrics.csv", watch="test")
+    epoch(history, 0)
+    header, row = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert header == "epoch,step,lr,train/loss,train/acc,test/loss,test/acc,seconds"
+    assert row.startswith("1,10,0.01,0.30000000000000004,0.5,,,0.")
+
+
+def test_a_resumed_file_holds_the_checkpoints_rows_and_no_others(tmp_path: Path):
+    history = History(tmp_path / "metrics.csv")
+    epoch(history, 0)
+    state = history.state_dict()
+    epoch(history, 1)  # after the checkpoint, then killed
+    resumed = History(tmp_path / "metrics.csv")
+    resumed.load_state_dict({**state, "rows": list(state["rows"][:1])})
+    epoch(resumed, 1)
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2"]
+
+
+def test_an_epochs_seconds_include_those_before_an_interruption(tmp_path: Path):
+    history = History(tmp_path / "metrics.csv")
+    history.load_state_dict({"rows": [], "elapsed_s": 100.0})
+    assert 100 <= history.state_dict()["elapsed_s"] < 101

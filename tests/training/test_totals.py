@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from cnnlab.training.totals import Totals
+
+LOGITS = torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
+LABELS = torch.tensor([0, 0, 0])
+
+
+def test_means_weigh_every_image_alike_and_start_anew():
+    totals = Totals()
+    totals.add(torch.tensor(0.5), LOGITS, LABELS)  # two of three right
+    totals.add(torch.tensor(2.5), LOGITS[:1], LABELS[:1])
+    assert totals.pop_means(lambda tensor: tensor) == {"loss": pytest.approx(4 / 4), "acc": 3 / 4}
+    totals.add(torch.tensor(1.0), LOGITS[1:2], LABELS[1:2])
+    assert totals.pop_means(lambda tensor: tensor) == {"loss": 1.0, "acc": 0.0}
+
+
+def test_processes_are_summed_before_the_mean():
+    totals = Totals()
+    totals.add(torch.tensor(1.0), LOGITS, LABELS)
+    assert totals.pop_means(lambda tensor: tensor * 2) == {"loss": pytest.approx(1.0), "acc": pytest.approx(2 / 3)}
+
+
+def test_a_snapshot_is_gone_on_from():
+    totals, resumed = Totals(), Totals()
+    totals.add(torch.tensor(0.3), LOGITS, LABELS)
+    resumed.restore(totals.snapshot())
+    for each in (totals, resumed):
+        each.add(torch.tensor(0.7), LOGITS, LABELS)
+    assert resumed.pop_means(lambda tensor: tensor) == totals.pop_means(lambda tensor: tensor)
+
+
+def test_they_are_not_part_of_the_networks_weights():
+    assert Totals().state_dict() == {}
