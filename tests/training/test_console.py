@@ -1,8 +1,6 @@
 import pytest
-from lightning.pytorch.callbacks import RichProgressBar
-
 from cnnlab.training import run
-from cnnlab.training.console import EpochLines, LectureLines, make_console
+from cnnlab.training.console import EpochLines, LectureLines, RunBar, make_console
 from tests.conftest import SMALL
 
 
@@ -10,7 +8,7 @@ def test_auto_draws_a_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
     assert [type(callback) for callback in make_console("auto")] == [EpochLines]
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    assert [type(callback) for callback in make_console("auto")] == [RichProgressBar, EpochLines]
+    assert [type(callback) for callback in make_console("auto")] == [RunBar, EpochLines]
 
 
 def test_each_name_has_its_callbacks():

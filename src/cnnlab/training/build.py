@@ -10,6 +10,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import nn
@@ -85,7 +86,7 @@ def build_classifier(config: DictConfig) -> Classifier:
 
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
     """Lightning's trainer, with checkpoints that are atomic."""
-    bar = any(getattr(callback, "is_progress_bar", False) for callback in callbacks)
+    bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     with naming("trainer"):
         trainer: Trainer = instantiate(config.trainer, _partial_=True)(
             default_root_dir=str(folder),

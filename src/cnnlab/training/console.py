@@ -4,7 +4,8 @@ import sys
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cnnlab.data.module import ImageDataModule
 from cnnlab.training.classifier import Classifier
@@ -15,9 +16,56 @@ def make_console(name: str) -> list[Callback]:
     if name == "auto":
         name = "bar" if sys.stdout.isatty() else "lines"
     if name == "bar":
-        return [RichProgressBar(refresh_rate=20), EpochLines()]
+        return [RunBar(), EpochLines()]
     lines: dict[str, list[Callback]] = {"lines": [EpochLines()], "lecture": [LectureLines()], "none": []}
     return lines[name]
+
+
+class RunBar(ProgressBar):
+    """One bar over all steps of the fit, with the time that is left; printed lines go above it."""
+
+    interval_steps = 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress: Progress | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws it, at the place where a resumed run goes on."""
+        if not trainer.is_global_zero:
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, left"))
+        self._progress = Progress(*columns, TimeRemainingColumn(), transient=True)
+        self._progress.add_task("", total=int(trainer.num_training_batches) * (trainer.max_epochs or 0))
+        self._show(trainer, 0)
+        self._progress.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves it."""
+        if batch_idx % self.interval_steps == 0 or trainer.is_last_batch:
+            self._show(trainer, batch_idx + 1)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Removes it."""
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Removes it."""
+        self._stop()
+
+    def _show(self, trainer: Trainer, batches_done: int) -> None:
+        if self._progress is not None:
+            self._progress.update(
+                self._progress.task_ids[0],
+                description=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
+                completed=trainer.current_epoch * int(trainer.num_training_batches) + batches_done,
+            )
+
+    def _stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
 
 
 class EpochLines(Callback):
