@@ -69,7 +69,7 @@ def test_help_shows_five_examples_that_compose(compose_run):
         (["adam"], "error: Error parsing override 'adam' missing EQUAL"),
         (["resume=nowhere"], "error: resume=nowhere: no run there"),
         (["hydra.run.dir=src"], "error: src exists and is not empty, and two runs never share a folder"),
-        (["hydra.run.dir=train.py/run"], "error: cannot write the run's files: File exists: train.py"),
+        (["hydra.run.dir=train.py/run"], "error: cannot write the run's files: Not a directory: train.py/run"),
         (["data.root=${nothing}"], "error: Interpolation key 'nothing' not found"),
     ],
 )

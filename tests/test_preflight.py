@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -91,18 +92,37 @@ def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, l
     )
 
 
+def release(lock: int) -> None:
+    os.close(lock)
+
+
 def test_a_folder_is_claimed_once(tmp_path: Path):
     folder = tmp_path / "runs" / "first"
-    claim_folder(folder, resume=False)
-    assert folder.is_dir()
-    claim_folder(folder, resume=False)  # still empty
-    (folder / "result.json").touch()
+    release(claim_folder(folder, resume=False))
+    (folder / ".hydra").mkdir()
+    release(claim_folder(folder, resume=False))  # whoever had it was killed before it began
+    (folder / ".hydra" / "overrides.yaml").touch()
     with pytest.raises(UserError, match="two runs never share a folder"):
         claim_folder(folder, resume=False)
-    claim_folder(folder, resume=True)
+    release(claim_folder(folder, resume=True))
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UserError, match="exists and is not empty"):
+        claim_folder(tmp_path, resume=False)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_which_a_process_runs_is_refused(tmp_path: Path, resume: bool):
+    lock = claim_folder(tmp_path / "run", resume=False)
+    with pytest.raises(UserError, match="another process is writing to"):
+        claim_folder(tmp_path / "run", resume=resume)
+    release(lock)
+    release(claim_folder(tmp_path / "run", resume=resume))
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="exists"):
+    with pytest.raises(FileExistsError):
         claim_folder(tmp_path / "file", resume=False)

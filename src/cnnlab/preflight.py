@@ -1,5 +1,6 @@
 """What is checked before anything is written or torch is imported: the user's values, and the run's folder."""
 
+import fcntl
 import importlib.util
 import math
 import os
@@ -140,27 +141,38 @@ def _check_logger(option: str) -> None:
         raise UserError(f'logger={option} needs the package {package}: pip install -e ".[{option}]"')
 
 
-def claim_folder(folder: Path, *, resume: bool) -> None:
-    """Makes the run folder, which no other run may have.
+def claim_folder(folder: Path, *, resume: bool) -> int:
+    """Makes the run folder, and locks it until the process ends: no other run may have it.
 
     Args:
         folder: The folder.
         resume: Whether its run goes on.
 
+    Returns:
+        The file descriptor that holds the lock.
+
     Raises:
-        UserError: If it is taken.
+        UserError: If another run has it, now or since before.
     """
-    if resume:
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
     try:
-        folder.mkdir()
-    except FileExistsError:
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise UserError(
-                f"{folder} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
-                f"go on with that run: resume={folder}"
-            ) from None
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise UserError(f"another process is writing to {folder}; wait for it, or stop it") from None
+    if not resume and _has_run(folder):
+        os.close(lock)
+        raise UserError(
+            f"{folder} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
+            f"go on with that run: resume={folder}"
+        )
+    return lock
+
+
+def _has_run(folder: Path) -> bool:
+    """Whether a run began here: Hydra records its overrides last, before anything else is written."""
+    return (folder / ".hydra" / "overrides.yaml").exists() or any(path.name != ".hydra" for path in folder.iterdir())
 
 
 class Preflight(Callback):

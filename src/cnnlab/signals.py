@@ -2,8 +2,6 @@
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -18,14 +16,18 @@ class Interrupted(SystemExit):
 
 
 class SignalGuard:
-    """Raises `Interrupted` when a signal comes: at once, or inside `deferred()` when `check()` is called.
+    """Raises `Interrupted` when a signal comes: at once, or while `deferring`, when `check()` is called.
 
-    A second signal raises at once everywhere. Use it as a context, in the main thread.
+    A second signal raises at once all the same. Use it as a context, in the main thread.
+
+    Attributes:
+        received: The signal that has come, if one has.
+        deferring: Whether the first signal waits for `check()`.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._deferring = False
+        self.deferring = False
         self._previous: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> "SignalGuard":
@@ -44,16 +46,6 @@ class SignalGuard:
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Inside, the first signal waits for `check()`, or for the end of the block."""
-        self._deferring = True
-        try:
-            yield
-        finally:
-            self._deferring = False
-        self.check()
-
     def check(self) -> None:
         """Raises `Interrupted` if a signal has come."""
         if self.received is not None:
@@ -62,7 +54,7 @@ class SignalGuard:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         first = self.received is None
         self.received = self.received or signum
-        if not (first and self._deferring):
+        if not (first and self.deferring):
             raise Interrupted(signum)
         print(
             f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",

@@ -1,4 +1,5 @@
 import pytest
+
 from cnnlab.training import run
 from cnnlab.training.console import EpochLines, LectureLines, RunBar, make_console
 from tests.conftest import SMALL

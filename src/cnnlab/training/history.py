@@ -28,8 +28,14 @@ class History(Callback):
             "epoch", "step", "lr", "train/loss", "train/acc", f"{watch}/loss", f"{watch}/acc", "seconds",
         ]  # fmt: skip
         self.rows: list[Row] = []
+        self.earlier_fit_s = 0.0  # of the whole fit, in processes before this one
+        self._fit_started = time.perf_counter()
         self._earlier_s = 0.0  # of the epoch under way, in processes before this one
         self._started = time.perf_counter()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the fit's clock."""
+        self._fit_started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
@@ -50,13 +56,15 @@ class History(Callback):
         self.write(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows, and the seconds that the epoch under way has taken."""
-        return {"rows": self.rows, "elapsed_s": self._elapsed_s()}
+        """The rows, and the seconds that the fit and the epoch under way have taken."""
+        fit_s = self.earlier_fit_s + time.perf_counter() - self._fit_started
+        return {"rows": list(self.rows), "fit_s": fit_s, "epoch_s": self._elapsed_s()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from them."""
         self.rows = list(state_dict["rows"])
-        self._restart_clock(state_dict["elapsed_s"])
+        self.earlier_fit_s = state_dict["fit_s"]
+        self._restart_clock(state_dict["epoch_s"])
 
     def write(self, trainer: Trainer) -> None:
         """Replaces the file by the rows, numbers in full precision."""

@@ -21,8 +21,14 @@ class StopOnSignal(Callback):
         self.checkpoint = checkpoint
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the signals back: Lightning's own handlers end a run with exit code 0."""
+        """Takes the signals back, since Lightning's own handlers end a run with exit code 0, and holds them."""
         self.guard.install()
+        self.guard.deferring = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets go; every epoch is in the checkpoint."""
+        self.guard.deferring = False
+        self.guard.check()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Between epochs the checkpoint is on the disk already."""

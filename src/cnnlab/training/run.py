@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import logging
+import os
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -106,13 +108,15 @@ class Run:
         trainer = build_trainer(config, self.folder, self._callbacks(guard, numeric), logger)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
-        self._fit(trainer, classifier, data, guard, resume=checkpoint is not None)
+        self._fit(trainer, classifier, data, resume=checkpoint is not None)
         self._test(trainer, classifier, data)
         self._log_outcome()
         print_summary(result, self.folder, logger)
 
     def close(self) -> None:
         """Ends the logger, then writes result.json, last of all files."""
+        if self.result.status == "interrupted":
+            rank_zero_only(print)(f"go on with: python train.py resume={os.path.relpath(self.folder)}", file=sys.stderr)
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
         with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
@@ -149,18 +153,15 @@ class Run:
             )
         return checkpoint
 
-    def _fit(
-        self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, guard: SignalGuard, *, resume: bool
-    ) -> None:
+    def _fit(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, *, resume: bool) -> None:
         result = self.result
         try:
-            with guard.deferred():
-                trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
+            trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
         finally:
             used = data.effective
             result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
             result.epochs, result.steps = len(self.history.rows), trainer.global_step
-            result.seconds["fit"] = self._lap()
+            result.seconds["fit"] = round(self.history.earlier_fit_s + self._lap(), 3)
         self._select(trainer)
 
     def _select(self, trainer: Trainer) -> None:
