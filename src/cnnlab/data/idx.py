@@ -5,6 +5,7 @@ import io
 import math
 import socket
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,8 @@ class IdxFiles:
     def download(self) -> None:
         """Fetches the files from torchvision's mirrors, with a progress bar and its MD5 checks.
 
+        They come into a folder beside and are moved when all are whole, so that nothing half-loaded is ever found.
+
         Raises:
             OSError: If no mirror gave all the files; the text has a reason a mirror.
         """
@@ -51,8 +54,14 @@ class IdxFiles:
             # torchvision names the folder after the class, and goes on to the next mirror on some errors only
             one_mirror = type(self.mirrored_as, (published,), {"mirrors": [mirror]})
             try:
-                with _socket_timeout(TIMEOUT_S):
-                    one_mirror(self.folder.parents[1], download=True)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with (
+                    tempfile.TemporaryDirectory(prefix=".download-", dir=self.folder) as staging,
+                    _socket_timeout(TIMEOUT_S),
+                ):
+                    one_mirror(staging, download=True)
+                    for name in self.sha256:
+                        Path(staging, self.mirrored_as, "raw", name).replace(self.folder / name)
             except (OSError, RuntimeError) as error:
                 reasons.append(f"{mirror}: {' '.join(str(error).split())}")
             else:

@@ -78,7 +78,7 @@ def draw_filters(weights: torch.Tensor) -> Figure:
 
 
 def _grid(num: int, size_in: float, height_in: float) -> Figure:
-    columns = max(1, math.ceil(math.sqrt(num)))
+    columns = max(1, min(num, max(5, math.ceil(math.sqrt(num)))))
     rows = max(1, math.ceil(num / columns))
     figure = Figure(figsize=(max(4.0, columns * size_in), rows * height_in + 0.5), layout="constrained")
     cells: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)

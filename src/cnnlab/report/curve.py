@@ -1,0 +1,53 @@
+"""The learning curve of one run, from its metrics.csv."""
+
+import csv
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+SPLITS = {"train": ("training, with dropout", "#9aa5b1"), "val": ("validation", "#1f6feb"), "test": ("test", "#d1242f")}
+
+
+def read_metrics(folder: Path) -> dict[str, list[float]]:
+    """The columns of a run's metrics.csv; a column that was never measured is left out.
+
+    Args:
+        folder: The run folder.
+    """
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}
+
+
+def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
+    """Error and loss by epoch, both logarithmic, the last value written at its end.
+
+    Args:
+        metrics: Columns, as `read_metrics` gives them: accuracies as fractions, losses in nats.
+        title: What was trained.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    error_axes, loss_axes = figure.subplots(1, 2)
+    for split, (name, color) in SPLITS.items():
+        if f"{split}/acc" not in metrics:
+            continue
+        errors = [100 * (1 - accuracy) for accuracy in metrics[f"{split}/acc"]]
+        for axes, values, text in (
+            (error_axes, errors, f"{errors[-1]:.2f}"),
+            (loss_axes, metrics[f"{split}/loss"], f"{metrics[f'{split}/loss'][-1]:.4f}"),
+        ):
+            axes.plot(metrics["epoch"], values, color=color, label=name)
+            axes.annotate(text, (metrics["epoch"][-1], values[-1]), xytext=(4, 0), textcoords="offset points",
+                          color=color, va="center", fontsize=9, annotation_clip=False)  # fmt: skip
+    for axes, label in ((error_axes, "error, %"), (loss_axes, "loss, nats")):
+        axes.set(yscale="log", xlabel="epoch", ylabel=label)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter("")
+        axes.grid(visible=True, which="both", color="#e5e7eb", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.01)
+    error_axes.legend(frameon=False)
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnlab.report import draw_curve, read_metrics
+from tests.conftest import REPOSITORY
+
+CSV = """epoch,step,lr,train/loss,train/acc,test/loss,test/acc,val/acc,seconds
+1,10,0.01,0.5,0.8,0.25,0.9,,1.5
+2,20,0.01,0.25,0.9,0.125,0.975,,1.5
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "metrics.csv").write_text(CSV)
+    return tmp_path
+
+
+def test_the_curve_shows_errors_in_percent_and_losses(folder: Path):
+    metrics = read_metrics(folder)
+    assert metrics["test/acc"] == [0.9, 0.975]
+    assert "val/acc" not in metrics
+    errors, losses = draw_curve(metrics, "title").axes
+    assert {line.get_label(): list(line.get_ydata()) for line in errors.lines} == {
+        "training, with dropout": pytest.approx([20, 10]),
+        "test": pytest.approx([10, 2.5]),
+    }
+    assert [list(line.get_ydata()) for line in losses.lines] == [[0.5, 0.25], [0.25, 0.125]]
+    assert [text.get_text() for text in errors.texts] == ["10.00", "2.50"]
+
+
+def test_the_report_does_not_need_torch():
+    code = "import cnnlab.report, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_script_writes_the_picture_or_says_what_it_wants(folder: Path):
+    command = [sys.executable, str(REPOSITORY / "scripts" / "curve.py"), str(folder), str(folder / "curve.png")]
+    subprocess.run(command, check=True)
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    (folder / "metrics.csv").unlink()
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert "has no metrics.csv; give a run folder" in failed.stderr
