@@ -92,11 +92,11 @@ class Run:
         """Checks, builds, fits, tests."""
         config, result = self.config, self.result
         option_names = dict(self.hydra.runtime.choices)
-        check(config, option_names, result.overrides)
         result.params, result.seed = flat_params(config), config.seed
         result.choices = axis_choices(config, option_names)
         numeric = numeric_params(config)
         result.fingerprint = fingerprint(numeric)
+        check(config, option_names, result.overrides)
         _quieten()
 
         data, classifier = build_data(config), build_classifier(config)
@@ -211,7 +211,7 @@ def weights_sha256(network: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
