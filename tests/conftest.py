@@ -49,3 +49,12 @@ def mnist_root() -> Path:
     if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         pytest.skip("CNNLAB_DATA_DIR names no folder with MNIST/raw")
     return root
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mirror: the discard port of this machine refuses connections."""
+    from torchvision import datasets
+
+    for published in (datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST):
+        monkeypatch.setattr(published, "mirrors", ["http://127.0.0.1:9/"])

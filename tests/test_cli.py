@@ -73,7 +73,7 @@ def test_help_and_config_come_in_under_two_seconds(flags: list[str]):
         (["adam"], "error: Error parsing override 'adam' missing EQUAL"),
         (["resume=nowhere"], "error: resume=nowhere: no run there"),
         (["hydra.run.dir=src"], "error: src exists and is not empty, and two runs never share a folder"),
-        (["hydra.run.dir=train.py/run"], "error: cannot write the run's files: Not a directory: train.py/run"),
+        (["hydra.run.dir=train.py/run"], "error: the run folder train.py/run cannot be made: Not a directory; "),
         (["data.root=${nothing}"], "error: Interpolation key 'nothing' not found"),
     ],
 )

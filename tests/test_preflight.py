@@ -124,5 +124,5 @@ def test_a_folder_in_which_a_process_runs_is_refused(tmp_path: Path, resume: boo
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UserError, match="cannot be made: File exists; give another place"):
         claim_folder(tmp_path / "file", resume=False)

@@ -21,10 +21,7 @@ from cnnlab.signals import SignalGuard
 
 EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED = 1, 2, 3
 # a disk that is full or not ours to write is the user's to mend
-STORAGE_ERRORS = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST,
-    errno.ENAMETOOLONG,
-)  # fmt: skip
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 Job = Callable[[DictConfig], float | None]

@@ -10,15 +10,6 @@ from cnnlab.training.build import build_data
 
 
 @pytest.fixture
-def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mirror: the discard port of this machine refuses connections."""
-    from torchvision import datasets
-
-    for published in (datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST):
-        monkeypatch.setattr(published, "mirrors", ["http://127.0.0.1:9/"])
-
-
-@pytest.fixture
 def small(compose_run) -> ImageDataModule:
     data = build_data(compose_run("data=mnist_5k"))
     data.setup()

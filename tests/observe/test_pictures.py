@@ -1,9 +1,16 @@
+from pathlib import Path
+
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from cnnlab.nn import CNN, MLP, LectureNet
+from cnnlab.observe import pictures
 from cnnlab.observe.pictures import first_layer_weights
+from cnnlab.training import run
+from cnnlab.training.build import build_classifier, build_data
+from tests.conftest import SMALL
 
 
 @pytest.mark.parametrize(
@@ -20,3 +27,18 @@ def test_the_first_layers_weights_are_pictures(network: nn.Module, shape: tuple[
     assert weights.shape == shape
     first = next(network.parameters())
     assert torch.equal(weights[3].flatten(), first[3].flatten())
+
+
+def test_the_confusion_matrix_has_true_classes_in_rows(compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[torch.Tensor] = []
+    monkeypatch.setattr(pictures, "draw_confusion", lambda counts, classes: (drawn.append(counts), Figure())[1])
+    run(compose_run(*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=5", "logger=none"))
+    config = compose_run(*SMALL)
+    classifier, data = build_classifier(config).eval(), build_data(config)
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    classifier.load_state_dict(checkpoint["state_dict"])
+    data.setup()
+    images, labels = data.part("test")
+    predicted = classifier(images).argmax(dim=1)
+    expected = [[((labels == true) & (predicted == wrong)).sum().item() for wrong in range(10)] for true in range(10)]
+    assert drawn[0].tolist() == expected

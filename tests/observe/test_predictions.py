@@ -1,17 +1,6 @@
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=50))
-def test_the_confusion_matrix_is_torchmetrics(pairs: list[tuple[int, int]]):
-    predicted, labels = torch.tensor(pairs).T
-    ours = confusion_matrix(predicted, labels, 4)
-    assert torch.equal(ours, multiclass_confusion_matrix(predicted, labels, 4))
-    assert ours.sum() == len(pairs)
+from cnnlab.observe.predictions import most_confident_mistakes
 
 
 def test_the_most_confident_mistakes_come_first_and_right_answers_never():

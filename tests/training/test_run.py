@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnnlab.config import fingerprint, numeric_params
 from cnnlab.errors import Diverged, UserError
 from cnnlab.training import run
 from tests.conftest import SMALL
@@ -106,6 +107,16 @@ def test_the_lectures_protocol_watches_the_test_set_and_selects_nothing(compose_
     assert "Train Epoch: 1 [0/4500 (0%)]\tLoss: " in printed
     accuracy = float(rows[-1]["test/acc"])
     assert f"[2] Test Loss: {float(rows[-1]['test/loss']):.4f}, Accuracy: {accuracy:.2%}\n" in printed
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_everything_that_is_written_names_the_data_set_that_was_really_used(compose_run, folder: Path, tmp_path: Path):
+    run(compose_run(*FAST, "data=mnist", f"data.root={tmp_path / 'nothing'}"))
+    result = result_of(folder)
+    assert result["data"]["name"] == result["choices"]["data"] == result["params"]["data.name"] == "mnist_5k"
+    assert result["data"]["train"] == 4000
+    config = compose_run(*FAST, "data=mnist")
+    assert result["fingerprint"] != fingerprint(numeric_params(config))
 
 
 def test_a_divergence_is_a_result(compose_run, folder: Path):

@@ -8,10 +8,11 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import nn
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from cnnlab.data.module import ImageDataModule
 from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
-from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
+from cnnlab.observe.predictions import most_confident_mistakes
 
 
 class Pictures(Callback):
@@ -54,7 +55,7 @@ class Pictures(Callback):
         classes = data.effective.classes
         mistakes = most_confident_mistakes(logits, labels, self.num_mistakes)
         figures = {
-            "confusion_matrix": draw_confusion(confusion_matrix(logits.argmax(dim=1), labels, len(classes)), classes),
+            "confusion_matrix": draw_confusion(multiclass_confusion_matrix(logits, labels, len(classes)), classes),
             "mistakes": draw_mistakes(images, labels, mistakes, classes),
             "first_layer": draw_filters(first_layer_weights(pl_module)),
         }

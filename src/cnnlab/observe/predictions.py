@@ -1,22 +1,8 @@
-"""What a network's predictions say about it: computed here, drawn in figures."""
+"""What a network's mistakes say about it: computed here, drawn in figures."""
 
 from typing import NamedTuple
 
 import torch
-
-
-def confusion_matrix(predicted: torch.Tensor, labels: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """How often each class was taken for each.
-
-    Args:
-        predicted: Predicted classes, (N,) int64.
-        labels: True classes, (N,) int64.
-        num_classes: C.
-
-    Returns:
-        Counts, (C, C) int64: the row is the true class, the column the predicted one.
-    """
-    return torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 class Mistakes(NamedTuple):

@@ -158,11 +158,17 @@ class Run:
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
         finally:
-            used = data.effective
-            result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
+            self._record_data(data)
             result.epochs, result.steps = len(self.history.rows), trainer.global_step
             result.seconds["fit"] = round(self.history.earlier_fit_s + self._lap(), 3)
         self._select(trainer)
+
+    def _record_data(self, data: ImageDataModule) -> None:
+        """Says which data set was really used: a fallback is another experiment than the one that was asked for."""
+        result, used = self.result, data.effective
+        result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
+        result.choices["data"] = result.params["data.name"] = used.name
+        result.fingerprint = fingerprint({**numeric_params(self.config), "data.name": used.name})
 
     def _select(self, trainer: Trainer) -> None:
         rows, watch = self.history.rows, self.config.watch
