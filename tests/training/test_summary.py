@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.training.result import Result
-from cnnlab.training.summary import print_summary
+from cnnlab.training.summary import print_summary, short_path
 
 
 def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixture[str], tmp_path: Path):
@@ -25,3 +25,9 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
     result.metrics["val/acc"] = None
     print_summary(result, tmp_path, None)
     assert "validation" not in capsys.readouterr().out
+
+
+def test_a_path_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert short_path(tmp_path / "outputs" / "run") == "outputs/run"
+    assert short_path(tmp_path.parent / "elsewhere") == str(tmp_path.parent / "elsewhere")

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import logging
-import os
 import sys
 import time
 import warnings
@@ -31,7 +30,7 @@ from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.provenance import Provenance
 from cnnlab.training.result import METRICS, Result
-from cnnlab.training.summary import print_summary
+from cnnlab.training.summary import print_summary, short_path
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
@@ -116,7 +115,7 @@ class Run:
     def close(self) -> None:
         """Ends the logger, then writes result.json, last of all files."""
         if self.result.status == "interrupted":
-            rank_zero_only(print)(f"go on with: python train.py resume={os.path.relpath(self.folder)}", file=sys.stderr)
+            rank_zero_only(print)(f"go on with: python train.py resume={short_path(self.folder)}", file=sys.stderr)
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
         with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way

@@ -1,6 +1,5 @@
 """The table at the end of a run."""
 
-import os
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
@@ -10,10 +9,15 @@ from cnnlab.training.result import Result
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
+def short_path(folder: Path) -> str:
+    """How to type a folder: relative where it is below this one."""
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+
+
 @rank_zero_only
 def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
     """Prints accuracy, loss, epochs, seconds, the folder, and what to type next."""
-    metrics, shown = result.metrics, os.path.relpath(folder)
+    metrics, shown = result.metrics, short_path(folder)
     rows = {
         "test": f"accuracy {metrics['test/acc']:.2%}, loss {metrics['test/loss']:.4f}",
         "validation": f"accuracy {metrics['val/acc']:.2%}, loss {metrics['val/loss']:.4f}"
