@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from cnnlab.errors import UserError
 from cnnlab.report import draw_curve, read_metrics
 
 
@@ -15,7 +16,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.run / "metrics.csv").is_file():
         parser.error(f"{arguments.run} has no metrics.csv; give a run folder such as outputs/runs/<time>-<name>")
-    draw_curve(read_metrics(arguments.run), arguments.title).savefig(arguments.picture, dpi=120)
+    try:
+        metrics = read_metrics(arguments.run)
+    except UserError as error:
+        parser.error(str(error))
+    draw_curve(metrics, arguments.title).savefig(arguments.picture, dpi=120)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ def test_help_and_config_come_in_under_two_seconds(flags: list[str]):
             "error: pool=avg has no effect: SoftmaxRegression has no pool layer",
         ),
         (["optimizer.rate=1"], "error: optimizer.rate is not in this config; --cfg job shows what is"),
+        (["model=null"], "error: a config group takes one of its options"),
+        (["data.root=~/x"], "error: "),
+        (["hydra.run.dir=/proc/x/run"], "error: the run folder /proc/x/run cannot be made: No such file or directory"),
         (["adam"], "error: Error parsing override 'adam' missing EQUAL"),
         (["resume=nowhere"], "error: resume=nowhere: no run there"),
         (["hydra.run.dir=src"], "error: src exists and is not empty, and two runs never share a folder"),
@@ -133,6 +136,28 @@ def test_a_finished_run_has_nothing_to_resume(tmp_path: Path):
     assert code == 0
     assert text.startswith("nothing to do: this run is completed, test/acc 0.")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_run_does_not_go_on_as_another_experiment_and_stays_as_it_is(tmp_path: Path):
+    folder = tmp_path / "run"
+    start(tmp_path / "log", *FAST, f"hydra.run.dir={folder}").wait()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for change, line in (
+        ("seed=1", f"error: seed=1.0, but the run in {folder} has seed=0.0; go on without the change"),
+        ("optimizer=adam", "error: optimizer._target_=torch.optim.Adam, but the run in "),
+    ):
+        code, text = train(f"resume={folder}", change)
+        assert code == 2
+        assert text.startswith(line)
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_two_jobs_of_a_sweep_do_not_share_a_folder(tmp_path: Path):
+    sweep = ["-m", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}", "hydra.sweep.subdir=same"]
+    code, text = start(tmp_path / "log", *sweep, *FAST).wait()
+    assert code == 2
+    assert "has a result already, and two runs never share a folder" in text
+    assert json.loads((tmp_path / "sweep" / "same" / "result.json").read_text())["seed"] == 0
 
 
 def test_a_sweep_with_hydras_own_launcher_runs_every_job_past_a_failure(tmp_path: Path):

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.config import AXES, axis_choices, fingerprint, flat_params, numeric_params
+from cnnlab.config import AXES, axis_choices, changed_value, fingerprint, flat_params, numeric_params
 
 
 def print_of(config) -> str:
@@ -65,3 +65,16 @@ def test_the_choice_of_an_axis_without_effect_is_none(compose_run):
     assert (mlp["activation"], mlp["pool"]) == ("activation_option", "none")
     softmax = axis_choices(compose_run("model=softmax_regression"), names)
     assert (softmax["activation"], softmax["pool"], softmax["init"]) == ("none", "none", "init_option")
+
+
+def test_an_integer_and_the_same_float_are_one_experiment(compose_run):
+    assert print_of(compose_run("optimizer.lr=1")) == print_of(compose_run("optimizer.lr=1.0"))
+
+
+def test_an_axis_that_the_model_does_not_use_is_no_part_of_the_experiment(compose_run):
+    assert print_of(compose_run("model=mlp", "pool=avg")) == print_of(compose_run("model=mlp"))
+
+
+def test_the_first_changed_value_is_named(compose_run):
+    assert changed_value(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1.0, 2.0)
+    assert changed_value(compose_run("console=none"), compose_run()) is None

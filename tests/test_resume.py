@@ -31,6 +31,32 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path):
         expand_resume([f"resume={tmp_path}"])
 
 
+def test_a_plus_does_not_make_it_another_key(folder: Path):
+    assert expand_resume([f"+resume={folder}"])[-1] == f"resume={folder}"
+
+
+def test_a_sweep_cannot_go_on_with_one_run(folder: Path):
+    with pytest.raises(UserError, match="-m begins many"):
+        expand_resume(["-m", f"resume={folder}"])
+
+
+def test_a_damaged_record_is_refused(folder: Path):
+    (folder / ".hydra" / "overrides.yaml").write_text("[optimizer=adam")
+    with pytest.raises(UserError, match=r"overrides\.yaml is damaged"):
+        expand_resume([f"resume={folder}"])
+
+
+def test_a_damaged_result_does_not_count_as_one(folder: Path):
+    for text in ("{bad", "[]", "{}"):
+        (folder / "result.json").write_text(text)
+        assert finished([f"resume={folder}"]) is None
+
+
+def test_with_anything_else_typed_a_finished_run_is_looked_at_again(folder: Path):
+    (folder / "result.json").write_text(json.dumps({"status": "completed"}))
+    assert finished([f"resume={folder}", "seed=1"]) is None
+
+
 @pytest.mark.parametrize(
     ("status", "done"),
     [("completed", True), ("diverged", True), ("pruned", True), ("interrupted", False), ("failed", False)],

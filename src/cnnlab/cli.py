@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -21,7 +21,7 @@ from cnnlab.signals import SignalGuard
 
 EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED = 1, 2, 3
 # a disk that is full or not ours to write is the user's to mend
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 Job = Callable[[DictConfig], float | None]
@@ -55,10 +55,10 @@ def command_line(main: Callable[[], object]) -> int:
     with SignalGuard():
         try:
             if "LOCAL_RANK" not in os.environ:  # a worker gets the command line of the first process
-                sys.argv[1:] = expand_resume(sys.argv[1:])
                 if (result := finished(sys.argv[1:])) is not None:
                     print(f"nothing to do: this run is {result['status']}, test/acc {result['metrics']['test/acc']}")
                     return EXIT_DIVERGED if result["status"] == "diverged" else 0
+                sys.argv[1:] = expand_resume(sys.argv[1:])
             main()
         except Carried as carrier:
             return _report(carrier.error)
@@ -86,11 +86,16 @@ def _explain(error: Exception) -> str | None:
     if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
         key = unknown.group(1)
         return f"{key} is not in this config; --cfg job shows what is, and +{key}=… adds it"
+    if str(error).startswith("Config group override must be a string or a list"):
+        return f"a config group takes one of its options, see --help ({' '.join(str(error).split())})"
+    if isinstance(error, OverrideParseException):
+        return f"{' '.join(str(error).split())}; a value with special characters needs quotes: 'key=\"value\"'"
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
-        return f"cannot write the run's files: {error.strerror}{f': {error.filename}' if error.filename else ''}"
+        where = f": {error.filename}" if error.filename else ""
+        return f"cannot write the run's files: {error.strerror}{where}; free some space, or give another hydra.run.dir"
     return str(error) if isinstance(error, UserError) else None
 
 

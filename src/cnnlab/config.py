@@ -8,14 +8,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 AXES = ("data", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler")
-MODEL_AXES = ("activation", "pool")  # a model names those of them that it uses
+MODEL_AXES = {"activation": "relu", "pool": "max"}  # a model names those that it uses; their options in conf/train.yaml
 
 DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in result.json under data
 
 # Config values that cannot change the numbers of a run: where things are, what is shown and recorded.
 INCIDENTAL = (
     "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.root",
-    "logger", "objective", "resume", "trainer.enable_checkpointing", "trainer.enable_model_summary",
+    "logger", "objective", "resume", "trainer.enable_model_summary",
     "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler",
 )  # fmt: skip
 
@@ -47,9 +47,11 @@ def flat_params(config: DictConfig) -> dict[str, Any]:
 def numeric_params(config: DictConfig) -> dict[str, Any]:
     """Those values that can change the numbers of a run.
 
-    Callbacks count unless they are cnnlab's own, which only observe.
+    Callbacks count unless they are cnnlab's own, which only observe; an axis counts if the model uses it. `1` and
+    `1.0` are the same.
     """
-    params = _flat(config)
+    unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
+    params = {name: _as_number(value) for name, value in _flat(config).items() if not name.startswith(unused)}
     kept = {name: value for name, value in params.items() if not _is_incidental(name)}
     foreign = {name.split(".")[1] for name, value in params.items() if _is_foreign_callback(name, value)}
     kept |= {
@@ -75,6 +77,17 @@ def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flatten(value, f"{prefix}.{name}" if prefix else str(name))
     else:
         yield prefix, node
+
+
+def changed_value(before: DictConfig, now: DictConfig) -> tuple[str, Any, Any] | None:
+    """The first value, by name, that makes two configs different experiments: its name, then and now."""
+    then, today = numeric_params(before), numeric_params(now)
+    names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
+    return (names[0], then.get(names[0]), today.get(names[0])) if names else None
+
+
+def _as_number(value: Any) -> Any:
+    return float(value) if type(value) is int else value
 
 
 def _is_incidental(name: str) -> bool:

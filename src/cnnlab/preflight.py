@@ -2,78 +2,21 @@
 
 import fcntl
 import importlib.util
-import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.config import MODEL_AXES, uses_axis
+from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis
 from cnnlab.errors import Carried, UserError
+from cnnlab.rules import RULES, as_typed, integer
 
-
-@dataclass(frozen=True)
-class Rule:
-    """What a value may be, in words and as a test."""
-
-    allowed: str
-    holds: Callable[[Any], bool]
-
-
-def _integer(minimum: int, maximum: float = math.inf) -> Rule:
-    words = f"an integer from {minimum}" + (f" to {maximum}" if maximum < math.inf else " up")
-    return Rule(words, lambda value: type(value) is int and minimum <= value <= maximum)
-
-
-def _number(words: str, holds: Callable[[float], bool]) -> Rule:
-    return Rule(
-        f"a number {words}",
-        lambda value: type(value) in (int, float) and math.isfinite(value) and holds(value),
-    )
-
-
-def _one_of(*options: Any) -> Rule:
-    return Rule(" or ".join(map(str, options)), lambda value: value in options)
-
-
-POSITIVE = _number("> 0", lambda value: value > 0)
-NOT_NEGATIVE = _number(">= 0", lambda value: value >= 0)
-PROBABILITY = _number("from 0 to below 1", lambda value: 0 <= value < 1)
-FRACTION = _number("from 0 to 1", lambda value: 0 <= value <= 1)
-
-# A key that the composed config lacks is not checked: not every option has every value.
-RULES = {
-    "seed": _integer(0),
-    "select": _one_of("last", "best"),
-    "watch": _one_of("val", "test"),
-    "objective": _one_of("val/acc", "val/loss"),
-    "console": _one_of("auto", "bar", "lines", "lecture", "none"),
-    "data.mean": _number("from 0 to 1", lambda value: 0 <= value <= 1),
-    "data.std": POSITIVE,
-    "data.batch_size": _integer(1),
-    "data.eval_batch_size": _integer(1),
-    "data.split_seed": _integer(0),
-    "model.depth": _integer(1),
-    "model.width": _integer(1),
-    "model.dropout": PROBABILITY,
-    "model.channel_dropout": PROBABILITY,
-    "loss.label_smoothing": PROBABILITY,
-    "optimizer.lr": POSITIVE,
-    "optimizer.weight_decay": NOT_NEGATIVE,
-    "optimizer.momentum": PROBABILITY,
-    "scheduler.warmup": PROBABILITY,
-    "scheduler.final_factor": FRACTION,
-    "scheduler.initial_factor": _number("> 0 and <= 1", lambda value: 0 < value <= 1),
-    "scheduler.factor": POSITIVE,
-    "trainer.max_epochs": _integer(1),
-    "trainer.log_every_n_steps": _integer(1),
-    "trainer.accumulate_grad_batches": _integer(1),
-}
+ABSENT: Final = object()
+GROUPS = (*AXES, "trainer", "callbacks", "logger")
+TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "console", "resume", "experiment")
 OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option to the package, and cnnlab's extra
 
 
@@ -88,19 +31,45 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     Raises:
         UserError: With the value, what is allowed and what to do, on one line.
     """
+    check_keys(config)
     for key, rule in RULES.items():
-        value = OmegaConf.select(config, key, default=rule)
-        if value is not rule and not rule.holds(value):
-            raise UserError(f"{key}={value} is not allowed; it takes {rule.allowed}")
+        value = _value(config, key)
+        if value is not ABSENT and not rule.holds(value):
+            raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
     _check_data(config)
-    _check_axes(config, overrides)
+    _check_axes(config, option_names, overrides)
     _check_selection(config)
     _check_logger(str(option_names.get("logger")))
 
 
+def _value(config: DictConfig, key: str) -> Any:
+    *path, name = key.split(".")
+    node: Any = config
+    for step in path:
+        node = node.get(step) if isinstance(node, DictConfig) else None
+    return node[name] if isinstance(node, DictConfig) and name in node else ABSENT
+
+
+def check_keys(config: DictConfig) -> None:
+    """Refuses a config that lacks a group, or has a value that nothing reads.
+
+    Args:
+        config: A composed config.
+
+    Raises:
+        UserError: As for `check`.
+    """
+    for group in GROUPS:
+        if not isinstance(config.get(group), DictConfig):
+            raise UserError(f"{group} is missing or no group of values; choose one of its options, see --help")
+    unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra")]
+    if unknown:
+        raise UserError(f"{unknown[0]} is not a value of this config, and would do nothing; --cfg job shows what is")
+
+
 def _check_data(config: DictConfig) -> None:
     data = config.data
-    num_val = _integer(0, data.num_train - 1)
+    num_val = integer(0, data.num_train - 1)
     if not num_val.holds(data.num_val):
         raise UserError(
             f"data.num_val={data.num_val} is not allowed; {data.name} has {data.num_train} training images, "
@@ -114,12 +83,14 @@ def _check_data(config: DictConfig) -> None:
         raise UserError(f"data.fallback={data.fallback} is not allowed; data={data.name} takes {allowed}")
 
 
-def _check_axes(config: DictConfig, overrides: list[str]) -> None:
-    for axis in MODEL_AXES:
-        typed = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
-        if typed and not uses_axis(config, axis):
+def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
+    for axis, default in MODEL_AXES.items():
+        chosen = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
+        if option_names.get(axis, default) != default:
+            chosen.append(f"{axis}={option_names[axis]}")  # by an experiment
+        if chosen and not uses_axis(config, axis):
             raise UserError(
-                f"{typed[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
+                f"{chosen[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
                 f"leave it out, or choose another model"
             )
 
@@ -130,6 +101,10 @@ def _check_selection(config: DictConfig) -> None:
     if config.watch != "val":
         raise UserError(
             "select=best is not allowed with watch=test: nothing is selected on the test set; take watch=val"
+        )
+    if config.trainer.limit_val_batches == 0:
+        raise UserError(
+            "select=best needs validation, and trainer.limit_val_batches=0; take trainer.limit_val_batches=1.0"
         )
     if config.data.num_val == 0:
         raise UserError("select=best needs validation images, and data.num_val=0; take data.num_val=5000, for example")
@@ -180,6 +155,28 @@ def _has_run(folder: Path) -> bool:
     return (folder / ".hydra" / "overrides.yaml").exists() or any(path.name != ".hydra" for path in folder.iterdir())
 
 
+def check_same_experiment(config: DictConfig) -> None:
+    """Refuses to go on with a run as another experiment.
+
+    Args:
+        config: A composed config, with Hydra's part, whose `resume` names the run, if any.
+
+    Raises:
+        UserError: If a value that can change the numbers is not that run's.
+    """
+    if config.resume is None:
+        return
+    before = OmegaConf.load(Path(config.resume) / ".hydra" / "config.yaml")
+    now = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    assert isinstance(before, DictConfig)
+    if change := changed_value(before, now):
+        name, then, today = change
+        raise UserError(
+            f"{name}={as_typed(today)}, but the run in {config.resume} has {name}={as_typed(then)}; "
+            "go on without the change, or begin a new run"
+        )
+
+
 class Preflight(Callback):
     """Hydra's callback before a single run: it refuses before Hydra makes or changes any file."""
 
@@ -191,5 +188,6 @@ class Preflight(Callback):
         try:
             check(config, dict(config.hydra.runtime.choices), list(config.hydra.overrides.task))
             claim_folder(Path(config.hydra.run.dir), resume=config.resume is not None)
+            check_same_experiment(config)
         except Exception as error:
             raise Carried(error) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from cnnlab.errors import UserError
 
@@ -17,8 +18,11 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     path = folder / "result.json"
     if not path.is_file():
         return None
-    result: dict[str, Any] = json.loads(path.read_text())
-    return result
+    try:
+        result = json.loads(path.read_text())
+    except ValueError:
+        return None
+    return result if isinstance(result, dict) and "status" in result else None
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
@@ -33,24 +37,36 @@ def expand_resume(arguments: list[str]) -> list[str]:
     Raises:
         UserError: If there is no run in that folder.
     """
-    named = [argument for argument in arguments if argument.startswith(KEY) and argument != f"{KEY}null"]
+    named = [argument for argument in arguments if argument.lstrip("+").startswith(KEY) and argument != f"{KEY}null"]
     if not named:
         return arguments
-    folder = Path(named[-1].removeprefix(KEY).strip("\"'"))
+    if {"-m", "--multirun"} & set(arguments):
+        raise UserError(f"{named[-1]} goes on with one run, and -m begins many; leave one of them out")
+    folder = _folder(named[-1])
     record = folder / ".hydra" / "overrides.yaml"
     if not record.is_file():
         raise UserError(f"resume={folder}: no run there; it takes a run folder such as outputs/runs/<time>-<name>")
-    recorded = [str(override) for override in OmegaConf.load(record)]
+    try:
+        recorded = [str(override) for override in OmegaConf.load(record)]
+    except (YAMLError, TypeError) as error:
+        raise UserError(
+            f"resume={folder}: {record} is damaged ({' '.join(str(error).split())}); begin a new run"
+        ) from None
     recorded = [override for override in recorded if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
     return [*recorded, *added, f"hydra.run.dir={_quote(folder)}", f"{KEY}{_quote(folder)}"]
 
 
 def finished(arguments: list[str]) -> dict[str, Any] | None:
-    """The result of the run that `resume=` names, if there is nothing left to do."""
-    named = [argument for argument in arguments if argument.startswith(KEY)]
-    result = read_result(Path(named[-1].removeprefix(KEY).strip("\"'"))) if named else None
+    """The result of the run that `resume=` names, if there is nothing left to do and nothing else was typed."""
+    if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
+        return None
+    result = read_result(_folder(arguments[0]))
     return result if result is not None and result["status"] in ("completed", "diverged", "pruned") else None
+
+
+def _folder(argument: str) -> Path:
+    return Path(argument.lstrip("+").removeprefix(KEY).strip("\"'"))
 
 
 def _quote(path: Path) -> str:

@@ -30,6 +30,14 @@ def test_each_stage_doubles_the_width_and_halves_the_image():
     assert shapes == [(4, 28, 28), (4, 28, 28), (8, 14, 14), (8, 14, 14), (16, 7, 7)]
 
 
+def test_features_are_dropped_before_the_last_layer():
+    network = CNN(nn.ReLU, pool, dropout=0.3)
+    *_, dropout, last = network.layers
+    assert isinstance(dropout, nn.Dropout)
+    assert dropout.p == 0.3
+    assert isinstance(last, nn.Linear)
+
+
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_a_batch_norm_takes_the_place_of_the_convolutions_bias(batch_norm: bool):
     convolutions = [

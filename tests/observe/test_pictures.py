@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -42,3 +43,10 @@ def test_the_confusion_matrix_has_true_classes_in_rows(compose_run, tmp_path: Pa
     predicted = classifier(images).argmax(dim=1)
     expected = [[((labels == true) & (predicted == wrong)).sum().item() for wrong in range(10)] for true in range(10)]
     assert drawn[0].tolist() == expected
+
+
+def test_the_processes_logits_come_in_the_order_of_the_images(monkeypatch: pytest.MonkeyPatch):
+    whole = torch.randn(7, 10)
+    shards = [whole[rank::3] for rank in range(3)]
+    monkeypatch.setattr(torch.distributed, "all_gather_object", lambda into, own: into.__setitem__(slice(None), shards))
+    assert torch.equal(pictures._all_processes(shards[1], SimpleNamespace(world_size=3)), whole)

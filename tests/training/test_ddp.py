@@ -19,7 +19,13 @@ def train(folder: Path, *arguments: str) -> dict:
     command = [sys.executable, "train.py", *RUN, *arguments, f"hydra.run.dir={folder}"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     return json.loads((folder / "result.json").read_text())
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.slow
@@ -30,7 +36,9 @@ def test_two_processes_at_half_the_batch_are_one_at_the_whole(tmp_path: Path):
     assert (two["steps"], two["epochs"]) == (one["steps"], one["epochs"]) == (160, 2)
     for name, value in one["metrics"].items():
         assert two["metrics"][name] == pytest.approx(value, abs=2e-3), name
-    with (tmp_path / "two" / "metrics.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 2
+    for row, expected in zip(rows(tmp_path / "two"), rows(tmp_path / "one"), strict=True):
+        assert row.keys() == expected.keys()
+        for name in ("train/loss", "train/acc", "val/loss", "val/acc"):
+            assert float(row[name]) == pytest.approx(float(expected[name]), abs=2e-3), name
     # the pictures' confusion matrix needs every process's logits
     assert (tmp_path / "two" / "pictures" / "confusion_matrix.png").is_file()

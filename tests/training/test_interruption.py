@@ -5,9 +5,13 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lightning import Callback
 
+from cnnlab.signals import Interrupted
+from cnnlab.training import run
 from tests.conftest import SMALL
 from tests.processes import start
 
@@ -93,3 +97,44 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_ends_in_the_same_bits(
     code, text = start(tmp_path / "log", f"resume={folder}").wait()
     assert code == 0, text
     assert numbers(folder) == (rows, weights)
+
+
+class KillAt(Callback):
+    """Sends this process SIGTERM after one batch."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        self.at = (epoch, batch)
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if (trainer.current_epoch, batch_idx) == self.at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+SHORT = (*SMALL, "trainer.max_epochs=3", "trainer.limit_train_batches=10", "logger=none", "callbacks=light")
+STOP = "_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc, mode: max, stopping_threshold: 0.01"
+
+
+@pytest.mark.parametrize("at", [(0, 0), (1, 4), (1, 9), (2, 9)])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.1"),
+        ("optimizer=schedule_free", "model=cnn", "model.width=2", "select=best"),
+        ("optimizer=muon", "scheduler=warmup_cosine", "trainer.precision=bf16-mixed"),
+        ("optimizer=adam", f"+callbacks.stop={{{STOP}}}"),
+    ],
+    ids=lambda overrides: overrides[0],
+)
+def test_wherever_a_run_is_stopped_it_goes_on_to_the_same_bits(compose_run, tmp_path: Path, overrides, at):
+    folder = tmp_path / "run"
+    run(compose_run(*SHORT, *overrides))
+    expected = numbers(folder)
+    folder.rename(tmp_path / "undisturbed")
+    kill = f"+callbacks.kill={{_target_: tests.training.test_interruption.KillAt, epoch: {at[0]}, batch: {at[1]}}}"
+    try:
+        run(compose_run(*SHORT, *overrides, kill))
+    except Interrupted:
+        run(compose_run(*SHORT, *overrides, f"resume={folder}"))
+    else:
+        assert "EarlyStopping" in overrides[-1], "it stopped before"
+    assert numbers(folder) == expected

@@ -2,14 +2,16 @@
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cnnlab.config import fingerprint, numeric_params
 from cnnlab.errors import Diverged, UserError
-from cnnlab.training import run
+from cnnlab.training import RunFolderTensorBoard, run
 from tests.conftest import SMALL
 
 FAST = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=8")
@@ -132,6 +134,7 @@ def test_refused_values_and_faults_are_failures(compose_run, folder: Path):
     with pytest.raises(UserError, match=r"optimizer\.lr"):
         run(compose_run(*FAST, "optimizer.lr=-1"))
     assert result_of(folder)["status"] == "failed"
+    (folder / "result.json").unlink()
     with pytest.raises(UserError, match="optimizer: Invalid beta parameter"):
         run(compose_run(*FAST, "optimizer=adam", "+optimizer.betas=[2,2]"))
     result = result_of(folder)
@@ -144,17 +147,43 @@ def test_a_fast_dev_run_goes_through_everything(compose_run, folder: Path):
     assert result_of(folder)["status"] == "completed"
 
 
-@pytest.mark.parametrize(
-    ("override", "text"),
-    [
-        ("seed=1", "seed=1, but that run has seed=0"),
-        ("optimizer=adam", r"that run has optimizer\._target_=torch\.optim\.SGD"),
-    ],
-)
-def test_a_run_does_not_go_on_as_another_experiment(compose_run, folder: Path, override: str, text: str):
+def test_a_folder_with_a_result_is_not_run_in_again(compose_run, folder: Path):
     run(compose_run(*FAST, "logger=none", "callbacks=light"))
-    with pytest.raises(UserError, match=text):
-        run(compose_run(*FAST, override, f"resume={folder}"))
+    before = (folder / "result.json").read_bytes()
+    with pytest.raises(UserError, match="has a result already, and two runs never share a folder"):
+        run(compose_run(*FAST, "seed=1"))
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_a_run_killed_before_its_first_checkpoint_hides_what_it_logged(compose_run, folder: Path):
+    logger = RunFolderTensorBoard(folder)
+    logger.log_metrics({"train/loss_step": 99.0}, 0)
+    logger.close()
+    time.sleep(1.1)  # event files are read in the order of their names, which hold whole seconds
+    run(compose_run(*FAST, f"resume={folder}", "callbacks=light"))
+    points = EventAccumulator(str(folder)).Reload().Scalars("train/loss_step")
+    assert [point.step for point in points] == [0, 8]
+    assert points[0].value < 10
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true", "bf16-mixed"])
+def test_other_precisions_measure_the_same_things(compose_run, folder: Path, precision: str):
+    run(compose_run(*FAST, f"trainer.precision={precision}", "callbacks=full"))
+    rows = rows_of(folder)
+    for row in rows:
+        assert 1.5 < float(row["train/loss"]) < 2.5
+        assert 1.5 < float(row["val/loss"]) < 2.5
+
+
+def test_what_is_not_measured_is_left_empty(compose_run, folder: Path):
+    run(compose_run(*FAST, "trainer.limit_val_batches=0", "trainer.limit_test_batches=0", "callbacks=light"))
+    assert {row["val/acc"] for row in rows_of(folder)} == {""}
+    assert set(result_of(folder)["metrics"].values()) == {None}
+
+
+def test_lightnings_refusals_of_a_fit_are_the_users_mistakes(compose_run, folder: Path):
+    with pytest.raises(UserError, match=r"trainer: .*limit_train_batches"):
+        run(compose_run(*SMALL, "trainer.limit_train_batches=0.001"))
 
 
 def test_a_finished_fit_that_goes_on_is_tested_only(compose_run, folder: Path):

@@ -48,6 +48,8 @@ class IdxFiles:
         """
         from torchvision import datasets  # a second that only a download needs
 
+        new_folders = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+
         published = getattr(datasets, self.mirrored_as)
         reasons = []
         for mirror in published.mirrors:
@@ -66,6 +68,9 @@ class IdxFiles:
                 reasons.append(f"{mirror}: {' '.join(str(error).split())}")
             else:
                 return
+        for path in new_folders:
+            with contextlib.suppress(OSError):
+                path.rmdir()
         raise OSError("; ".join(reasons))
 
     def load(self) -> Images:

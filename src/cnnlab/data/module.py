@@ -67,6 +67,7 @@ class ImageDataModule(LightningDataModule):
         self.seed = seed
         self.watch = watch
         self.fallback = fallback
+        self._gave_up = False
         self._parts: dict[str, Batch] = {}
         self._train_batches: ShuffledBatches | None = None
         self._place: dict[str, int] | None = None
@@ -83,7 +84,7 @@ class ImageDataModule(LightningDataModule):
             UserError: If that fails and there is no fallback.
         """
         missing = self.files.missing()
-        if not missing:
+        if not missing or self._gave_up:
             return
         logger.info("%s: %s is not here; trying to download it", self.name, missing[0])
         try:
@@ -91,10 +92,12 @@ class ImageDataModule(LightningDataModule):
         except OSError as error:
             if self.fallback is None:
                 names = ", ".join(path.name for path in missing)
+                form = "" if names.endswith(".gz") else " (plain, or .gz)"
                 raise UserError(
-                    f"data={self.name} needs {names} (plain, or .gz) in {missing[0].parent}, and they could not be "
+                    f"data={self.name} needs {names}{form} in {missing[0].parent}, and they could not be "
                     f"downloaded ({error}); put them there, or set CNNLAB_DATA_DIR to a folder that has them"
                 ) from error
+            self._gave_up = True  # Lightning asks again before the test
             self._warn_of_fallback(str(error))
 
     def setup(self, stage: str | None = None) -> None:

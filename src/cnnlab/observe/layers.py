@@ -48,7 +48,7 @@ class LayerStatistics(Callback):
                 self._scalars[f"update_ratio/{name}"] = update_ratio(self._before[name], parameter.detach())
         self._scalars |= self._activations(trainer, pl_module)
         for logger in trainer.loggers:
-            logger.log_metrics(self._scalars, step=trainer.global_step)
+            logger.log_metrics(self._scalars, step=trainer.global_step - 1)  # the step that was measured
 
     def _activations(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -67,7 +67,8 @@ class LayerStatistics(Callback):
         pl_module.eval()
         try:
             with torch.no_grad():
-                pl_module(data.part("train")[0][:NUM_IMAGES])
+                images = data.part("train")[0][:NUM_IMAGES]
+                pl_module(images.to(next(pl_module.parameters()).dtype))
         finally:
             pl_module.train()
             for handle in handles:

@@ -42,7 +42,7 @@ class Pictures(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the batch's logits."""
-        self._logits.append(outputs.detach())
+        self._logits.append(outputs.detach().float())
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws."""
@@ -73,7 +73,7 @@ def first_layer_weights(network: nn.Module) -> torch.Tensor:
         (out, k, k), on the CPU.
     """
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
-    weight = first.weight.detach().cpu()
+    weight = first.weight.detach().float().cpu()
     side = int((weight[0].numel()) ** 0.5)
     return weight.reshape(len(weight), side, side)[:100]
 

@@ -27,7 +27,7 @@ def activation_slopes(activation: Callable[[torch.Tensor], torch.Tensor], inputs
     """The derivative of an elementwise activation at its inputs, of the inputs' shape."""
     with torch.enable_grad():
         inputs = inputs.detach().requires_grad_()
-        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+        (slopes,) = torch.autograd.grad(activation(inputs.clone()).sum(), inputs)  # a clone for activations in place
     return slopes
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from cnnlab.errors import UserError
+
 SPLITS = {"train": ("training, with dropout", "#9aa5b1"), "val": ("validation", "#1f6feb"), "test": ("test", "#d1242f")}
 
 
@@ -14,9 +16,14 @@ def read_metrics(folder: Path) -> dict[str, list[float]]:
 
     Args:
         folder: The run folder.
+
+    Raises:
+        UserError: If no epoch is finished.
     """
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    if not rows:
+        raise UserError(f"{folder} has no finished epoch yet")
     return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}
 
 

@@ -33,7 +33,7 @@ def naming(group: str) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from error
-        if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError):
+        if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError | ImportError):
             raise
         raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
     except (ValueError, TypeError, MisconfigurationException) as error:

@@ -1,39 +1,18 @@
 """Checkpoints that are whole or not there."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces a file so that a reader, or a crash at any moment, meets the old content or the new.
-
-    Args:
-        path: The file; its folder must exist. A temporary file beside it, on the same filesystem, is renamed.
-        content: The new content.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed run leaves at most one
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+from cnnlab.files import write_atomically
+from cnnlab.training.history import History
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -51,6 +30,30 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Reads a checkpoint of tensors and plain values."""
         return load_checkpoint(Path(path), map_location, weights_only=weights_only is not False)
+
+
+class EpochCheckpoint(Checkpoint):
+    """Writes `last.ckpt` at the end of every epoch, and before it `best.ckpt` if the epoch is the best so far.
+
+    It has no state of its own, unlike Lightning's ModelCheckpoint, which forgets the best score when the run folder was
+    moved: the rows of the history, which are in the checkpoint, tell.
+
+    Args:
+        history: The epochs so far.
+        last: Where `last.ckpt` goes.
+        best: Where `best.ckpt` goes, or None to select nothing.
+    """
+
+    def __init__(self, history: History, last: Path, best: Path | None = None) -> None:
+        self.history = history
+        self.last = last
+        self.best = best
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lightning calls it after the history's."""
+        if self.best is not None and self.history.best_row() is self.history.rows[-1]:
+            trainer.save_checkpoint(self.best)
+        trainer.save_checkpoint(self.last)
 
 
 def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool = True) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Classifier(LightningModule):
         self.train_totals = Totals()
         self.eval_totals = Totals()
         self.lr = math.nan  # of the latest step
-        self.measured: dict[str, float] = {}  # the latest value of every metric, in double precision
+        self.measured: dict[str, float] = {}  # this epoch's metrics so far, or the test's, in double precision
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, C) of images (B, 1, 28, 28)."""
@@ -68,7 +68,8 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Puts a schedule-free optimiser at its training point."""
+        """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""
+        self.measured.clear()
         self._set_optimizer_mode("train")
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -102,6 +103,10 @@ class Classifier(LightningModule):
         """The batch's logits, (B, C)."""
         return self._evaluate(batch)
 
+    def on_test_start(self) -> None:
+        """Forgets the fit's metrics."""
+        self.measured.clear()
+
     def on_validation_epoch_end(self) -> None:
         """Logs the watched split's loss and accuracy."""
         self._log_evaluation(self.watch)
@@ -111,12 +116,15 @@ class Classifier(LightningModule):
         self._log_evaluation("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the sums of an epoch under way."""
+        """Adds the sums of an epoch under way, and whether a callback has asked to stop."""
         checkpoint["train_totals"] = self.train_totals.snapshot()
+        checkpoint["should_stop"] = self.trainer.should_stop
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes on with them."""
         self.train_totals.restore(checkpoint["train_totals"])
+        if self._trainer is not None:  # not when somebody only reads the weights
+            self.trainer.should_stop = checkpoint["should_stop"]
 
     def _optimizer(self) -> Optimizer:
         optimizer = self.optimizers(use_pl_optimizer=False)
@@ -146,7 +154,7 @@ class Classifier(LightningModule):
 
     def _log(self, metrics: dict[str, float]) -> None:
         self.measured |= metrics
-        self.log_dict(metrics, on_step=False, on_epoch=True)
+        self.log_dict(metrics, on_step=False, on_epoch=True, sync_dist=True)  # the same in every process already
 
     def _pop_means(self, totals: Totals, part: str) -> dict[str, float]:
         means = totals.pop_means(lambda tensor: self.trainer.strategy.reduce(tensor, reduce_op="sum"))
@@ -155,4 +163,5 @@ class Classifier(LightningModule):
 
     def _check_finite(self, loss: float, part: str) -> None:
         if not math.isfinite(loss):
-            raise Diverged(f"the {part} loss became {loss} in epoch {self.current_epoch + 1}, step {self.global_step}")
+            place = "" if self.trainer.testing else f" in epoch {self.current_epoch + 1}, step {self.global_step}"
+            raise Diverged(f"the {part} loss became {loss}{place}")

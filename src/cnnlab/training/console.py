@@ -81,7 +81,7 @@ class EpochLines(Callback):
         for split in ("train", "val", "test"):
             if f"{split}/loss" in metrics:
                 parts.append(f"{split} loss {metrics[f'{split}/loss']:.4f} acc {metrics[f'{split}/acc']:.2%}")
-        print("  ".join([*parts, f"lr {metrics['lr']:.3g}"]), flush=True)
+        print("  ".join([*parts, f"lr {pl_module.lr:.3g}"]), flush=True)
 
 
 class LectureLines(Callback):

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from cnnlab.training.checkpoint import write_atomically
+from cnnlab.files import write_atomically
 from cnnlab.training.classifier import Classifier
 
 Row = dict[str, float | int]
@@ -54,6 +54,10 @@ class History(Callback):
         self.rows.append(row)
         self._restart_clock()
         self.write(trainer)
+
+    def best_row(self) -> Row | None:
+        """The first of the epochs with the best validation accuracy, if that was measured."""
+        return max((row for row in self.rows if "val/acc" in row), key=lambda row: row["val/acc"], default=None)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows, and the seconds that the fit and the epoch under way have taken."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.signals import SignalGuard
@@ -32,25 +33,23 @@ class StopOnSignal(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Between epochs the checkpoint is on the disk already."""
-        if trainer.current_epoch > 0 and self._stop(trainer):
+        if trainer.current_epoch > 0 and self._signal_has_come(trainer):
             self.guard.check()
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Within an epoch; at its last step, the evaluation and the epoch's own checkpoint come first."""
-        if not trainer.is_last_batch and self._stop(trainer):
+        """Within an epoch, after an optimiser step: gradients that still add up are in no checkpoint.
+
+        At the epoch's last step, the evaluation and the epoch's own checkpoint come first.
+        """
+        whole_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if whole_step and not trainer.is_last_batch and self._signal_has_come(trainer):
             trainer.save_checkpoint(self.checkpoint)
             self.guard.check()
 
-    def _stop(self, trainer: Trainer) -> bool:
-        if trainer.world_size == 1:
-            return self.guard.received is not None
-        # any process's signal stops all of them at the same step
-        stop: bool = trainer.strategy.reduce_boolean_decision(self.guard.received is not None, all=False)
-        return stop
+    def _signal_has_come(self, trainer: Trainer) -> bool:
+        if trainer.world_size > 1:  # any process's signal stops all of them at the same step
+            signum = torch.tensor(self.guard.received or 0, device=trainer.strategy.root_device)
+            self.guard.received = int(trainer.strategy.reduce(signum, reduce_op="max")) or None
+        return self.guard.received is not None

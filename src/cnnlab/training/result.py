@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cnnlab.training.checkpoint import write_atomically
+from cnnlab.files import write_atomically
 
 SCHEMA = 1
 METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")  # fractions, nats

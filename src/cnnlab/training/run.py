@@ -3,32 +3,31 @@
 import contextlib
 import hashlib
 import logging
+import shlex
 import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import Logger
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, UserError
-from cnnlab.preflight import check
-from cnnlab.signals import Interrupted, SignalGuard
+from cnnlab.preflight import check, check_keys
+from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import build_callbacks, build_classifier, build_data, build_logger, build_trainer
-from cnnlab.training.checkpoint import load_checkpoint
+from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.provenance import Provenance
 from cnnlab.training.result import METRICS, Result
 from cnnlab.training.summary import print_summary, short_path
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -51,6 +50,8 @@ def run(config: DictConfig) -> float | None:
         Interrupted: On SIGINT or SIGTERM.
     """
     one_run = Run(config)
+    if config.resume is None and (one_run.folder / "result.json").exists():
+        raise UserError(f"{one_run.folder} has a result already, and two runs never share a folder; give another")
     result = one_run.result
     try:
         with SignalGuard() as guard:
@@ -90,6 +91,7 @@ class Run:
     def execute(self, guard: SignalGuard) -> None:
         """Checks, builds, fits, tests."""
         config, result = self.config, self.result
+        check_keys(config)
         option_names = dict(self.hydra.runtime.choices)
         result.params, result.seed = flat_params(config), config.seed
         result.choices = axis_choices(config, option_names)
@@ -100,11 +102,11 @@ class Run:
 
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
-        checkpoint = self._resumable(numeric)
+        checkpoint = load_checkpoint(self.last) if config.resume is not None and self.last.is_file() else None
         self.logger = logger = build_logger(config, self.folder)
-        if isinstance(logger, RunFolderTensorBoard) and checkpoint is not None:
-            logger.resume_from(checkpoint["global_step"])
-        trainer = build_trainer(config, self.folder, self._callbacks(guard, numeric), logger)
+        if isinstance(logger, RunFolderTensorBoard) and config.resume is not None:
+            logger.resume_from(0 if checkpoint is None else checkpoint["global_step"])
+        trainer = build_trainer(config, self.folder, self._callbacks(guard), logger)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resume=checkpoint is not None)
@@ -113,75 +115,70 @@ class Run:
         print_summary(result, self.folder, logger)
 
     def close(self) -> None:
-        """Ends the logger, then writes result.json, last of all files."""
+        """Ends the logger, then writes result.json, last of all files; nothing interrupts it."""
+        with ignored():
+            self._close()
+
+    def _close(self) -> None:
         if self.result.status == "interrupted":
-            rank_zero_only(print)(f"go on with: python train.py resume={short_path(self.folder)}", file=sys.stderr)
+            rank_zero_only(print)(
+                f"go on with: python train.py resume={shlex.quote(short_path(self.folder))}", file=sys.stderr
+            )
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
+        elif isinstance(self.logger, WandbLogger):
+            self.logger.experiment.finish()  # so that a sweep's next job gets a run of its own
         with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
             rank_zero_only(self.result.write)(self.folder)
 
-    def _callbacks(self, guard: SignalGuard, numeric: dict[str, Any]) -> list[Callback]:
-        last = ModelCheckpoint(self.last.parent, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-        best = ModelCheckpoint(
-            self.last.parent, "best", monitor="val/acc", mode="max", save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )  # fmt: skip
+    def _callbacks(self, guard: SignalGuard) -> list[Callback]:
+        best = self.last.with_name("best.ckpt") if self.config.select == "best" else None
         return [
             StopOnSignal(guard, self.last),
-            Provenance(numeric),
             self.history,
             *make_console(self.config.console),
             *build_callbacks(self.config),
-            *([best] if self.config.select == "best" else []),
-            last,  # after best, whose score it then holds
+            EpochCheckpoint(self.history, self.last, best),
         ]
-
-    def _resumable(self, numeric: dict[str, Any]) -> dict[str, Any] | None:
-        """The last checkpoint of the run that goes on, if there is one of this very experiment."""
-        if self.config.resume is None or not self.last.is_file():
-            return None
-        checkpoint = load_checkpoint(self.last)
-        before = checkpoint["callbacks"]["Provenance"]["numeric"]
-        changed = sorted(name for name in {*before, *numeric} if before.get(name) != numeric.get(name))
-        if changed:
-            name = changed[0]
-            raise UserError(
-                f"resume={self.config.resume} with {name}={numeric.get(name)}, but that run has "
-                f"{name}={before.get(name)}; go on without the change, or begin a new run"
-            )
-        return checkpoint
 
     def _fit(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, *, resume: bool) -> None:
         result = self.result
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
+        except MisconfigurationException as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         finally:
             self._record_data(data)
             result.epochs, result.steps = len(self.history.rows), trainer.global_step
             result.seconds["fit"] = round(self.history.earlier_fit_s + self._lap(), 3)
-        self._select(trainer)
+        self._select()
 
     def _record_data(self, data: ImageDataModule) -> None:
         """Says which data set was really used: a fallback is another experiment than the one that was asked for."""
         result, used = self.result, data.effective
         result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
-        result.choices["data"] = result.params["data.name"] = used.name
-        result.fingerprint = fingerprint({**numeric_params(self.config), "data.name": used.name})
+        facts = {
+            f"data.{name}": getattr(used, name) for name in ("name", "mean", "std", "num_train", "num_val", "num_test")
+        }
+        result.params |= facts
+        result.choices["data"] = used.name
+        if used is not data:
+            result.fingerprint = fingerprint(
+                {**numeric_params(self.config), **facts, "sha256": dict(used.files.sha256)}
+            )
 
-    def _select(self, trainer: Trainer) -> None:
+    def _select(self) -> None:
         rows, watch = self.history.rows, self.config.watch
         if not rows:
             return
-        best = self.config.select == "best" and not trainer.fast_dev_run  # type: ignore[attr-defined]
-        row = max(rows, key=lambda row: row["val/acc"]) if best else rows[-1]
+        row = self.history.best_row() if self.config.select == "best" else rows[-1]
+        assert row is not None, "select=best needs validation, which is checked"
         self.result.selected_epoch = int(row["epoch"])
         for name in (f"{watch}/acc", f"{watch}/loss"):
             self.result.metrics[name] = row.get(name)
 
     def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
-        best = self.last.with_name("best.ckpt")
-        selected = best if self.config.select == "best" and best.is_file() else None
+        selected = self.last.with_name("best.ckpt") if self.config.select == "best" else None
         trainer.test(classifier, datamodule=data, ckpt_path=selected, verbose=False, weights_only=True)
         for name in ("test/acc", "test/loss"):
             self.result.metrics[name] = classifier.measured.get(name)
@@ -224,7 +221,6 @@ def _quieten() -> None:
     """Lightning's notes on hardware and products, and warnings that do not apply here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # a resumed run's
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
     warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images

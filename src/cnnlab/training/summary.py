@@ -1,5 +1,6 @@
 """The table at the end of a run."""
 
+import shlex
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
@@ -14,20 +15,23 @@ def short_path(folder: Path) -> str:
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
+def _figures(metrics: dict[str, float | None], part: str) -> str | None:
+    accuracy, loss = metrics[f"{part}/acc"], metrics[f"{part}/loss"]
+    return None if accuracy is None or loss is None else f"accuracy {accuracy:.2%}, loss {loss:.4f}"
+
+
 @rank_zero_only
 def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
     """Prints accuracy, loss, epochs, seconds, the folder, and what to type next."""
     metrics, shown = result.metrics, short_path(folder)
     rows = {
-        "test": f"accuracy {metrics['test/acc']:.2%}, loss {metrics['test/loss']:.4f}",
-        "validation": f"accuracy {metrics['val/acc']:.2%}, loss {metrics['val/loss']:.4f}"
-        if metrics["val/acc"] is not None
-        else None,
+        "test": _figures(metrics, "test"),
+        "validation": _figures(metrics, "val"),
         "epochs": f"{result.epochs}, weights of epoch {result.selected_epoch}",
         "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
         "data": str(result.data["name"]),
         "folder": shown,
-        "look": f"tensorboard --logdir {shown}" if isinstance(logger, RunFolderTensorBoard) else None,
+        "look": f"tensorboard --logdir {shlex.quote(shown)}" if isinstance(logger, RunFolderTensorBoard) else None,
     }
     print()
     for name, text in rows.items():

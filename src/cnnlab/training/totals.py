@@ -3,21 +3,17 @@
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 
-class Totals(nn.Module):
-    """Sums over the images of one pass. A module, so that it moves to the device with the network."""
+class Totals:
+    """Sums over the images of one pass.
 
-    loss_sum: torch.Tensor  # () float32
-    num_correct: torch.Tensor  # () int64
-    num_images: torch.Tensor  # () int64
+    Plain tensors, not buffers: DDP overwrites buffers with those of the first process, and a trainer's precision
+    casts them.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("loss_sum", torch.zeros(()), persistent=False)
-        self.register_buffer("num_correct", torch.zeros((), dtype=torch.int64), persistent=False)
-        self.register_buffer("num_images", torch.zeros((), dtype=torch.int64), persistent=False)
+        self._sums: torch.Tensor | None = None  # (3,): loss, correct, images
 
     @torch.no_grad()
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
@@ -28,9 +24,11 @@ class Totals(nn.Module):
             logits: (B, C).
             labels: (B,) int64.
         """
-        self.loss_sum += loss * len(labels)
-        self.num_correct += (logits.argmax(dim=1) == labels).sum()
-        self.num_images += len(labels)
+        dtype = torch.float32 if loss.device.type == "mps" else torch.float64
+        num_correct = (logits.argmax(dim=1) == labels).sum()
+        num_images = torch.ones_like(num_correct) * len(labels)
+        sums = torch.stack([loss.to(dtype) * len(labels), num_correct.to(dtype), num_images.to(dtype)])
+        self._sums = sums if self._sums is None else self._sums.to(loss.device) + sums
 
     def pop_means(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
         """Mean loss and accuracy of all processes, `{"loss": nats, "acc": fraction}`; the sums start anew.
@@ -38,16 +36,15 @@ class Totals(nn.Module):
         Args:
             reduce: Sums a tensor over the processes.
         """
-        loss_sum, num_correct, num_images = (reduce(buffer.clone()).item() for buffer in self.buffers())
-        for buffer in self.buffers():
-            buffer.zero_()
+        assert self._sums is not None, "a pass has images"
+        loss_sum, num_correct, num_images = reduce(self._sums).tolist()
+        self._sums = None
         return {"loss": loss_sum / num_images, "acc": num_correct / num_images}
 
-    def snapshot(self) -> dict[str, torch.Tensor]:
-        """The sums so far."""
-        return {name: buffer.clone() for name, buffer in self.named_buffers()}
+    def snapshot(self) -> torch.Tensor | None:
+        """The sums so far, (3,), or None at the start of a pass."""
+        return None if self._sums is None else self._sums.clone()
 
-    def restore(self, snapshot: dict[str, torch.Tensor]) -> None:
+    def restore(self, snapshot: torch.Tensor | None) -> None:
         """Goes on from the sums of a snapshot."""
-        for name, buffer in self.named_buffers():
-            buffer.copy_(snapshot[name])
+        self._sums = None if snapshot is None else snapshot.clone()

@@ -1,0 +1,31 @@
+"""Files that are whole or not there."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces a file so that a reader, or a crash at any moment, meets the old content or the new.
+
+    Args:
+        path: The file; its folder must exist. A temporary file beside it, on the same filesystem, is renamed.
+        content: The new content.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed run leaves at most one
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
