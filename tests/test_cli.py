@@ -164,6 +164,8 @@ def test_a_sweep_with_hydras_own_launcher_runs_every_job_past_a_failure(tmp_path
     sweep = ["-m", "activation=relu,tanh", "optimizer.lr=-1,0.01", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     code, text = start(tmp_path / "log", *sweep, *FAST).wait()
     assert code == 2, text
+    names = {path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()}
+    assert names == {f"activation={name},optimizer.lr={lr}" for name in ("relu", "tanh") for lr in ("-1", "0.01")}
     results = [json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/result.json")]
     assert {(result["overrides"][0], result["overrides"][1]): result["status"] for result in results} == {
         ("activation=relu", "optimizer.lr=-1"): "failed",

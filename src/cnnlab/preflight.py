@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis
 from cnnlab.errors import Carried, UserError
@@ -177,8 +178,26 @@ def check_same_experiment(config: DictConfig) -> None:
         )
 
 
+def name_jobs_by_swept_values(config: DictConfig) -> None:
+    """Leaves what is the same in every job of a sweep out of the jobs' folder names.
+
+    Args:
+        config: A sweep's composed config, with Hydra's part, changed in place.
+    """
+    overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    constant = [override.key_or_group for override in overrides if not override.is_sweep_override()]
+    if len(constant) == len(overrides):
+        return
+    with read_write(config), open_dict(config):
+        config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(constant)}]")
+
+
 class Preflight(Callback):
-    """Hydra's callback before a single run: it refuses before Hydra makes or changes any file."""
+    """Hydra's callback before a run or a sweep: it refuses before Hydra makes or changes any file."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Names the jobs' folders."""
+        name_jobs_by_swept_values(config)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config, then claims the folder."""

@@ -142,9 +142,10 @@ def test_refused_values_and_faults_are_failures(compose_run, folder: Path):
     assert result["error"].startswith("UserError: optimizer: Invalid beta")
 
 
-def test_a_fast_dev_run_goes_through_everything(compose_run, folder: Path):
-    run(compose_run(*SMALL, "trainer.fast_dev_run=true"))
+def test_a_fast_dev_run_goes_through_everything_and_says_so(compose_run, folder: Path, capsys):
+    run(compose_run(*SMALL, "trainer.fast_dev_run=true", "select=best"))
     assert result_of(folder)["status"] == "completed"
+    assert "note        fast_dev_run only tries whether it runs" in capsys.readouterr().out
 
 
 def test_a_folder_with_a_result_is_not_run_in_again(compose_run, folder: Path):

@@ -20,6 +20,10 @@ def _figures(metrics: dict[str, float | None], part: str) -> str | None:
     return None if accuracy is None or loss is None else f"accuracy {accuracy:.2%}, loss {loss:.4f}"
 
 
+def _is_dry_run(result: Result) -> bool:
+    return bool(result.params.get("trainer.fast_dev_run", False))
+
+
 @rank_zero_only
 def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
     """Prints accuracy, loss, epochs, seconds, the folder, and what to type next."""
@@ -28,6 +32,7 @@ def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
         "test": _figures(metrics, "test"),
         "validation": _figures(metrics, "val"),
         "epochs": f"{result.epochs}, weights of epoch {result.selected_epoch}",
+        "note": "fast_dev_run only tries whether it runs: these are no results" if _is_dry_run(result) else None,
         "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
         "data": str(result.data["name"]),
         "folder": shown,
