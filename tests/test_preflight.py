@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.config import MODEL_AXES
 from cnnlab.errors import UserError
-from cnnlab.preflight import check, claim_folder
+from cnnlab.preflight import check, check_same_experiment, claim_folder
 from tests.conftest import REPOSITORY
 
 
@@ -118,6 +118,15 @@ def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, l
     assert refusal(compose_run(), logger=logger) == (
         f'logger={logger} needs the package {logger}: pip install -e ".[{logger}]"'
     )
+
+
+@pytest.mark.parametrize("content", [None, "{seed: "])
+def test_a_record_that_cannot_be_read_is_refused(compose_run, tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / ".hydra").mkdir()
+        (tmp_path / ".hydra" / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged or missing .*; begin a new run"):
+        check_same_experiment(compose_run(f"resume={tmp_path}"))
 
 
 def release(lock: int) -> None:

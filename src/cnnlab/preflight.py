@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from yaml import YAMLError
 
 from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis
 from cnnlab.errors import Carried, UserError
@@ -167,7 +168,11 @@ def check_same_experiment(config: DictConfig) -> None:
     """
     if config.resume is None:
         return
-    before = OmegaConf.load(Path(config.resume) / ".hydra" / "config.yaml")
+    record = Path(config.resume) / ".hydra" / "config.yaml"
+    try:
+        before = OmegaConf.load(record)
+    except (OSError, YAMLError) as error:
+        raise UserError(f"{record} is damaged or missing ({' '.join(str(error).split())}); begin a new run") from None
     now = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     assert isinstance(before, DictConfig)
     if change := changed_value(before, now):
@@ -185,11 +190,13 @@ def name_jobs_by_swept_values(config: DictConfig) -> None:
         config: A sweep's composed config, with Hydra's part, changed in place.
     """
     overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    constant = [override.key_or_group for override in overrides if not override.is_sweep_override()]
-    if len(constant) == len(overrides):
+    swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
+    constant = sorted({override.key_or_group for override in overrides} - swept)
+    if not swept or not constant:
         return
+    names = ",".join(f'"{name}"' for name in constant)
     with read_write(config), open_dict(config):
-        config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(constant)}]")
+        config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{names}]")
 
 
 class Preflight(Callback):
