@@ -76,5 +76,5 @@ def test_an_axis_that_the_model_does_not_use_is_no_part_of_the_experiment(compos
 
 
 def test_the_first_changed_value_is_named(compose_run):
-    assert changed_value(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1.0, 2.0)
+    assert changed_value(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1, 2)
     assert changed_value(compose_run("console=none"), compose_run()) is None

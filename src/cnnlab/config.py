@@ -83,7 +83,7 @@ def changed_value(before: DictConfig, now: DictConfig) -> tuple[str, Any, Any] |
     """The first value, by name, that makes two configs different experiments: its name, then and now."""
     then, today = numeric_params(before), numeric_params(now)
     names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
-    return (names[0], then.get(names[0]), today.get(names[0])) if names else None
+    return (names[0], _flat(before).get(names[0]), _flat(now).get(names[0])) if names else None
 
 
 def _as_number(value: Any) -> Any:

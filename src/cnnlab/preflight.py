@@ -194,7 +194,8 @@ def name_jobs_by_swept_values(config: DictConfig) -> None:
     constant = sorted({override.key_or_group for override in overrides} - swept)
     if not swept or not constant:
         return
-    names = ",".join(f'"{name}"' for name in constant)
+    given = config.hydra.job.config.override_dirname.exclude_keys
+    names = ",".join(f'"{name}"' for name in [*constant, *given])
     with read_write(config), open_dict(config):
         config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{names}]")
 

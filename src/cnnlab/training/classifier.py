@@ -117,12 +117,15 @@ class Classifier(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the sums of an epoch under way, and whether a callback has asked to stop."""
-        checkpoint["train_totals"] = self.train_totals.snapshot()
+        sums = self.train_totals.snapshot()
+        checkpoint["train_totals"] = (
+            None if sums is None else self._reduce(sums)
+        )  # every process saves, the first writes
         checkpoint["should_stop"] = self.trainer.should_stop
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes on with them."""
-        self.train_totals.restore(checkpoint["train_totals"])
+        self.train_totals.restore(checkpoint["train_totals"] if self.global_rank == 0 else None)
         if self._trainer is not None:  # not when somebody only reads the weights
             self.trainer.should_stop = checkpoint["should_stop"]
 
@@ -157,9 +160,13 @@ class Classifier(LightningModule):
         self.log_dict(metrics, on_step=False, on_epoch=True, sync_dist=True)  # the same in every process already
 
     def _pop_means(self, totals: Totals, part: str) -> dict[str, float]:
-        means = totals.pop_means(lambda tensor: self.trainer.strategy.reduce(tensor, reduce_op="sum"))
+        means = totals.pop_means(self._reduce)
         self._check_finite(means["loss"], part)
         return means
+
+    def _reduce(self, sums: torch.Tensor) -> torch.Tensor:
+        total: torch.Tensor = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        return total
 
     def _check_finite(self, loss: float, part: str) -> None:
         if not math.isfinite(loss):
