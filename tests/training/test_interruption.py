@@ -55,7 +55,9 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bits(undisturbed, tmp_p
     command = start(tmp_path / "log", *RUN, f"hydra.run.dir={folder}")
     kills = 0
     while kills < 4:
-        command.process.join(moments.uniform(0.2, 0.8 * seconds))
+        command.process.join(moments.uniform(0.2, 0.8 * seconds) if kills else 0)
+        while kills == 0 and not (folder / "metrics.csv").is_file():
+            time.sleep(0.01)  # the first time after an epoch, so that there is one
         if command.process.exitcode is not None:
             break
         os.kill(command.process.pid, signal.SIGKILL)
