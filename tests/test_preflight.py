@@ -120,7 +120,7 @@ def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, l
     )
 
 
-@pytest.mark.parametrize("content", [None, "{seed: "])
+@pytest.mark.parametrize("content", [None, "{seed: ", "[1, 2]"])
 def test_a_record_that_cannot_be_read_is_refused(compose_run, tmp_path: Path, content: str | None):
     if content is not None:
         (tmp_path / ".hydra").mkdir()

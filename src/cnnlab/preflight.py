@@ -74,7 +74,7 @@ def _check_data(config: DictConfig) -> None:
     num_val = integer(0, data.num_train - 1)
     if not num_val.holds(data.num_val):
         raise UserError(
-            f"data.num_val={data.num_val} is not allowed; {data.name} has {data.num_train} training images, "
+            f"data.num_val={as_typed(data.num_val)} is not allowed; {data.name} has {data.num_train} training images, "
             f"so it takes {num_val.allowed}"
         )
     root = Path(data.root).expanduser()
@@ -171,10 +171,11 @@ def check_same_experiment(config: DictConfig) -> None:
     record = Path(config.resume) / ".hydra" / "config.yaml"
     try:
         before = OmegaConf.load(record)
+        if not isinstance(before, DictConfig):
+            raise OSError("it holds a list")
     except (OSError, YAMLError) as error:
         raise UserError(f"{record} is damaged or missing ({' '.join(str(error).split())}); begin a new run") from None
     now = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    assert isinstance(before, DictConfig)
     if change := changed_value(before, now):
         name, then, today = change
         raise UserError(

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,24 @@ def test_two_processes_at_half_the_batch_are_one_at_the_whole(tmp_path: Path):
             assert float(row[name]) == pytest.approx(float(expected[name]), abs=2e-3), name
     # the pictures' confusion matrix needs every process's logits
     assert (tmp_path / "two" / "pictures" / "confusion_matrix.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_stopped_run_of_two_processes_goes_on_to_the_same_bits(tmp_path: Path):
+    arguments = ("trainer=ddp", "data.batch_size=16", "callbacks=light", "trainer.max_epochs=4")
+    expected = train(tmp_path / "undisturbed", *arguments)
+
+    folder = tmp_path / "run"
+    command = [sys.executable, "train.py", *RUN, *arguments, f"hydra.run.dir={folder}"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (folder / "metrics.csv").is_file():
+            time.sleep(0.02)
+        process.terminate()
+    assert process.returncode == 143
+    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    subprocess.run([sys.executable, "train.py", f"resume={folder}"], cwd=REPOSITORY, check=True)
+
+    result = json.loads((folder / "result.json").read_text())
+    assert result["weights_sha256"] == expected["weights_sha256"]
+    for row, undisturbed in zip(rows(folder), rows(tmp_path / "undisturbed"), strict=True):
+        assert {**row, "seconds": ""} == {**undisturbed, "seconds": ""}

@@ -56,7 +56,7 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bits(undisturbed, tmp_p
     kills = 0
     while kills < 4:
         command.process.join(moments.uniform(0.2, 0.8 * seconds) if kills else 0)
-        while kills == 0 and not (folder / "metrics.csv").is_file():
+        while kills == 0 and command.process.is_alive() and not (folder / "metrics.csv").is_file():
             time.sleep(0.01)  # the first time after an epoch, so that there is one
         if command.process.exitcode is not None:
             break
@@ -88,7 +88,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_ends_in_the_same_bits(
     rows, weights, seconds = undisturbed
     folder = tmp_path / "run"
     command = start(tmp_path / "log", *RUN, f"hydra.run.dir={folder}")
-    while not (folder / "metrics.csv").is_file():
+    while command.process.is_alive() and not (folder / "metrics.csv").is_file():
         time.sleep(0.02)
     time.sleep(fraction * seconds / 4)
     os.kill(command.process.pid, signum)

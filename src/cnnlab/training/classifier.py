@@ -118,9 +118,8 @@ class Classifier(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the sums of an epoch under way, and whether a callback has asked to stop."""
         sums = self.train_totals.snapshot()
-        checkpoint["train_totals"] = (
-            None if sums is None else self._reduce(sums)
-        )  # every process saves, the first writes
+        # every process comes here, and the first one writes the sum and goes on from it
+        checkpoint["train_totals"] = None if sums is None else self._reduce(sums)
         checkpoint["should_stop"] = self.trainer.should_stop
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ class Run:
             )
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
-        elif isinstance(self.logger, WandbLogger):
+        elif isinstance(self.logger, WandbLogger) and self.logger._experiment is not None:
             self.logger.experiment.finish()  # so that a sweep's next job gets a run of its own
         with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
             rank_zero_only(self.result.write)(self.folder)
