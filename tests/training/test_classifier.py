@@ -150,7 +150,7 @@ def test_a_loss_that_is_not_finite_ends_the_fit(compose_run, tmp_path: Path, ove
     config = compose_run(*SHORT, override, "loss=cross_entropy")
     if override.startswith("+"):
         classifier = build_classifier(config)
-        classifier.network.layers[0].weight.data.fill_(math.inf)
+        classifier.network.layers[0][0].weight.data.fill_(math.inf)
         trainer, message = build_trainer(config, tmp_path, [], None), "the training loss became nan in epoch 1, step 0"
         with pytest.raises(Diverged, match=message):
             trainer.fit(classifier, datamodule=build_data(config))

@@ -31,9 +31,9 @@ def test_hidden_weights_go_to_muon_and_the_rest_to_adamw():
 
 def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
     network = lecture()
-    before = network.layers[3].weight.detach().clone()
+    before = network.layers[2][0].weight.detach().clone()
     train(network, MuonAdamW(network.parameters(), lr=0.01, weight_decay=0.0), num_steps=1)
-    update = (network.layers[3].weight.detach() - before).flatten(1)  # (20, 250)
+    update = (network.layers[2][0].weight.detach() - before).flatten(1)  # (20, 250)
     singular = torch.linalg.svdvals(update.double())
     # Newton-Schulz leaves singular values between about 0.7 and 1.2; the scale is 0.2·√max(20, 250) (match_rms_adamw)
     scale = 0.01 * 0.2 * 250**0.5
@@ -44,9 +44,11 @@ def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
 def test_it_is_torchs_muon_and_adamw_side_by_side():
     ours, theirs = lecture(), lecture()
     optimizer = MuonAdamW(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.9)
-    hidden = [nn.Parameter(theirs.layers[index].weight.detach().flatten(1)) for index in (0, 3, 8)]
+    weights = [theirs.layers[0][0].weight, theirs.layers[2][0].weight, theirs.layers[6].weight]
+    hidden = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]
     muon = torch.optim.Muon(hidden, lr=0.01, weight_decay=0.1, momentum=0.9, adjust_lr_fn="match_rms_adamw")
-    rest = [theirs.layers[0].bias, theirs.layers[3].bias, theirs.layers[8].bias, *theirs.layers[11].parameters()]
+    biases = [theirs.layers[0][0].bias, theirs.layers[2][0].bias, theirs.layers[6].bias]
+    rest = [*biases, *theirs.layers[9].parameters()]
     adamw = torch.optim.AdamW(rest, lr=0.01, weight_decay=0.1)
     for step in range(3):
         train(ours, optimizer, 1, first=step)
@@ -55,8 +57,8 @@ def test_it_is_torchs_muon_and_adamw_side_by_side():
         images = torch.randn(16, 1, 28, 28, generator=generator)
         labels = torch.randint(0, 10, (16,), generator=generator)
         nn.functional.cross_entropy(theirs(images), labels).backward()
-        for matrix, index in zip(hidden, (0, 3, 8), strict=True):
-            matrix.grad = theirs.layers[index].weight.grad.flatten(1)
+        for matrix, weight in zip(hidden, weights, strict=True):
+            matrix.grad = weight.grad.flatten(1)
         muon.step()
         adamw.step()
     for ours_weight, theirs_weight in zip(ours.parameters(), theirs.parameters(), strict=True):

@@ -17,7 +17,8 @@ def rates(make, total_steps: int, lr: float = 1.0) -> list[float]:
     for _ in range(total_steps):
         values.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.step()
+        if schedule is not None:
+            schedule.step()
     return values
 
 

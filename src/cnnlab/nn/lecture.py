@@ -5,11 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from cnnlab.nn.conv_pool import ConvPool
+
 
 class LectureNet(nn.Module):
     """Two 5×5 convolutions and two linear layers: 21,840 parameters.
 
-    Pooling comes before the activation, as in the lecture.
+    Pooling comes before the activation, as in the lecture. Whole maps are dropped after the second pooling and not
+    before it: the same numbers, since a pooled map is dropped or scaled as its pixels are.
 
     Args:
         activation: Makes an activation layer.
@@ -27,12 +30,10 @@ class LectureNet(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 10, kernel_size=5),  # (B, 10, 24, 24)
-            pool(),  # (B, 10, 12, 12)
+            ConvPool(nn.Conv2d(1, 10, kernel_size=5), pool()),  # (B, 10, 24, 24), then (B, 10, 12, 12)
             activation(),
-            nn.Conv2d(10, 20, kernel_size=5),  # (B, 20, 8, 8)
+            ConvPool(nn.Conv2d(10, 20, kernel_size=5), pool()),  # (B, 20, 8, 8), then (B, 20, 4, 4)
             nn.Dropout2d(channel_dropout),
-            pool(),  # (B, 20, 4, 4)
             activation(),
             nn.Flatten(),  # (B, 320)
             nn.Linear(320, 50),

@@ -20,6 +20,7 @@ from cnnlab.errors import UserError
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
+from cnnlab.training.profiler import NoProfiler
 
 
 @contextmanager
@@ -94,6 +95,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
             logger=logger if logger is not None else False,
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=bar,
+            profiler=config.trainer.get("profiler") or NoProfiler(),
         )
     return trainer
 

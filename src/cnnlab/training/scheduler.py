@@ -10,9 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR, OneCycleLR
 
 
-def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
-    """The optimiser's lr throughout."""
-    return LambdaLR(optimizer, lambda _: 1.0)
+def constant(optimizer: Optimizer, total_steps: int) -> None:
+    """The optimiser's lr throughout: nothing to do at a step."""
 
 
 def cosine(optimizer: Optimizer, total_steps: int, final_factor: float = 0.0) -> LRScheduler:
