@@ -9,7 +9,7 @@ from cnnlab.training import run
 from tests.conftest import REPOSITORY
 
 GROUPS = (
-    *("data", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler"),
+    *("data", "augmentation", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler", "averaging"),
     *("trainer", "callbacks", "logger", "experiment"),
 )
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml"))]

@@ -14,6 +14,8 @@ OPTIONS = (
     "scheduler=onecycle",
     "scheduler=cosine",
     "scheduler=step",
+    "augmentation=affine",
+    "averaging=ema",
 )
 
 

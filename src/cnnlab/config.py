@@ -7,7 +7,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-AXES = ("data", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler")
+AXES = (
+    *("data", "augmentation", "model", "activation", "init", "pool", "loss"),
+    *("optimizer", "scheduler", "averaging"),
+)
 MODEL_AXES = {"activation": "relu", "pool": "max"}  # a model names those that it uses; their options in conf/train.yaml
 
 DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in result.json under data

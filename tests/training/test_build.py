@@ -37,7 +37,8 @@ def test_a_bug_of_ours_is_not(compose_run, monkeypatch: pytest.MonkeyPatch):
 
 def test_initial_weights_are_a_function_of_the_seed(compose_run):
     first = [
-        build_classifier(compose_run(f"seed={seed}", "init=he_normal")).network.layers[0][0].weight for seed in (0, 0, 1)
+        build_classifier(compose_run(f"seed={seed}", "init=he_normal")).network.layers[0][0].weight
+        for seed in (0, 0, 1)
     ]
     assert torch.equal(first[0], first[1])
     assert not torch.equal(first[0], first[2])

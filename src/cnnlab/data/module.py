@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from lightning import LightningDataModule
 
+from cnnlab.data.augmentation import Augmentation
 from cnnlab.data.batches import Batch, EpochShuffle, ResidentBatches, ShuffledBatches
 from cnnlab.data.source import Images, Source
 from cnnlab.data.split import stratified_split
@@ -31,6 +32,7 @@ class ImageDataModule(LightningDataModule):
         split_seed: Which images validate is a function of this alone.
         seed: The order of the training images is a function of this and the epoch.
         watch: The split that Lightning's validation evaluates: `"val"` or `"test"`.
+        augmentation: Changes the training images, a batch at a time; None leaves them as they are.
         fallback: What takes this data set's place if its files are neither here nor in reach.
     """
 
@@ -50,6 +52,7 @@ class ImageDataModule(LightningDataModule):
         split_seed: int,
         seed: int,
         watch: str = "val",
+        augmentation: Augmentation | None = None,
         fallback: "ImageDataModule | None" = None,
     ) -> None:
         super().__init__()
@@ -66,6 +69,7 @@ class ImageDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.seed = seed
         self.watch = watch
+        self.augmentation = augmentation
         self.fallback = fallback
         self._gave_up = False
         self._parts: dict[str, Batch] = {}
@@ -144,7 +148,15 @@ class ImageDataModule(LightningDataModule):
         """Shuffled batches, another order each epoch."""
         images, labels = self._parts["train"]
         order = EpochShuffle(self.seed, len(images))
-        self._train_batches = ShuffledBatches(images, labels, self.batch_size, order, **self._process())
+        self._train_batches = ShuffledBatches(
+            images,
+            labels,
+            self.batch_size,
+            order,
+            **self._process(),
+            augmentation=self.augmentation,
+            background=-self.effective.mean / self.effective.std,
+        )
         if self._place is not None:
             self._train_batches.load_state_dict(self._place)
         return self._train_batches

@@ -7,7 +7,7 @@ that the windows hold, and the pooling is the maximum over four contiguous block
 pixels that im2col copies at stride 1, which pays for the zeros in the filters.
 
 **Layout.** The batch is the innermost dimension (strides of `x.permute(1, 2, 3, 0).contiguous()`), so that every copy
-and every maximum works on whole vectors of images; element-wise layers keep that layout, and flattening it costs nothing.
+and every maximum works on whole vectors of images; element-wise layers keep that layout, and flattening is free.
 
 The gradient goes to the first of equal pixels, as in `torch.nn.functional.max_pool2d`.
 """
@@ -38,11 +38,12 @@ class ConvPool(nn.Sequential):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
-        if self.is_fusible:
-            conv = self[0]
-            if _suits(images, conv.weight):
-                return conv_max_pool2d(images, conv.weight, conv.bias)
-        maps: torch.Tensor = super().forward(images)
+        conv, pool = self[0], self[1]
+        assert isinstance(conv, nn.Conv2d)
+        if self.is_fusible and _suits(images, conv.weight):
+            assert conv.bias is not None
+            return conv_max_pool2d(images, conv.weight, conv.bias)
+        maps: torch.Tensor = pool(conv(images))
         return maps
 
 

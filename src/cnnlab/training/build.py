@@ -54,6 +54,8 @@ def build_data(config: DictConfig) -> ImageDataModule:
 def _data_module(config: DictConfig, facts: dict[str, Any], fallback: ImageDataModule | None = None) -> ImageDataModule:
     with naming("data"):
         files = instantiate(facts["files"], _convert_="all")
+    with naming("augmentation"):
+        augmentation = instantiate(config.augmentation) if config.augmentation else None
     return ImageDataModule(
         **{name: facts[name] for name in ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")},
         files=files,
@@ -62,6 +64,7 @@ def _data_module(config: DictConfig, facts: dict[str, Any], fallback: ImageDataM
         split_seed=config.data.split_seed,
         seed=config.seed,
         watch=config.watch,
+        augmentation=augmentation,
         fallback=fallback,
     )
 
@@ -113,6 +116,12 @@ def build_callbacks(config: DictConfig) -> list[Callback]:
     """What the config observes, beyond what every run has."""
     with naming("callbacks"):
         return [instantiate(callback) for callback in config.callbacks.values() if callback]
+
+
+def build_averaging(config: DictConfig) -> list[Callback]:
+    """What averages the weights, if the config asks for it."""
+    with naming("averaging"):
+        return [instantiate(config.averaging)] if config.averaging else []
 
 
 def _named(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:

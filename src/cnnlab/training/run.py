@@ -22,7 +22,14 @@ from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, UserError
 from cnnlab.preflight import check, check_keys
 from cnnlab.signals import Interrupted, SignalGuard, ignored
-from cnnlab.training.build import build_callbacks, build_classifier, build_data, build_logger, build_trainer
+from cnnlab.training.build import (
+    build_averaging,
+    build_callbacks,
+    build_classifier,
+    build_data,
+    build_logger,
+    build_trainer,
+)
 from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
@@ -134,6 +141,7 @@ class Run:
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
         best = self.last.with_name("best.ckpt") if self.config.select == "best" else None
         return [
+            *build_averaging(self.config),  # first: a checkpoint holds the average after its step
             StopOnSignal(guard, self.last),
             self.history,
             *make_console(self.config.console),
