@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-fast lint format clean
+.PHONY: help install train bench test test-fast lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(VENV)/installed: pyproject.toml
 
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
 	$(BIN)/python train.py $(ARGS)
+
+bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
+	$(BIN)/python scripts/bench.py $(ARGS)
 
 test: install  ## all tests, in parallel, with coverage
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered --cov-fail-under 90

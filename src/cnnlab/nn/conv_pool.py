@@ -82,7 +82,7 @@ class _ConvMaxPool(torch.autograd.Function):
         return maps.view(num_filters, height, width, num_images).permute(3, 0, 1, 2)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
         frames, filters, pixels, rows = ctx.saved_tensors  # type: ignore[attr-defined]
         num_filters, channels, size, height, width, num_images = ctx.sizes  # type: ignore[attr-defined]

@@ -73,9 +73,12 @@ def build_classifier(config: DictConfig) -> Classifier:
     """The network with its initial weights, a function of the seed, and how it is trained."""
     torch.manual_seed(derive_seed(config.seed, "init"))
     with naming("model"):
-        network: nn.Module = instantiate(config.model, _convert_="all")
+        settings = {name: value for name, value in config.model.items() if name != "compile"}
+        network: nn.Module = instantiate(settings, _convert_="all")
     with naming("init"), torch.no_grad():
         instantiate(config.init)(network)
+    if config.model.compile:
+        network.compile()
     with naming("loss"):
         loss: nn.Module = instantiate(config.loss)
     return Classifier(

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, UserError
+from cnnlab.memory import keep_freed_memory
 from cnnlab.preflight import check, check_keys
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
@@ -105,7 +106,8 @@ class Run:
         numeric = numeric_params(config)
         result.fingerprint = fingerprint(numeric)
         check(config, option_names, result.overrides)
-        _quieten()
+        quieten()
+        keep_freed_memory()
 
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
@@ -225,8 +227,8 @@ def weights_sha256(network: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _quieten() -> None:
-    """Lightning's notes on hardware and products, and warnings that do not apply here."""
+def quieten() -> None:
+    """Silences Lightning's notes on hardware and products, and warnings that do not apply here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9

@@ -1,0 +1,156 @@
+"""One epoch of the lecture's experiment in three ways: the same network on the same images."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback
+from omegaconf import DictConfig
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from cnnlab.data import ImageDataModule, Images
+from cnnlab.seeding import derive_seed
+from cnnlab.signals import SignalGuard
+from cnnlab.training.build import build_classifier, build_logger, build_trainer
+from cnnlab.training.checkpoint import EpochCheckpoint
+from cnnlab.training.history import History
+from cnnlab.training.interruption import StopOnSignal
+from cnnlab.training.totals import Totals
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Wall time of a part of an epoch, scaled to the whole of it, in seconds."""
+
+    train_s: float
+    eval_s: float
+    num_steps: int  # of the whole epoch
+
+
+class PlainImages(Dataset[tuple[torch.Tensor, int]]):
+    """Images as `torchvision.datasets.MNIST` hands them out: a PIL image each, then the tutorials' transforms."""
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor, mean: float, std: float) -> None:
+        self.images, self.labels = images, labels
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((mean,), (std,))])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index].numpy())), int(self.labels[index])
+
+
+class PlainNet(nn.Module):
+    """The lecture's network as the tutorials write it, in torch's own layers and layout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 10, 5), nn.Conv2d(10, 20, 5)
+        self.drop = nn.Dropout2d()
+        self.fc1, self.fc2 = nn.Linear(320, 50), nn.Linear(50, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        hidden = functional.relu(functional.max_pool2d(self.conv1(images), 2))
+        hidden = functional.relu(functional.max_pool2d(self.drop(self.conv2(hidden)), 2))
+        hidden = functional.dropout(functional.relu(self.fc1(hidden.flatten(1))), training=self.training)
+        logits: torch.Tensor = self.fc2(hidden)
+        return logits
+
+
+def plain_loop(config: DictConfig, data: ImageDataModule, raw: Images, share: float) -> Epoch:
+    """A loop over torchvision transforms and a DataLoader, as in the tutorials; loss and accuracy of the test set."""
+    train = PlainImages(raw.train_images, raw.train_labels, data.mean, data.std)
+    test = PlainImages(raw.test_images, raw.test_labels, data.mean, data.std)
+    network, settings = PlainNet(), config.optimizer
+    optimizer = torch.optim.SGD(network.parameters(), lr=settings.lr, momentum=settings.momentum)
+    train_batches = DataLoader(train, config.data.batch_size, shuffle=True)
+    test_batches = DataLoader(test, config.data.eval_batch_size)
+    num_steps, num_evals = (max(1, round(len(batches) * share)) for batches in (train_batches, test_batches))
+    started = time.perf_counter()
+    for _, (images, labels) in zip(range(num_steps), train_batches, strict=False):
+        optimizer.zero_grad()
+        functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
+    trained = time.perf_counter()
+    network.eval()
+    loss, correct = 0.0, 0
+    with torch.no_grad():
+        for _, (images, labels) in zip(range(num_evals), test_batches, strict=False):
+            logits = network(images)
+            loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+            correct += int((logits.argmax(dim=1) == labels).sum())
+    evaluated = time.perf_counter()
+    whole = len(train_batches)
+    return Epoch((trained - started) * whole / num_steps, (evaluated - trained) * len(test_batches) / num_evals, whole)
+
+
+def bare_loop(config: DictConfig, data: ImageDataModule, share: float) -> Epoch:
+    """Our batches, network, optimiser and sums in a loop without Lightning: no callback, logger or checkpoint."""
+    classifier = build_classifier(config)
+    network, optimizer, totals = classifier.network, classifier.make_optimizer(classifier.parameters()), Totals()
+    parameters, batches, tests = list(network.parameters()), data.train_dataloader(), data.test_dataloader()
+    num_steps = max(1, round(len(batches) * share))
+    started = time.perf_counter()
+    for step, (images, labels) in zip(range(num_steps), batches, strict=False):
+        torch.default_generator.manual_seed(derive_seed(config.seed, "step", 0, step, 0))
+        logits = network(images)
+        loss = classifier.loss(logits, labels)
+        totals.add(loss, logits, labels)
+        for parameter in parameters:
+            parameter.grad = None
+        loss.backward()
+        optimizer.step()
+    totals.pop_means(lambda sums: sums)
+    trained = time.perf_counter()
+    network.eval()
+    with torch.inference_mode():
+        for images, labels in tests:
+            logits = network(images)
+            totals.add(classifier.loss(logits, labels), logits, labels)
+        totals.pop_means(lambda sums: sums)
+    evaluated = time.perf_counter()
+    return Epoch((trained - started) * len(batches) / num_steps, evaluated - trained, len(batches))
+
+
+class Clock(Callback):
+    """When an epoch's training began and ended, and when its evaluation, metrics.csv and checkpoint were done."""
+
+    def on_train_epoch_start(self, *args: Any) -> None:
+        """Starts."""
+        self.started = time.perf_counter()
+
+    def on_validation_start(self, *args: Any) -> None:
+        """Training ends."""
+        self.trained = time.perf_counter()
+
+    def on_fit_end(self, *args: Any) -> None:
+        """All ends."""
+        self.ended = time.perf_counter()
+
+
+def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path) -> Epoch:
+    """What `python train.py` does for an epoch: logger, metrics.csv, checkpoint and signals included."""
+    history, clock = History(folder / "metrics.csv", config.watch), Clock()
+    checkpoint = EpochCheckpoint(history, folder / "last.ckpt")
+    with SignalGuard() as guard:
+        callbacks = [clock, StopOnSignal(guard, folder / "last.ckpt"), history, checkpoint]
+        trainer = build_trainer(config, folder, callbacks, build_logger(config, folder))
+        trainer.fit(build_classifier(config), datamodule=data, weights_only=True)
+    num_steps, whole = int(trainer.num_training_batches), len(data.train_dataloader())
+    return Epoch((clock.trained - clock.started) * whole / num_steps, clock.ended - clock.trained, whole)
+
+
+def data_seconds(data: ImageDataModule) -> float:
+    """Wall time of an epoch's batches alone, in seconds: shuffling and indexing."""
+    started = time.perf_counter()
+    for _ in data.train_dataloader():
+        pass
+    return time.perf_counter() - started
