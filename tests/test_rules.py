@@ -9,6 +9,7 @@ MAY_BE_GIVEN = {
 }
 OPTIONS = (
     "model=cnn",
+    "model=compact",
     "activation=leaky_relu",
     "activation=elu",
     "scheduler=onecycle",

@@ -88,6 +88,10 @@ RULES = {
     "data.split_seed": integer(0),
     "model.depth": integer(1),
     "model.width": integer(1),
+    "model.channels": Rule(
+        "a list of 4 integers from 1 up",
+        lambda value: _is_list_of(int, value) and len(value) == 4 and min(value) >= 1,
+    ),
     "model.dropout": PROBABILITY,
     "model.channel_dropout": PROBABILITY,
     "model.batch_norm": YES_OR_NO,

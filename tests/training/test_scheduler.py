@@ -39,6 +39,13 @@ def test_warmup_cosine_rises_linearly_then_falls():
     assert values[5:] == pytest.approx([0.5 * (1 + math.cos(math.pi * step / 6)) for step in range(1, 6)])
 
 
+def test_warmup_linear_is_a_triangle():
+    values = rates(
+        lambda optimizer, steps: scheduler.warmup_linear(optimizer, steps, warmup=0.4, initial_factor=0.2), 10
+    )
+    assert values == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
 def test_step_multiplies_at_its_milestones():
     assert rates(scheduler.step, 8) == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
 
@@ -55,7 +62,10 @@ def test_one_cycle_goes_up_to_lr_and_down_to_almost_nothing():
 
 @given(
     make=st.sampled_from(
-        [scheduler.constant, scheduler.cosine, scheduler.one_cycle, scheduler.step, scheduler.warmup_cosine]
+        [
+            *(scheduler.constant, scheduler.cosine, scheduler.one_cycle, scheduler.step),
+            *(scheduler.warmup_cosine, scheduler.warmup_linear),
+        ]
     ),
     total_steps=st.integers(1, 60),
 )

@@ -67,6 +67,30 @@ def one_cycle(optimizer: Optimizer, total_steps: int, warmup: float = 0.3, initi
     )
 
 
+def warmup_linear(
+    optimizer: Optimizer, total_steps: int, warmup: float = 0.2, initial_factor: float = 0.1
+) -> LRScheduler:
+    """Two straight lines: up from lr·initial_factor to lr, then down to almost 0.
+
+    Args:
+        optimizer: Its groups' lr is the peak.
+        total_steps: Steps of the whole fit; one more would have lr 0.
+        warmup: Fraction of them that goes up.
+        initial_factor: The first value as a fraction of lr.
+
+    Reference:
+        Howard and Ruder, "Universal language model fine-tuning for text classification", 2018 (slanted triangular).
+    """
+    warmup_steps = round(warmup * total_steps)
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return initial_factor + (1 - initial_factor) * step / warmup_steps
+        return max(0.0, (total_steps - step) / max(1, total_steps - warmup_steps))
+
+    return LambdaLR(optimizer, factor)
+
+
 def step(
     optimizer: Optimizer, total_steps: int, milestones: Sequence[float] = (0.5, 0.75), factor: float = 0.1
 ) -> LRScheduler:
