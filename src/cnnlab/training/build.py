@@ -20,6 +20,7 @@ from cnnlab.errors import UserError
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
+from cnnlab.training.epoch_loop import LeanEpochLoop
 from cnnlab.training.profiler import NoProfiler
 
 
@@ -92,7 +93,7 @@ def build_classifier(config: DictConfig) -> Classifier:
 
 
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
-    """Lightning's trainer, with checkpoints that are atomic."""
+    """Lightning's trainer, with checkpoints that are atomic and steps without empty calls."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     with naming("trainer"):
         trainer: Trainer = instantiate(config.trainer, _partial_=True)(
@@ -103,6 +104,8 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
             enable_progress_bar=bar,
             profiler=config.trainer.get("profiler") or NoProfiler(),
         )
+    loop = trainer.fit_loop.epoch_loop
+    trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
     return trainer
 
 
