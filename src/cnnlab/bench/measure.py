@@ -48,12 +48,12 @@ def measure(
         repetitions: How often.
         progress: Is told what goes on.
     """
-    keep_freed_memory()
     quieten()
     data = build_data(config)
     data.prepare_data()
     data.setup()
     raw = data.effective.files.load()
+    keep_freed_memory()
     threads = torch.get_num_threads()
     measurements: list[Measurement] = []
     try:

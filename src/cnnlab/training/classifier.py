@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
+from cnnlab.memory import keep_freed_memory
 from cnnlab.seeding import derive_seed
 from cnnlab.training.totals import Totals
 
@@ -76,6 +77,10 @@ class Classifier(LightningModule):
         if scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Keeps what steps free from now on: what reading the data has freed has gone back to the system."""
+        keep_freed_memory()
 
     def on_train_epoch_start(self) -> None:
         """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""

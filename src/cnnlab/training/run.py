@@ -20,7 +20,6 @@ from omegaconf import DictConfig
 from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, UserError
-from cnnlab.memory import keep_freed_memory
 from cnnlab.preflight import check, check_keys
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
@@ -107,7 +106,6 @@ class Run:
         result.fingerprint = fingerprint(numeric)
         check(config, option_names, result.overrides)
         quieten()
-        keep_freed_memory()
 
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
