@@ -43,9 +43,9 @@ def test_curves_and_pictures(compose_run, tmp_path: Path):
     assert len(accumulator.Scalars("val/acc")) == 2
     assert len(accumulator.Scalars("test/acc")) == 1
     assert set(accumulator.Tags()["images"]) == {"confusion_matrix", "mistakes", "first_layer"}
-    layers = {f"network.layers.{index}" for index in (2, 6, 9)}
+    layers = {f"network.layers.{index}" for index in (1, 4, 7)}
     assert {f"flat/{layer}" for layer in layers} | {f"dead/{layer}" for layer in layers} <= scalars
-    assert {"gradient_norm/network.layers.0.weight", "update_ratio/network.layers.11.weight"} <= scalars
+    assert {"gradient_norm/network.layers.0.0.weight", "update_ratio/network.layers.9.weight"} <= scalars
 
 
 def test_what_a_killed_process_logged_past_its_checkpoint_is_hidden(tmp_path: Path):

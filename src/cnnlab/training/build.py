@@ -85,11 +85,19 @@ def build_classifier(config: DictConfig) -> Classifier:
     return Classifier(
         network,
         loss,
-        optimizer=_named("optimizer", instantiate(config.optimizer, _convert_="all")),
+        optimizer=_named("optimizer", _optimizer_factory(config)),
         scheduler=_named("scheduler", instantiate(config.scheduler, _convert_="all")),
         seed=config.seed,
         watch=config.watch,
     )
+
+
+def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
+    settings = dict(config.optimizer)
+    if config.trainer.gradient_clip_val is not None and "mixed" in str(config.trainer.precision):
+        settings.pop("fused", None)  # Lightning refuses to clip a fused optimiser's gradients there
+    factory: Callable[..., Any] = instantiate(settings, _convert_="all")
+    return factory
 
 
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
