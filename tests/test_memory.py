@@ -13,7 +13,13 @@ from tests.conftest import REPOSITORY
 TRAIN_AND_TELL = """
 import atexit, pathlib, runpy, sys
 status = pathlib.Path("/proc/self/status")
-atexit.register(lambda: print("peak_kib", status.read_text().partition("VmHWM:")[2].split()[0]))
+
+
+def kib(name):
+    return int(status.read_text().partition(name + ":")[2].split()[0])
+
+
+atexit.register(lambda: print("peak_kib", kib("VmHWM"), "of_library_files", kib("RssFile")))
 sys.argv[0] = "train.py"
 runpy.run_path("train.py", run_name="__main__")
 """
@@ -31,4 +37,6 @@ def test_a_default_run_stays_under_its_limit(tmp_path: Path, mnist_root: Path):
     done = subprocess.run(command, cwd=REPOSITORY, env=unmeasured, capture_output=True, text=True, timeout=300)
     print(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) * 1024 < 1.2e9
+    peak, files = (int(word) * 1024 for word in done.stdout.split()[-3::2])
+    # how much of torch's files is mapped is the system's choice, and varies by hundreds of megabytes
+    assert peak - files < 1.2e9
