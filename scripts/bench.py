@@ -26,6 +26,7 @@ def main() -> None:
     from hydra import compose, initialize_config_dir
 
     from cnnlab.bench import Setting, draw_bars, format_table, measure, summarise
+    from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE
     from cnnlab.errors import UserError
 
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
@@ -38,7 +39,8 @@ def main() -> None:
     rows = summarise(measurements)
     print(format_table(rows))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine(), "repetitions": arguments.repetitions, "rows": rows}
+    parameters = {"repetitions": arguments.repetitions, "plain_share": PLAIN_SHARE, "our_share": OUR_SHARE}
+    content = {"machine": machine(), "parameters": parameters, "rows": rows}
     (arguments.out / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
     draw_bars(rows).savefig(arguments.out / "bench.png", dpi=120)
     print(f"written: {arguments.out / 'bench.json'}, {arguments.out / 'bench.png'}")

@@ -13,6 +13,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["cnnlab.training"])
 
 
+def unmeasured() -> dict[str, str]:
+    """This environment, without what makes a new process measure its own coverage, which takes time and memory."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+
+
 @dataclass
 class Command:
     """A started train.py."""

@@ -27,8 +27,9 @@ def moved(augmentation: RandomAffine, images: torch.Tensor, seed: int = 0) -> to
 
 
 def test_nothing_moves_by_nothing():
-    images = torch.randn(5, 1, 28, 28)
-    torch.testing.assert_close(moved(RandomAffine(), images), images, atol=1e-5, rtol=0)
+    images = torch.randn(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    # a coordinate's rounding error, 1e-6 pixels and more, times the difference of two neighbours
+    torch.testing.assert_close(moved(RandomAffine(), images), images, atol=1e-4, rtol=0)
 
 
 @settings(deadline=None)

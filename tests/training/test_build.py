@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,14 @@ def test_nothing_is_logged_and_drawn_unless_asked_for(compose_run, tmp_path: Pat
     assert build_callbacks(compose_run("callbacks=light")) == []
     names = [type(callback).__name__ for callback in build_callbacks(compose_run("callbacks=full"))]
     assert names == ["Pictures", "LayerStatistics"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
+    plain = build_classifier(compose_run("model=softmax_regression"))
+    compiled = build_classifier(compose_run("model=softmax_regression", "model.compile=true"))
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    images = torch.randn(8, 1, 28, 28)
+    assert compiled.network._compiled_call_impl is not None
+    torch.testing.assert_close(compiled(images), plain(images))

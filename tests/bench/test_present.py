@@ -1,0 +1,17 @@
+from cnnlab.bench import Measurement, Setting, format_table, summarise
+from cnnlab.bench.contenders import Epoch
+
+
+def test_ratios_are_medians_of_paired_repetitions():
+    setting, repetitions = Setting(64, 2), []
+    for plain, bare, lightning in ((20.0, 4.0, 5.0), (40.0, 8.0, 8.0), (24.0, 4.0, 4.0)):
+        times = {"plain": plain, "bare": bare, "lightning": lightning, "floor": 2.0}
+        for name, seconds in times.items():
+            repetitions.append(Measurement(name, setting, Epoch(seconds - 1, 1.0, 1000), 0.1))
+    rows = {row["contender"]: row for row in summarise(repetitions)}
+    assert rows["lightning"]["speedup"]["median"] == 5.0
+    assert rows["lightning"]["over_bare"]["median"] == 1.0
+    assert rows["plain"]["epoch_s"]["median"] == 24.0
+    assert rows["bare"]["step_ms"]["median"] == 3.0
+    assert "speedup" not in rows["floor"]
+    assert "5.00" in format_table(list(rows.values()))
