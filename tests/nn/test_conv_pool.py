@@ -54,6 +54,16 @@ def test_a_batch_of_many_tiles_is_whole():
         torch.testing.assert_close(*pair)
 
 
+def test_it_learns_after_a_first_call_in_inference_mode():
+    images, weight, bias = random((8, 3, 8, 22), (2, 3, 3, 3), (2,))  # a size of no other test: its tables are new
+    with torch.inference_mode():
+        conv_max_pool2d(images, weight, bias)
+    ours, theirs = (layer(images, weight, bias).sum() for layer in (conv_max_pool2d, in_torch))
+    inputs = [images, weight, bias]
+    for pair in zip(torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, inputs), strict=True):
+        torch.testing.assert_close(*pair)
+
+
 def test_of_equal_pixels_the_first_gets_the_gradient():
     images = torch.zeros(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     weight, bias = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)

@@ -7,18 +7,25 @@ that the windows hold, and the pooling is the maximum over four contiguous block
 pixels that im2col copies at stride 1, which pays for the zeros in the filters.
 
 **Layout.** The batch is the innermost dimension (strides of `x.permute(1, 2, 3, 0).contiguous()`), so that every copy
-and every maximum works on whole vectors of images; element-wise layers keep that layout, and flattening is free.
+and every maximum works on whole vectors of images; element-wise layers keep that layout, and flattening is free. With
+a pixel's images as a row, cutting frames is an embedding, and its adjoint the sum of bags of rows.
 
 The gradient goes to the first of equal pixels, as in `torch.nn.functional.max_pool2d`.
 """
+
+import itertools
+import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
-TILE_IMAGES = 128  # larger batches are cut: the frames of a tile stay in a core's cache
+TILE_IMAGES = 256  # larger batches are cut: what belongs to a tile stays in the cache
 MIN_IMAGES = 8  # smaller batches leave vectors empty, and torch is faster
+MAX_PARTS = 4  # of the windows: MKL computes a batch of products faster than one large one
 
 
 class ConvPool(nn.Sequential):
@@ -66,85 +73,106 @@ def conv_max_pool2d(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tens
 
 
 class _ConvMaxPool(torch.autograd.Function):
-    """Sizes: C, H, W of the input; O, h, w of the output; N images; K = k+1 the frame; L = h·w·N windows."""
+    """Sizes: N images; C channels, O filters; K = k+1 the frame; P parts of W windows, the last dimension is W·N."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        image = images.permute(1, 2, 3, 0).contiguous()  # (C, H, W, N)
+        num_images, *image_shape = images.shape
         num_filters, _, size, _ = weight.shape
-        height, width, num_images = (image.shape[1] - size + 1) // 2, (image.shape[2] - size + 1) // 2, len(images)
-        frames, filters = _frames(image, size + 1, height, width), _moved_filters(weight)
-        pixels = (filters @ frames).view(2, 2, num_filters, -1)  # (q, p, O, L)
-        rows = torch.maximum(*pixels.unbind())  # (p, O, L)
-        maps = torch.maximum(*rows.unbind()).add_(bias[:, None])  # (O, L)
+        table = _Frames.of(*image_shape, size + 1)
+        image = images.permute(1, 2, 3, 0).contiguous().view(-1, num_images)
+        frames = functional.embedding(table.sources, image).flatten(2)  # (P, C·K·K, W·N)
+        filters = _moved_filters(weight)
+        pixels = _batched(filters, frames).unflatten(1, (2, 2, num_filters))  # (P, q, p, O, W·N)
+        rows = torch.maximum(*pixels.unbind(1))  # (P, p, O, W·N)
+        maps = images.new_empty(num_filters, *table.map_shape, num_images)
+        torch.maximum(*rows.unbind(1), out=_parts(maps, len(frames)))
+        maps.add_(bias[:, None, None, None])
         ctx.save_for_backward(frames, filters, pixels, rows)
-        ctx.sizes = (*weight.shape[:3], height, width, num_images)  # type: ignore[attr-defined]
-        return maps.view(num_filters, height, width, num_images).permute(3, 0, 1, 2)
+        ctx.table, ctx.image_shape, ctx.weight_shape = table, image_shape, weight.shape  # type: ignore[attr-defined]
+        return maps.permute(3, 0, 1, 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
         frames, filters, pixels, rows = ctx.saved_tensors  # type: ignore[attr-defined]
-        num_filters, channels, size, height, width, num_images = ctx.sizes  # type: ignore[attr-defined]
-        gradient = gradient.permute(1, 2, 3, 0).reshape(num_filters, -1)  # (O, L)
-        per_pixel = _to_larger(_to_larger(gradient, rows), pixels).view(4 * num_filters, -1)  # (4·O, L)
-        moved = (per_pixel @ frames.t()).view(2, 2, num_filters, channels, size + 1, size + 1)
+        gradient = gradient.permute(1, 2, 3, 0)
+        to_pixels = _to_larger(_to_larger(_parts(gradient, len(frames)), rows), pixels).flatten(1, 3)  # (P, 4·O, W·N)
+        to_filters = torch.bmm(to_pixels, frames.transpose(1, 2)).sum(0)
         to_images = None
         if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
-            to_images = _sum_frames(filters.t() @ per_pixel, channels, size + 1, height, width, num_images)
-        return to_images, _moved_back(moved), gradient.sum(1)
+            to_frames = _batched(filters.t(), to_pixels).view(-1, gradient.shape[3])
+            table, image_shape = ctx.table, ctx.image_shape  # type: ignore[attr-defined]
+            to_image = functional.embedding_bag(table.copies, to_frames, table.first_copies, mode="sum")
+            to_images = to_image.view(*image_shape, -1).permute(3, 0, 1, 2)
+        return to_images, _moved_back(to_filters, ctx.weight_shape), gradient.sum((1, 2, 3))  # type: ignore[attr-defined]
 
 
-def _frames(image: torch.Tensor, frame: int, height: int, width: int) -> torch.Tensor:
-    """(C, H, W, N) to (C·K·K, h·w·N): the K×K pixels that each 2×2 window depends on, a copy."""
-    c, y, x, n = image.stride()
-    shape = (len(image), frame, frame, height, width, image.shape[3])
-    return image.as_strided(shape, (c, y, x, 2 * y, 2 * x, n)).reshape(-1, height * width * image.shape[3])
+class _Frames(NamedTuple):
+    """The K×K frame of each pooling window: which pixels of a (C, H, W) image it copies, and where each pixel went."""
+
+    sources: torch.Tensor  # (P, C·K·K, W): places in the image
+    copies: torch.Tensor  # places in `sources`, those of one source together
+    first_copies: torch.Tensor  # (C·H·W,): where in `copies` those of a source begin
+    map_shape: tuple[int, int]  # how many windows: P·W in all
+
+    @staticmethod
+    @lru_cache
+    def of(channels: int, height: int, width: int, frame: int) -> "_Frames":
+        """The table of all images of that size."""
+        places = torch.arange(channels * height * width).view(channels, height, width)
+        frames = places.unfold(1, frame, 2).unfold(2, frame, 2).permute(0, 3, 4, 1, 2)  # (C, K, K, h, w)
+        rows, columns = frames.shape[3:]
+        parts = math.gcd(MAX_PARTS, rows * columns)
+        sources = frames.reshape(channels * frame * frame, parts, -1).transpose(0, 1).contiguous()
+        counts = sources.flatten().bincount(minlength=places.numel())
+        return _Frames(sources, sources.flatten().argsort(stable=True), counts.cumsum(0) - counts, (rows, columns))
+
+
+def _parts(maps: torch.Tensor, parts: int) -> torch.Tensor:
+    """(O, h, w, N) to (P, O, W·N)."""
+    return maps.reshape(len(maps), parts, -1).transpose(0, 1)
+
+
+def _batched(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """(m, n) times each of (P, n, l)."""
+    return torch.bmm(left.expand(len(right), -1, -1), right)
+
+
+@lru_cache
+def _places(size: int, dtype: torch.dtype) -> torch.Tensor:
+    """(k·k, 4·K·K) of zeros and ones: takes a filter to its four places (p, q) in a frame, q outermost."""
+    places = torch.zeros(size, size, 2, 2, size + 1, size + 1, dtype=dtype)
+    for y, x, q, p in itertools.product(range(size), range(size), range(2), range(2)):
+        places[y, x, q, p, y + p, x + q] = 1
+    return places.view(size * size, -1)
 
 
 def _moved_filters(weight: torch.Tensor) -> torch.Tensor:
-    """(O, C, k, k) to (4·O, C·K·K): each filter at four places in its frame, moved by (1-p, 1-q); q is outermost."""
-    padded = functional.pad(weight, (1, 1, 1, 1))
-    o, c, y, x = padded.stride()
+    """(O, C, k, k) to (4·O, C·K·K): each filter at four places in its frame."""
     num_filters, channels, size, _ = weight.shape
-    shape = (2, 2, num_filters, channels, size + 1, size + 1)
-    return padded.as_strided(shape, (x, y, o, c, y, x)).reshape(4 * num_filters, -1)
+    moved = weight.reshape(-1, size * size) @ _places(size, weight.dtype)
+    return moved.view(num_filters, channels, 4, -1).permute(2, 0, 1, 3).reshape(4 * num_filters, -1)
 
 
-def _moved_back(moved: torch.Tensor) -> torch.Tensor:
-    """The adjoint of `_moved_filters`: (q, p, O, C, K, K) to (O, C, k, k)."""
-    (a, b), (c, d) = (plane.unbind() for plane in moved.unbind())
-    weight = a[:, :, 1:, 1:] + b[:, :, :-1, 1:]
-    return weight.add_(c[:, :, 1:, :-1]).add_(d[:, :, :-1, :-1])
+def _moved_back(moved: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """The adjoint of `_moved_filters`: (4·O, C·K·K) to `shape` (O, C, k, k)."""
+    num_filters, channels, size, _ = shape
+    by_filter = moved.view(4, num_filters, channels, -1).permute(1, 2, 0, 3).reshape(num_filters * channels, -1)
+    return (by_filter @ _places(size, moved.dtype).t()).view(shape)
 
 
 def _to_larger(gradient: torch.Tensor, pair: torch.Tensor) -> torch.Tensor:
-    """The gradient (…) of `torch.maximum(pair[1], pair[0])`, (2, …): all of it to the larger, to pair[1] if equal.
+    """The gradient (P, …) of `torch.maximum` over a `pair` (P, 2, …): all to the larger, to the first if equal.
 
     `threshold_backward` is the one vectorised kernel that keeps a number where another one is positive.
     """
     routed = torch.empty_like(pair)
-    (second, first), (to_second, to_first) = pair.unbind(), routed.unbind()
+    (first, second), (to_first, to_second) = pair.unbind(1), routed.unbind(1)
     torch.sub(second, first, out=to_second)
     torch.ops.aten.threshold_backward.grad_input(gradient, to_second, 0.0, grad_input=to_second)
     torch.sub(gradient, to_second, out=to_first)
     return routed
-
-
-def _sum_frames(
-    frames: torch.Tensor, channels: int, frame: int, height: int, width: int, num_images: int
-) -> torch.Tensor:
-    """The adjoint of `_frames`: (C·K·K, h·w·N) to (N, C, H, W), rows first, since they are the longer vectors."""
-    half = frame // 2
-    by_row = frames.view(channels, half, 2, frame, height, width, num_images).permute(1, 0, 3, 4, 2, 5, 6)
-    rows = frames.new_zeros(channels, frame, height + half - 1, 2, width, num_images)
-    for shift in range(half):
-        rows[:, :, shift : shift + height] += by_row[shift]
-    by_column = rows.view(channels, half, 2, -1, width, num_images).permute(1, 0, 3, 4, 2, 5)
-    image = frames.new_zeros(channels, by_column.shape[2], width + half - 1, 2, num_images)
-    for shift in range(half):
-        image[:, :, shift : shift + width] += by_column[shift]
-    return image.view(channels, by_column.shape[2], -1, num_images).permute(3, 0, 1, 2)
 
 
 def _is_plain_convolution(conv: nn.Conv2d) -> bool:
