@@ -89,8 +89,9 @@ class Classifier(LightningModule):
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
         """Drops the gradients, without what torch's own method does for its compiler and profiler."""
-        for parameter in self.network.parameters():
-            parameter.grad = None
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds this step's dropout."""
@@ -105,7 +106,8 @@ class Classifier(LightningModule):
         logits = self(images)
         loss: torch.Tensor = self.loss(logits, labels)
         self.train_totals.add(loss, logits, labels)
-        self.lr = self._optimizer().param_groups[0]["lr"]
+        if self.trainer.is_last_batch:
+            self.lr = self._optimizer().param_groups[0]["lr"]
         if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_step(loss.item())
         return loss

@@ -9,6 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from cnnlab.data import ImageDataModule
@@ -59,13 +60,31 @@ class LeanEpochLoop(_TrainingEpochLoop):
         progress.increment_started()
         outputs = self._optimize(batch, batch_idx)
         progress.increment_processed()
-        self.update_lr_schedulers("step", update_plateau_schedulers=False)
-        if self._num_ready_batches_reached():
-            self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
+        if trainer.lr_scheduler_configs:
+            self.update_lr_schedulers("step", update_plateau_schedulers=False)
+            if self._num_ready_batches_reached():
+                self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         self._call("on_train_batch_end", outputs, batch, batch_idx)
-        trainer._logger_connector.on_batch_end()
+        self._take_logged()
         progress.increment_completed()
-        trainer._logger_connector.update_train_step_metrics()
+
+    def on_advance_end(self, data_fetcher: Any) -> None:
+        """Evaluates, if it is time to."""
+        if self._hooks is None or self.batch_progress.is_last_batch or self.trainer.should_stop:
+            super().on_advance_end(data_fetcher)
+            return
+        self._batches_that_stepped += 1
+        if self.trainer.received_sigterm:
+            raise SIGTERMException
+
+    def _take_logged(self) -> None:
+        """Gives the loggers what somebody's `self.log` has left in this step."""
+        results, connector = self._results, self.trainer._logger_connector
+        if any(results.valid_items()):
+            connector.on_batch_end()
+            connector.update_train_step_metrics()
+        else:
+            results.batch, results.batch_size = None, None
 
     def _optimize(self, batch: Any, batch_idx: int) -> dict[str, torch.Tensor]:
         module, optimizer = self.trainer.lightning_module, self.trainer.optimizers[0]
@@ -112,6 +131,7 @@ def _is_plain(trainer: Trainer) -> bool:
         and isinstance(trainer.datamodule, ImageDataModule)  # type: ignore[attr-defined]
         and len(trainer.optimizers) == 1
         and trainer.lightning_module.automatic_optimization
+        and trainer.val_check_batch == trainer.num_training_batches
     )
 
 
