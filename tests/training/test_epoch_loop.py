@@ -27,6 +27,8 @@ def _noting(hook: str) -> Any:
         gradient = next(module.parameters()).grad
         seen = None if gradient is None else gradient.abs().sum().item()
         loss = args[0]["loss"].item() if hook == "on_train_batch_end" else None
+        if hook == "on_train_batch_end" and trainer.global_step % 2:  # as users' callbacks do, not in every step
+            module.log("noted", float(trainer.global_step), on_step=True, on_epoch=True)
         self.entries.append((hook, trainer.global_step, trainer.is_last_batch, seen, module.lr, loss))
 
     return note
