@@ -1,7 +1,7 @@
 """python scripts/accuracy.py EXPERIMENT [--seeds N] [--against-plain] [OVERRIDE ...]: test accuracy over many seeds.
 
-Each seed is a `python train.py experiment=EXPERIMENT seed=S`, one after the other, in outputs/accuracy/EXPERIMENT/S; those
-that are completed already are not run again, and interrupted ones go on.
+Each seed is a `python train.py experiment=EXPERIMENT seed=S`, one after the other, in outputs/accuracy/EXPERIMENT/S;
+those that are completed already are not run again, and interrupted ones go on.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--against-plain", action="store_true", help="times the lecture's plain loop beside each run")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "accuracy", help="folder of the runs")
     parser.add_argument("overrides", nargs="*", help="of each run, such as trainer=cpu")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.seeds < 1:
         parser.error(f"--seeds {arguments.seeds}: give a number from 1 up")
     results, plain_epochs = [], []
@@ -87,7 +87,8 @@ def summarise(results: list[dict[str, Any]], plain_epochs: list[float]) -> str:
     fit = median(result["seconds"]["fit"] for result in results)
     spread = f" ± {stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
     collapsed = sum(accuracy < COLLAPSED for accuracy in accuracies)
-    text = f"test accuracy {mean(accuracies):.3%}{spread} over {len(results)} seeds, {collapsed} collapsed; fit {fit:.2f} s"
+    text = f"test accuracy {mean(accuracies):.3%}{spread} over {len(results)} seeds, {collapsed} collapsed"
+    text += f"; fit {fit:.2f} s"
     if plain_epochs:
         ratio = LECTURE_EPOCHS * median(plain_epochs) / fit
         text += f", {ratio:.0f}× shorter than {LECTURE_EPOCHS} epochs of the plain loop"

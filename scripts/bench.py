@@ -15,17 +15,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "bench", help="folder for the results")
     parser.add_argument("--repetitions", type=int, default=6, help="of everything, after one that warms up")
+    parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after one more")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
-    for name, values in (("--repetitions", [arguments.repetitions]), ("--batch-sizes", arguments.batch_sizes),
-                         ("--threads", arguments.threads)):  # fmt: skip
+    for name, values in (("--repetitions", [arguments.repetitions]), ("--startups", [arguments.startups]),
+                         ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
         if min(values) < 1:
             parser.error(f"{name} {min(values)}: give a number from 1 up")
 
     from hydra import compose, initialize_config_dir
 
-    from cnnlab.bench import Setting, draw_bars, format_table, measure, summarise
+    from cnnlab.bench import (
+        Setting,
+        draw_bars,
+        format_startup,
+        format_table,
+        measure,
+        measure_startup,
+        summarise,
+        summarise_startup,
+    )
     from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE
     from cnnlab.errors import UserError
 
@@ -38,9 +48,16 @@ def main() -> None:
         parser.error(str(error))
     rows = summarise(measurements)
     print(format_table(rows))
+    startup = summarise_startup(measure_startup(REPOSITORY, arguments.startups))
+    print(format_startup(startup))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    parameters = {"repetitions": arguments.repetitions, "plain_share": PLAIN_SHARE, "our_share": OUR_SHARE}
-    content = {"machine": machine(), "parameters": parameters, "rows": rows}
+    parameters = {
+        "repetitions": arguments.repetitions,
+        "startups": arguments.startups,
+        "plain_share": PLAIN_SHARE,
+        "our_share": OUR_SHARE,
+    }
+    content = {"machine": machine(), "parameters": parameters, "startup": startup, "rows": rows}
     (arguments.out / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
     draw_bars(rows).savefig(arguments.out / "bench.png", dpi=120)
     print(f"written: {arguments.out / 'bench.json'}, {arguments.out / 'bench.png'}")

@@ -1,4 +1,4 @@
-from cnnlab.bench import Measurement, Setting, format_table, summarise
+from cnnlab.bench import Measurement, Setting, Startup, format_startup, format_table, summarise, summarise_startup
 from cnnlab.bench.contenders import Epoch
 
 
@@ -15,3 +15,9 @@ def test_ratios_are_medians_of_paired_repetitions():
     assert rows["bare"]["step_ms"]["median"] == 3.0
     assert "speedup" not in rows["floor"]
     assert "5.00" in format_table(list(rows.values()))
+
+
+def test_the_start_ups_ratio_is_the_median_of_pairs():
+    summary = summarise_startup([Startup(5.0, 6.0), Startup(10.0, 10.0), Startup(4.0, 4.4)])
+    assert summary["over_bare"]["median"] == 1.1
+    assert format_startup(summary).endswith("after 6.00 s, import of torch and lightning 5.00 s, ratio 1.10")

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from cnnlab.bench.measure import CONTENDERS, Measurement, Setting
+from cnnlab.bench.startup import Startup
 
 NAMES = {
     "plain": "plain DataLoader loop",
@@ -82,6 +83,18 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         cell("step_ms", "{:.2f}"), cell("epoch_s", "{:.2f}"), quartiles, cell("speedup", "{:.2f}"),
         cell("over_bare", "{:.3f}"), cell("over_floor", "{:.2f}"), cell("data_share", "{:.1%}"),
     )  # fmt: skip
+
+
+def summarise_startup(measurements: list[Startup]) -> dict[str, dict[str, float]]:
+    """Medians and quartiles of both, in seconds, and of our time over the bare import's in paired repetitions."""
+    bare, ours = ([getattr(each, name) for each in measurements] for name in ("bare_s", "ours_s"))
+    return {"bare_s": _spread(bare), "ours_s": _spread(ours), "over_bare": _spread(_ratios(ours, bare))}
+
+
+def format_startup(summary: dict[str, dict[str, float]]) -> str:
+    """A line: medians."""
+    bare, ours, ratio = (summary[name]["median"] for name in ("bare_s", "ours_s", "over_bare"))
+    return f"start-up: first step after {ours:.2f} s, import of torch and lightning {bare:.2f} s, ratio {ratio:.2f}"
 
 
 def draw_bars(rows: list[dict[str, Any]]) -> Figure:
