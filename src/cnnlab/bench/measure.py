@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.bench.contenders import Epoch, bare_loop, data_seconds, lightning_loop, plain_loop
 from cnnlab.bench.floor import matmul_rate, multiply_adds
-from cnnlab.memory import keep_freed_memory
+from cnnlab.process import keep_freed_memory
 from cnnlab.training.build import build_data
 from cnnlab.training.run import quieten
 

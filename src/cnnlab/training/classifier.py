@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
-from cnnlab.memory import keep_freed_memory
+from cnnlab.process import ask_for_gpus_once, keep_freed_memory
 from cnnlab.seeding import derive_seed
 from cnnlab.training.totals import Totals
 
@@ -81,6 +81,7 @@ class Classifier(LightningModule):
     def on_train_start(self) -> None:
         """Keeps what steps free from now on: what reading the data has freed has gone back to the system."""
         keep_freed_memory()
+        ask_for_gpus_once()
 
     def on_train_epoch_start(self) -> None:
         """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""
