@@ -85,7 +85,7 @@ def test_observing_more_does_not_change_the_numbers(compose_run, tmp_path: Path)
 
 def test_select_best_tests_the_best_validation_epoch(compose_run, folder: Path):
     # a learning rate that ruins the last epochs, so that the last is not the best
-    ruin = ("scheduler=step", "scheduler.milestones=[0.5]", "scheduler.factor=500")
+    ruin = ("scheduler=step", "scheduler.milestones=[0.5]", "scheduler.factor=100")
     length = ("trainer.max_epochs=4", "trainer.limit_train_batches=30")
     objective = run(compose_run(*SMALL, *ruin, *length, "select=best", "logger=none", "callbacks=light"))
     result, rows = result_of(folder), rows_of(folder)
