@@ -89,8 +89,8 @@ RULES = {
     "model.depth": integer(1),
     "model.width": integer(1),
     "model.channels": Rule(
-        "a list of 4 integers from 1 up",
-        lambda value: _is_list_of(int, value) and len(value) == 4 and min(value) >= 1,
+        "a list of integers from 1 up",
+        lambda value: _is_list_of(int, value) and len(value) > 0 and min(value) >= 1,
     ),
     "model.dropout": PROBABILITY,
     "model.channel_dropout": PROBABILITY,

@@ -30,6 +30,14 @@ def test_each_stage_doubles_the_width_and_halves_the_image():
     assert shapes == [(4, 28, 28), (4, 28, 28), (8, 14, 14), (8, 14, 14), (16, 7, 7)]
 
 
+def test_every_convolutions_channels_can_be_given():
+    network = CNN(nn.ReLU, pool, channels=[8, 16, 20, 28, 28, 32])
+    convolutions = 9 * (8 + 8 * 16 + 16 * 20 + 20 * 28 + 28 * 28 + 28 * 32)
+    norms, linear = 2 * (8 + 16 + 20 + 28 + 28 + 32), (32 + 1) * 10
+    assert sum(parameter.numel() for parameter in network.parameters()) == convolutions + norms + linear == 24_858
+    assert network(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
 def test_features_are_dropped_before_the_last_layer():
     network = CNN(nn.ReLU, pool, dropout=0.3)
     *_, dropout, last = network.layers

@@ -1,9 +1,8 @@
 """The networks and those of their parts that torch does not have."""
 
 from cnnlab.nn.cnn import CNN
-from cnnlab.nn.compact import Compact
 from cnnlab.nn.lecture import LectureNet
 from cnnlab.nn.mlp import MLP
 from cnnlab.nn.softmax_regression import SoftmaxRegression
 
-__all__ = ["CNN", "MLP", "Compact", "LectureNet", "SoftmaxRegression"]
+__all__ = ["CNN", "MLP", "LectureNet", "SoftmaxRegression"]

@@ -1,6 +1,7 @@
 """A plain convolutional network of any depth and width."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ NUM_STAGES = 3  # 28×28, 14×14 and 7×7 pixels
 class CNN(nn.Module):
     """3×3 convolutions in three stages, then the mean of each map and a linear layer.
 
-    Between stages pooling halves the image, and the next convolution doubles the channels.
+    Between stages pooling halves the image; the next convolution doubles the channels, unless all are given.
 
     Args:
         activation: Makes an activation layer.
@@ -20,6 +21,7 @@ class CNN(nn.Module):
         width: Channels of the first stage.
         batch_norm: Whether a batch norm follows each convolution, whose bias it replaces.
         dropout: Probability that a feature is dropped before the last layer.
+        channels: Of each convolution, in place of `depth` and `width`.
     """
 
     def __init__(
@@ -30,20 +32,24 @@ class CNN(nn.Module):
         width: int = 32,
         batch_norm: bool = True,
         dropout: float = 0.25,
+        channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        depth = depth if channels is None else len(channels)
+        stages = [depth // NUM_STAGES + (stage < depth % NUM_STAGES) for stage in range(NUM_STAGES)]
+        if channels is None:
+            channels = [width * 2**stage for stage, num_layers in enumerate(stages) for _ in range(num_layers)]
         layers: list[nn.Module] = []
-        channels = 1
-        for stage in range(NUM_STAGES):
+        in_channels, remaining = 1, iter(channels)
+        for stage, num_layers in enumerate(stages):
             if stage > 0:
                 layers.append(pool())
-            for _ in range(depth // NUM_STAGES + (stage < depth % NUM_STAGES)):
-                out_channels = width * 2**stage
-                layers.append(nn.Conv2d(channels, out_channels, 3, padding=1, bias=not batch_norm))
+            for out_channels in islice(remaining, num_layers):
+                layers.append(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm))
                 layers += [nn.BatchNorm2d(out_channels)] if batch_norm else []
                 layers.append(activation())
-                channels = out_channels
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, 10)]
+                in_channels = out_channels
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(in_channels, 10)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
