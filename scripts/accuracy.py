@@ -40,14 +40,28 @@ def main() -> None:
 def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     """The result.json of a completed run."""
     folder = arguments.out / arguments.experiment / str(seed)
-    command = [sys.executable, "train.py", f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
-    if not (folder / "result.json").exists() or read(folder)["status"] != "completed":
-        begun = (folder / "checkpoints").exists()
-        command = [sys.executable, "train.py", f"resume={folder}"] if begun else [*command, f"hydra.run.dir={folder}"]
-        done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            sys.exit(done.returncode)
+    overrides = [f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
+    if (folder / "result.json").exists() and read(folder)["status"] == "completed":
+        if read(folder)["fingerprint"] != fingerprint_of(overrides):
+            print(f"{folder} is the result of another config; remove it, or give another --out", file=sys.stderr)
+            sys.exit(2)
+        return read(folder)
+    begun = (folder / "checkpoints").exists()
+    what = [f"resume={folder}"] if begun else [*overrides, f"hydra.run.dir={folder}"]
+    done = subprocess.run([sys.executable, "train.py", *what], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
     return read(folder)
+
+
+def fingerprint_of(overrides: list[str]) -> str:
+    """What result.json has as the fingerprint of a run with these overrides."""
+    from hydra import compose, initialize_config_dir
+
+    from cnnlab.config import fingerprint, numeric_params
+
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        return fingerprint(numeric_params(compose("train", overrides)))
 
 
 def read(folder: Path) -> dict[str, Any]:
