@@ -127,13 +127,12 @@ class ImageDataModule(LightningDataModule):
                 f"data={self.name} has {found[0]} training and {found[1]} test images, but data.num_train="
                 f"{self.num_train} and data.num_test={self.num_test}"
             )
-        train, val = stratified_split(images.train_labels, self.num_val, self.split_seed)
-        parts = {
-            "train": (images.train_images[train], images.train_labels[train]),
-            "val": (images.train_images[val], images.train_labels[val]),
-            "test": (images.test_images, images.test_labels),
-        }
-        return {part: content for part, content in parts.items() if len(content[0])}
+        parts = {"train": (images.train_images, images.train_labels), "test": (images.test_images, images.test_labels)}
+        if self.num_val > 0:
+            kept, held_out = stratified_split(images.train_labels, self.num_val, self.split_seed)
+            parts["train"] = (images.train_images[kept], images.train_labels[kept])
+            parts["val"] = (images.train_images[held_out], images.train_labels[held_out])
+        return parts
 
     @property
     def sizes(self) -> dict[str, int]:
