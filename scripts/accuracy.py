@@ -12,6 +12,9 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 LECTURE_EPOCHS = 40
 COLLAPSED = 0.2  # accuracy of a run that says one class to everything, or little more
@@ -28,40 +31,48 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     if arguments.seeds < 1:
         parser.error(f"--seeds {arguments.seeds}: give a number from 1 up")
-    results, plain_epochs = [], []
+    results, fits, plain_epochs = [], [], []
     for seed in range(arguments.seeds):
-        results.append(run(arguments, seed))
-        if arguments.against_plain:
+        overrides = [f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
+        folder = arguments.out.resolve() / arguments.experiment / str(seed)
+        is_new = run(folder, overrides)
+        results.append(read(folder))
+        if arguments.against_plain and is_new:
+            fits.append(results[-1]["seconds"]["fit"])
             plain_epochs.append(plain_epoch_seconds())
-        print(format_run(results[-1], plain_epochs[-1:]), flush=True)
-    print(summarise(results, plain_epochs))
+        print(format_run(results[-1], plain_epochs[-1:] if is_new else []), flush=True)
+    print(summarise(results, fits, plain_epochs))
 
 
-def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """The result.json of a completed run."""
-    folder = arguments.out / arguments.experiment / str(seed)
-    overrides = [f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
+def run(folder: Path, overrides: list[str]) -> bool:
+    """Completes the run of a folder; whether anything was left to do."""
+    from cnnlab.resume import quote
+
+    recorded = folder / ".hydra" / "config.yaml"
+    if recorded.exists() and fingerprint_of(OmegaConf.load(recorded)) != fingerprint_of(composed(overrides)):
+        print(f"{folder} is a run of another config; remove it, or give another --out", file=sys.stderr)
+        sys.exit(2)
     if (folder / "result.json").exists() and read(folder)["status"] == "completed":
-        if read(folder)["fingerprint"] != fingerprint_of(overrides):
-            print(f"{folder} is the result of another config; remove it, or give another --out", file=sys.stderr)
-            sys.exit(2)
-        return read(folder)
-    begun = (folder / "checkpoints").exists()
-    what = [f"resume={folder}"] if begun else [*overrides, f"hydra.run.dir={folder}"]
+        return False
+    what = [f"resume={folder}"] if recorded.exists() else [*overrides, f"hydra.run.dir={quote(folder)}"]
     done = subprocess.run([sys.executable, "train.py", *what], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(done.returncode)
-    return read(folder)
+    return True
 
 
-def fingerprint_of(overrides: list[str]) -> str:
-    """What result.json has as the fingerprint of a run with these overrides."""
-    from hydra import compose, initialize_config_dir
+def composed(overrides: list[str]) -> DictConfig:
+    """The config of a run with these overrides."""
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        return compose("train", overrides)
 
+
+def fingerprint_of(config: DictConfig | ListConfig) -> str:
+    """The same for the same experiment."""
     from cnnlab.config import fingerprint, numeric_params
 
-    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        return fingerprint(numeric_params(compose("train", overrides)))
+    assert isinstance(config, DictConfig)
+    return fingerprint(numeric_params(config))
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -72,14 +83,11 @@ def read(folder: Path) -> dict[str, Any]:
 
 def plain_epoch_seconds() -> float:
     """Wall time of the lecture's epoch, training and test, in a plain PyTorch loop; a tenth of it is run."""
-    from hydra import compose, initialize_config_dir
-
     from cnnlab.bench.contenders import plain_loop
     from cnnlab.bench.measure import PLAIN_SHARE
     from cnnlab.training.build import build_data
 
-    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        config = compose("train", ["experiment=lecture", "console=none", "trainer=cpu"])
+    config = composed(["experiment=lecture", "console=none", "trainer=cpu"])
     data = build_data(config)
     data.prepare_data()
     data.setup()
@@ -95,8 +103,14 @@ def format_run(result: dict[str, Any], plain_epoch: list[float]) -> str:
     return f"seed {result['seed']}: {accuracy:.2%}, fit {result['seconds']['fit']:.2f} s{plain}{remark}"
 
 
-def summarise(results: list[dict[str, Any]], plain_epochs: list[float]) -> str:
-    """Mean and standard deviation of the accuracy, collapsed runs included, median of the fit time, ratio."""
+def summarise(results: list[dict[str, Any]], fits: list[float], plain_epochs: list[float]) -> str:
+    """Mean and standard deviation of the accuracy, collapsed runs included; medians of the times, and their ratio.
+
+    Args:
+        results: Of all runs.
+        fits: Seconds of those that the plain loop was timed beside.
+        plain_epochs: Its seconds.
+    """
     accuracies = [result["metrics"]["test/acc"] for result in results]
     fit = median(result["seconds"]["fit"] for result in results)
     spread = f" ± {stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
@@ -104,7 +118,7 @@ def summarise(results: list[dict[str, Any]], plain_epochs: list[float]) -> str:
     text = f"test accuracy {mean(accuracies):.3%}{spread} over {len(results)} seeds, {collapsed} collapsed"
     text += f"; fit {fit:.2f} s"
     if plain_epochs:
-        ratio = LECTURE_EPOCHS * median(plain_epochs) / fit
+        ratio = LECTURE_EPOCHS * median(plain_epochs) / median(fits)
         text += f", {ratio:.0f}× shorter than {LECTURE_EPOCHS} epochs of the plain loop"
     return text
 

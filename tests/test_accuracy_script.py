@@ -1,6 +1,7 @@
 """scripts/accuracy.py, as a process."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,20 @@ def test_seeds_are_run_once_and_summed_up(tmp_path: Path):
     assert "over 2 seeds" in lines[2]
     other = accuracy("speedrun", "--seeds", "1", "--out", str(tmp_path), *SHORT, "optimizer.lr=0.02")
     assert other.returncode == 2
-    assert "is the result of another config" in other.stderr
+    assert "is a run of another config" in other.stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_early_goes_on(tmp_path: Path):
+    assert accuracy("speedrun", "--seeds", "1", "--out", str(tmp_path), *SHORT).returncode == 0
+    folder = tmp_path / "speedrun" / "0"
+    whole = json.loads((folder / "result.json").read_text())
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "result.json").unlink()
+    (folder / "metrics.csv").unlink()
+    again = accuracy("speedrun", "--seeds", "1", "--out", str(tmp_path), *SHORT)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((folder / "result.json").read_text())["weights_sha256"] == whole["weights_sha256"]
 
 
 @pytest.mark.slow

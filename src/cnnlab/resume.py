@@ -54,7 +54,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
         ) from None
     recorded = [override for override in recorded if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
-    return [*recorded, *added, f"hydra.run.dir={_quote(folder)}", f"{KEY}{_quote(folder)}"]
+    return [*recorded, *added, f"hydra.run.dir={quote(folder)}", f"{KEY}{quote(folder)}"]
 
 
 def finished(arguments: list[str]) -> dict[str, Any] | None:
@@ -69,6 +69,7 @@ def _folder(argument: str) -> Path:
     return Path(argument.lstrip("+").removeprefix(KEY).strip("\"'"))
 
 
-def _quote(path: Path) -> str:
+def quote(path: Path) -> str:
+    """A path as the value of an override."""
     text = str(path)
     return text if shlex.quote(text) == text and "=" not in text else "'" + text.replace("'", r"\'") + "'"

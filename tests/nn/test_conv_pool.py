@@ -54,6 +54,15 @@ def test_a_batch_of_many_tiles_is_whole():
         torch.testing.assert_close(*pair)
 
 
+def test_an_activation_may_work_in_place():
+    images, weight, bias = random((8, 1, 8, 8), (2, 1, 3, 3), (2,))
+    gradients = []
+    for layer in (conv_max_pool2d, in_torch):
+        loss = functional.relu(layer(images, weight, bias), inplace=layer is conv_max_pool2d).sum()
+        gradients.append(torch.autograd.grad(loss, weight)[0])
+    torch.testing.assert_close(*gradients)
+
+
 def test_it_learns_after_a_first_call_in_inference_mode():
     images, weight, bias = random((8, 3, 8, 22), (2, 3, 3, 3), (2,))  # a size of no other test: its tables are new
     with torch.inference_mode():

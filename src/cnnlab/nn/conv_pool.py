@@ -65,15 +65,16 @@ def conv_max_pool2d(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tens
     Returns:
         (N, O, (H-k+1)/2, (W-k+1)/2), the batch innermost in memory.
     """
-    if len(images) <= TILE_IMAGES:
-        maps: torch.Tensor = _ConvMaxPool.apply(images, weight, bias)
-        return maps
-    tiles = [_ConvMaxPool.apply(tile, weight, bias).permute(1, 2, 3, 0) for tile in images.split(TILE_IMAGES)]
-    return torch.cat(tiles, dim=3).permute(3, 0, 1, 2)
+    tiles = [_ConvMaxPool.apply(tile, weight, bias) for tile in images.split(TILE_IMAGES)]
+    maps: torch.Tensor = tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=3)
+    return maps.permute(3, 0, 1, 2)
 
 
 class _ConvMaxPool(torch.autograd.Function):
-    """Sizes: N images; C channels, O filters; K = k+1 the frame; P parts of W windows, the last dimension is W·N."""
+    """As `conv_max_pool2d`, to (O, h, w, N).
+
+    Sizes: N images; C channels, O filters; K = k+1 the frame; P parts of W windows, the last dimension is W·N.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -90,13 +91,12 @@ class _ConvMaxPool(torch.autograd.Function):
         maps.add_(bias[:, None, None, None])
         ctx.save_for_backward(frames, filters, pixels, rows)
         ctx.table, ctx.image_shape, ctx.weight_shape = table, image_shape, weight.shape  # type: ignore[attr-defined]
-        return maps.permute(3, 0, 1, 2)
+        return maps
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
         frames, filters, pixels, rows = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient = gradient.permute(1, 2, 3, 0)
         to_pixels = _to_larger(_to_larger(_parts(gradient, len(frames)), rows), pixels).flatten(1, 3)  # (P, 4·O, W·N)
         to_filters = torch.bmm(to_pixels, frames.transpose(1, 2)).sum(0)
         to_images = None

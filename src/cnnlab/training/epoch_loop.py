@@ -26,8 +26,9 @@ class LeanEpochLoop(_TrainingEpochLoop):
 
     Lightning's own loop makes some fifty calls a step, most of them to hooks that are empty: half a millisecond, a
     tenth of the lecture's step. Here a plain fit (one device, full precision, no accumulation, no clipping, no
-    profiler, data that is on the device already) makes the same calls in the same order as far as they do something,
-    and keeps the same counts; every other fit, and the first step after a resume, is left to Lightning.
+    profiler, no schedule that waits for a metric, data that is on the device already) makes the same calls in the same
+    order as far as they do something, and keeps the same counts; every other fit, and the first step after a resume,
+    is left to Lightning.
 
     Args:
         trainer: Whose fit it is; its callbacks are complete.
@@ -132,6 +133,7 @@ def _is_plain(trainer: Trainer) -> bool:
         and len(trainer.optimizers) == 1
         and trainer.lightning_module.automatic_optimization
         and trainer.val_check_batch == trainer.num_training_batches
+        and not any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs)
     )
 
 
