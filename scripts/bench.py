@@ -14,7 +14,7 @@ def main() -> None:
     """Measures, prints the table, writes bench.json and bench.png."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "bench", help="folder for the results")
-    parser.add_argument("--repetitions", type=int, default=6, help="of everything, after one that warms up")
+    parser.add_argument("--repetitions", type=int, default=5, help="of everything, after one that warms up")
     parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after one more")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
