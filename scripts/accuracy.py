@@ -90,7 +90,6 @@ def plain_epoch_seconds() -> float:
     config = composed(["experiment=lecture", "console=none", "trainer=cpu"])
     data = build_data(config)
     data.prepare_data()
-    data.setup()
     epoch = plain_loop(config, data.effective, data.effective.files.load(), PLAIN_SHARE)
     return epoch.train_s + epoch.eval_s
 

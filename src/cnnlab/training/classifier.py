@@ -79,7 +79,7 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_start(self) -> None:
-        """Keeps what steps free from now on: what reading the data has freed has gone back to the system."""
+        """Settles the process for steps, now that what reading the data has freed has gone back to the system."""
         keep_freed_memory()
         ask_for_gpus_once()
 
