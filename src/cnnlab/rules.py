@@ -96,6 +96,7 @@ RULES = {
     "model.channel_dropout": PROBABILITY,
     "model.batch_norm": YES_OR_NO,
     "model.compile": YES_OR_NO,
+    "model.channels_last": YES_OR_NO,
     "augmentation.degrees": _number("from 0 to 180", lambda value: 0 <= value <= 180),
     "augmentation.shift_px": NOT_NEGATIVE,
     "augmentation.scale": PROBABILITY,

@@ -52,6 +52,17 @@ def test_nothing_is_logged_and_drawn_unless_asked_for(compose_run, tmp_path: Pat
     assert names == ["Pictures", "LayerStatistics"]
 
 
+@pytest.mark.parametrize("model", ["lecture", "cnn"])
+def test_channels_last_is_the_same_function_of_weights_in_another_order(compose_run, model: str):
+    plain = build_classifier(compose_run(f"model={model}"))
+    turned = build_classifier(compose_run(f"model={model}", "model.channels_last=true"))
+    filters = [weight for weight in turned.parameters() if weight.ndim == 4 and weight.shape[1] > 1]
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in filters)
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), turned.parameters(), strict=True))
+    images = torch.randn(16, 1, 28, 28)
+    torch.testing.assert_close(turned.eval()(images), plain.eval()(images))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):

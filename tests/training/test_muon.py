@@ -91,3 +91,12 @@ def test_a_saved_state_goes_on_in_the_same_bits():
 def test_a_network_without_hidden_weights_is_refused():
     with pytest.raises(UserError, match="take optimizer=adamw"):
         MuonAdamW(SoftmaxRegression().parameters())
+
+
+def test_the_order_of_weights_in_memory_changes_nothing():
+    plain, turned = lecture(), lecture().to(memory_format=torch.channels_last)
+    assert not turned.layers[2][0].weight.is_contiguous()
+    train(plain, MuonAdamW(plain.parameters()), num_steps=3)
+    train(turned, MuonAdamW(turned.parameters()), num_steps=3)
+    for ours, theirs in zip(turned.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -23,6 +23,8 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.epoch_loop import LeanEpochLoop
 from cnnlab.training.profiler import NoProfiler
 
+FOR_ALL_MODELS = ("compile", "channels_last")
+
 
 @contextmanager
 def naming(group: str) -> Iterator[None]:
@@ -74,10 +76,12 @@ def build_classifier(config: DictConfig) -> Classifier:
     """The network with its initial weights, a function of the seed, and how it is trained."""
     torch.manual_seed(derive_seed(config.seed, "init"))
     with naming("model"):
-        settings = {name: value for name, value in config.model.items() if name != "compile"}
+        settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
         network: nn.Module = instantiate(settings, _convert_="all")
     with naming("init"), torch.no_grad():
         instantiate(config.init)(network)
+    if config.model.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.model.compile:
         network.compile()
     with naming("loss"):

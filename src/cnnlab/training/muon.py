@@ -65,13 +65,13 @@ class MuonAdamW(Optimizer):
 
     def _muon_step(self, weight: nn.Parameter, lr: float, weight_decay: float, momentum: float) -> None:
         assert weight.grad is not None
-        matrix, gradient, state = weight.view(len(weight), -1), weight.grad.flatten(1), self.state[weight]
+        gradient, state = weight.grad.flatten(1), self.state[weight]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(gradient)
         average = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
         update = orthogonalise(gradient.lerp(average, momentum))  # Nesterov's
-        scale = 0.2 * math.sqrt(max(matrix.shape))
-        matrix.mul_(1 - lr * weight_decay).add_(update, alpha=-lr * scale)
+        scale = 0.2 * math.sqrt(max(update.shape))
+        weight.mul_(1 - lr * weight_decay).add_(update.view_as(weight), alpha=-lr * scale)
 
     def state_dict(self) -> dict[str, Any]:
         """The hyperparameters, and each part's state."""
