@@ -38,6 +38,16 @@ def test_every_convolutions_channels_can_be_given():
     assert network(torch.randn(2, 1, 28, 28)).shape == (2, 10)
 
 
+def test_a_stem_takes_the_first_stages_place():
+    network = CNN(nn.ReLU, pool, depth=4, width=6, stem=3)
+    shapes = []
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_hook(lambda _module, _inputs, output: shapes.append(tuple(output.shape[1:])))
+    assert network(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+    assert shapes == [(3, 12, 12), (6, 12, 12), (6, 12, 12), (12, 6, 6), (12, 6, 6)]
+
+
 def test_features_are_dropped_before_the_last_layer():
     network = CNN(nn.ReLU, pool, dropout=0.3)
     *_, dropout, last = network.layers
@@ -48,7 +58,6 @@ def test_features_are_dropped_before_the_last_layer():
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_a_batch_norm_takes_the_place_of_the_convolutions_bias(batch_norm: bool):
-    convolutions = [
-        module for module in CNN(nn.ReLU, pool, batch_norm=batch_norm).modules() if isinstance(module, nn.Conv2d)
-    ]
+    network = CNN(nn.ReLU, pool, batch_norm=batch_norm, stem=2)
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert all((module.bias is None) == batch_norm for module in convolutions)

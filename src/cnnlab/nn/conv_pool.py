@@ -48,19 +48,18 @@ class ConvPool(nn.Sequential):
         conv, pool = self[0], self[1]
         assert isinstance(conv, nn.Conv2d)
         if self.is_fusible and _suits(images, conv.weight):
-            assert conv.bias is not None
             return conv_max_pool2d(images, conv.weight, conv.bias)
         maps: torch.Tensor = pool(conv(images))
         return maps
 
 
-def conv_max_pool2d(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+def conv_max_pool2d(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """`max_pool2d(conv2d(images, weight, bias), 2)`.
 
     Args:
         images: (N, C, H, W), on the CPU.
         weight: (O, C, k, k), k odd; H-k+1 and W-k+1 even.
-        bias: (O,).
+        bias: (O,), or None.
 
     Returns:
         (N, O, (H-k+1)/2, (W-k+1)/2), the batch innermost in memory.
@@ -77,7 +76,9 @@ class _ConvMaxPool(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: FunctionCtx, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         num_images, *image_shape = images.shape
         num_filters, _, size, _ = weight.shape
         table = _Frames.of(*image_shape, size + 1)
@@ -88,24 +89,28 @@ class _ConvMaxPool(torch.autograd.Function):
         rows = torch.maximum(*pixels.unbind(1))  # (P, p, O, W·N)
         maps = images.new_empty(num_filters, *table.map_shape, num_images)
         torch.maximum(*rows.unbind(1), out=_parts(maps, len(frames)))
-        maps.add_(bias[:, None, None, None])
+        if bias is not None:
+            maps.add_(bias[:, None, None, None])
         ctx.save_for_backward(frames, filters, pixels, rows)
         ctx.table, ctx.image_shape, ctx.weight_shape = table, image_shape, weight.shape  # type: ignore[attr-defined]
         return maps
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         frames, filters, pixels, rows = ctx.saved_tensors  # type: ignore[attr-defined]
         to_pixels = _to_larger(_to_larger(_parts(gradient, len(frames)), rows), pixels).flatten(1, 3)  # (P, 4·O, W·N)
         to_filters = torch.bmm(to_pixels, frames.transpose(1, 2)).sum(0)
-        to_images = None
+        to_images = to_bias = None
+        to_weight = _moved_back(to_filters, ctx.weight_shape)  # type: ignore[attr-defined]
         if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
             to_frames = _batched(filters.t(), to_pixels).view(-1, gradient.shape[3])
             table, image_shape = ctx.table, ctx.image_shape  # type: ignore[attr-defined]
             to_image = functional.embedding_bag(table.copies, to_frames, table.first_copies, mode="sum")
             to_images = to_image.view(*image_shape, -1).permute(3, 0, 1, 2)
-        return to_images, _moved_back(to_filters, ctx.weight_shape), gradient.sum((1, 2, 3))  # type: ignore[attr-defined]
+        if ctx.needs_input_grad[2]:  # type: ignore[attr-defined]
+            to_bias = gradient.sum((1, 2, 3))
+        return to_images, to_weight, to_bias
 
 
 class _Frames(NamedTuple):
@@ -183,7 +188,6 @@ def _is_plain_convolution(conv: nn.Conv2d) -> bool:
         and conv.stride == conv.dilation == (1, 1)
         and conv.padding == (0, 0)
         and conv.groups == 1
-        and conv.bias is not None
     )
 
 
