@@ -8,7 +8,9 @@ from cnnlab.nn import CNN, Committee
 
 def committee(num_members: int) -> Committee:
     torch.manual_seed(0)
-    return Committee(lambda: CNN(nn.ReLU, lambda: nn.MaxPool2d(2), depth=2, width=2, dropout=0.0, stem=2), num_members)
+    return Committee(
+        CNN(nn.ReLU, lambda: nn.MaxPool2d(2), depth=2, width=2, dropout=0.0, stem=2) for _ in range(num_members)
+    )
 
 
 def test_its_prediction_is_the_mean_of_its_members_probabilities():

@@ -52,6 +52,14 @@ def test_nothing_is_logged_and_drawn_unless_asked_for(compose_run, tmp_path: Pat
     assert names == ["Pictures", "LayerStatistics"]
 
 
+def test_any_model_can_be_a_committee(compose_run):
+    alone = build_classifier(compose_run("model=mlp"))
+    together = build_classifier(compose_run("model=mlp", "model.num_members=3"))
+    counts = [sum(parameter.numel() for parameter in classifier.parameters()) for classifier in (alone, together)]
+    assert counts[1] == 3 * counts[0]
+    assert together(torch.randn(4, 1, 28, 28)).shape == (4, 10)
+
+
 @pytest.mark.parametrize("model", ["lecture", "cnn"])
 def test_channels_last_is_the_same_function_of_weights_in_another_order(compose_run, model: str):
     plain = build_classifier(compose_run(f"model={model}"))

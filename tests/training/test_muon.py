@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from cnnlab.errors import UserError
-from cnnlab.nn import LectureNet, SoftmaxRegression
+from cnnlab.nn import Committee, LectureNet, SoftmaxRegression
 from cnnlab.training import MuonAdamW
 
 
@@ -27,6 +27,12 @@ def test_hidden_weights_go_to_muon_and_the_rest_to_adamw():
     muon, adamw = MuonAdamW(network.parameters()).param_groups
     assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)]
     assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)]
+
+
+def test_each_member_of_a_committee_has_an_output_layer():
+    muon, adamw = MuonAdamW(Committee([lecture(), lecture()]).parameters()).param_groups
+    assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)] * 2
+    assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)] * 2
 
 
 def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():

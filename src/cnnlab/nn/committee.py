@@ -1,7 +1,7 @@
 """Several networks that vote."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -11,22 +11,21 @@ class Committee(nn.Module):
     """Networks of one kind, each with its own initial weights, whose predicted probabilities are averaged.
 
     While they train, a batch is dealt out and every member learns from its part alone, so that an epoch costs what it
-    costs one member, and a member has seen each image in about one of `num_members` epochs.
+    costs one member, and a committee of M has shown an image to each of them once in about M epochs.
 
     Args:
-        member: Makes a network.
-        num_members: How many.
+        members: The networks, images (B, 1, 28, 28) to logits (B, C).
 
     Reference:
         Cireşan, Meier and Schmidhuber, "Multi-column deep neural networks for image classification", 2012.
     """
 
-    def __init__(self, member: Callable[[], nn.Module], num_members: int = 4) -> None:
+    def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(member() for _ in range(num_members))
+        self.members = nn.ModuleList(members)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28).
+        """Logits (B, C) of images (B, 1, 28, 28).
 
         In training mode each of them is that of one member; in evaluation mode it is the logarithm of the members'
         mean probability.

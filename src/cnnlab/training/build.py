@@ -17,13 +17,14 @@ from torch import nn
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.epoch_loop import LeanEpochLoop
 from cnnlab.training.profiler import NoProfiler
 
-FOR_ALL_MODELS = ("compile", "channels_last")
+FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
 @contextmanager
@@ -77,7 +78,8 @@ def build_classifier(config: DictConfig) -> Classifier:
     torch.manual_seed(derive_seed(config.seed, "init"))
     with naming("model"):
         settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
-        network: nn.Module = instantiate(settings, _convert_="all")
+        members: list[nn.Module] = [instantiate(settings, _convert_="all") for _ in range(config.model.num_members)]
+        network = members[0] if len(members) == 1 else Committee(members)
     with naming("init"), torch.no_grad():
         instantiate(config.init)(network)
     if config.model.channels_last:

@@ -15,7 +15,8 @@ class MuonAdamW(Optimizer):
     """Muon for the hidden layers' weights, AdamW for everything else.
 
     A convolution's filters (out, in, k, k) are the rows of an (out, in·k·k) matrix. The last weight in the order of the
-    parameters is the output layer's and goes to AdamW with the biases. Muon's steps are scaled to AdamW's root mean
+    parameters is the output layer's and goes to AdamW with the biases, and so do others of its shape: those of the other
+    members of a committee. Muon's steps are scaled to AdamW's root mean
     square, so that one `lr` and one `weight_decay` serve both.
 
     Args:
@@ -40,7 +41,8 @@ class MuonAdamW(Optimizer):
         momentum: float = 0.95,
     ) -> None:
         weights: list[nn.Parameter] = list(params)
-        hidden = [parameter for parameter in weights if parameter.ndim >= 2][:-1]
+        matrices = [parameter for parameter in weights if parameter.ndim >= 2]
+        hidden = [matrix for matrix in matrices if matrix.shape != matrices[-1].shape]
         if not hidden:
             raise UserError("optimizer=muon needs a hidden layer, and this model has none; take optimizer=adamw")
         rest = [parameter for parameter in weights if all(parameter is not other for other in hidden)]
