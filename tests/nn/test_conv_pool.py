@@ -78,6 +78,12 @@ def test_it_learns_after_a_first_call_in_inference_mode():
         torch.testing.assert_close(*pair)
 
 
+def test_a_second_derivative_is_refused():
+    images, weight, bias = random((8, 1, 8, 8), (2, 1, 3, 3), (2,))
+    with pytest.raises(NotImplementedError, match="cannot be differentiated"):
+        torch.autograd.grad(conv_max_pool2d(images, weight, bias).square().sum(), weight, create_graph=True)
+
+
 def test_of_equal_pixels_the_first_gets_the_gradient():
     images = torch.zeros(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     weight, bias = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)

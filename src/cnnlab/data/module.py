@@ -139,6 +139,11 @@ class ImageDataModule(LightningDataModule):
         """Images in each part; an absent part has 0."""
         return {part: len(self._parts[part][0]) if part in self._parts else 0 for part in ("train", "val", "test")}
 
+    @property
+    def background(self) -> float:
+        """The value of an empty pixel, normalised."""
+        return -self.effective.mean / self.effective.std
+
     def part(self, name: str) -> Batch:
         """All images, normalised, (N, 1, 28, 28), and labels, (N,), of `"train"`, `"val"` or `"test"`."""
         return self._parts[name]
@@ -154,7 +159,7 @@ class ImageDataModule(LightningDataModule):
             order,
             **self._process(),
             augmentation=self.augmentation,
-            background=-self.effective.mean / self.effective.std,
+            background=self.background,
         )
         if self._place is not None:
             self._train_batches.load_state_dict(self._place)

@@ -1,0 +1,43 @@
+"""python scripts/tta.py RUN [RUN ...] [--shift PIXELS]: test accuracy with test-time augmentation, beside that without.
+
+Of finished runs, such as outputs/accuracy/best/*. A prediction is the mean over five views: the image, and the image
+moved by a pixel up, down, left and right. result.json is left as it is: its figure is the one without.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import mean
+
+
+def main() -> None:
+    """Prints a line a run and their means."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
+    parser.add_argument("--shift", type=int, default=1, help="pixels that the views are moved by")
+    arguments = parser.parse_args()
+    if arguments.shift < 1:
+        parser.error(f"--shift {arguments.shift}: give a number of pixels from 1 up")
+
+    from cnnlab.errors import UserError
+    from cnnlab.training.finished import load_finished, probabilities
+
+    pairs = []
+    for folder in arguments.runs:
+        try:
+            classifier, data = load_finished(folder)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        images, labels = data.part("test")
+        views = [
+            probabilities(classifier.network, images, shift, data.background) for shift in (0, arguments.shift)
+        ]
+        pairs.append([(probability.argmax(dim=1) == labels).double().mean().item() for probability in views])
+        print(f"{folder}: test accuracy {pairs[-1][0]:.2%}, with test-time augmentation {pairs[-1][1]:.2%}", flush=True)
+    plain, augmented = (mean(accuracies) for accuracies in zip(*pairs, strict=True))
+    print(f"mean of {len(pairs)}: {plain:.3%}, with test-time augmentation {augmented:.3%}")
+
+
+if __name__ == "__main__":
+    main()
