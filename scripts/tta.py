@@ -30,9 +30,7 @@ def main() -> None:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
         images, labels = data.part("test")
-        views = [
-            probabilities(classifier.network, images, shift, data.background) for shift in (0, arguments.shift)
-        ]
+        views = [probabilities(classifier.network, images, shift, data.background) for shift in (0, arguments.shift)]
         pairs.append([(probability.argmax(dim=1) == labels).double().mean().item() for probability in views])
         print(f"{folder}: test accuracy {pairs[-1][0]:.2%}, with test-time augmentation {pairs[-1][1]:.2%}", flush=True)
     plain, augmented = (mean(accuracies) for accuracies in zip(*pairs, strict=True))

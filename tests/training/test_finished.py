@@ -43,8 +43,9 @@ def test_the_script_gives_the_accuracy_without_beside_that_with_shifted_views(tr
     result = json.loads((trained / "result.json").read_text())
     classifier, data = load_finished(trained)
     images, labels = data.part("test")
+    shifts = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
     with torch.no_grad():
-        views = [images.roll(shift, (2, 3)) for shift in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]  # margins are empty
+        views = [images.roll(shift, (2, 3)) for shift in shifts]  # the margins are empty
         mean = sum(classifier.network(view).softmax(dim=1) for view in views)
     accuracy = (mean.argmax(dim=1) == labels).double().mean().item()
     done = python("scripts/tta.py", str(trained))

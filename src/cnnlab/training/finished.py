@@ -61,9 +61,7 @@ def probabilities(
     return torch.cat([_mean_over_views(network, batch, shift_px, background) for batch in images.split(batch_size)])
 
 
-def _mean_over_views(
-    network: torch.nn.Module, images: torch.Tensor, shift_px: int, background: float
-) -> torch.Tensor:
+def _mean_over_views(network: torch.nn.Module, images: torch.Tensor, shift_px: int, background: float) -> torch.Tensor:
     height, width = images.shape[2:]
     padded = functional.pad(images, [shift_px] * 4, value=background)
     corners = {(shift_px, shift_px), (0, shift_px), (2 * shift_px, shift_px), (shift_px, 0), (shift_px, 2 * shift_px)}

@@ -15,9 +15,9 @@ class MuonAdamW(Optimizer):
     """Muon for the hidden layers' weights, AdamW for everything else.
 
     A convolution's filters (out, in, k, k) are the rows of an (out, in·k·k) matrix. The last weight in the order of the
-    parameters is the output layer's and goes to AdamW with the biases, and so do others of its shape: those of the other
-    members of a committee. Muon's steps are scaled to AdamW's root mean
-    square, so that one `lr` and one `weight_decay` serve both.
+    parameters is the output layer's and goes to AdamW with the biases, and so do others of its shape, which a
+    committee's other members have. Muon's steps are scaled to AdamW's root mean square, so that one `lr` and one
+    `weight_decay` serve both.
 
     Args:
         params: The network's parameters, in order.
