@@ -83,7 +83,7 @@ def build_classifier(config: DictConfig) -> Classifier:
     with naming("init"), torch.no_grad():
         instantiate(config.init)(network)
     if config.model.channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     if config.model.compile:
         network.compile()
     with naming("loss"):
