@@ -2,7 +2,7 @@ from omegaconf import OmegaConf
 
 from cnnlab.rules import RULES
 
-# Lightning's, or torch's, arguments that no option gives, but a user may; and one that is null until given
+# Lightning's, or torch's, arguments that no option gives, but a user may; and those that are null until given
 MAY_BE_GIVEN = {
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),

@@ -67,6 +67,16 @@ def test_weights_that_were_not_tested_are_refused(trained: Path, tmp_path: Path)
         load_finished(copy)
 
 
+@pytest.mark.slow
+def test_a_run_on_other_data_is_refused(trained: Path, tmp_path: Path):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    result = json.loads((copy / "result.json").read_text())
+    result["data"]["name"] = "mnist"
+    (copy / "result.json").write_text(json.dumps(result))
+    with pytest.raises(UserError, match="was tested on mnist, but now there is mnist_5k"):
+        load_finished(copy)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="no completed run there"):

@@ -37,8 +37,11 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     if weights_sha256(classifier.network) != result["weights_sha256"]:
         raise UserError(f"{weights} does not hold the weights that {folder / 'result.json'} tells of")
     data = build_data(config)
-    if data.effective.name != result["data"]["name"]:
-        raise UserError(f"{folder} was tested on {result['data']['name']}, which is not here; set CNNLAB_DATA_DIR")
+    tested, here = result["data"]["name"], data.effective.name
+    if here != tested:
+        raise UserError(
+            f"{folder} was tested on {tested}, but now there is {here}; make the same data available (CNNLAB_DATA_DIR)"
+        )
     data.setup()
     return classifier.eval(), data
 
