@@ -12,7 +12,7 @@ from typing import Any
 from lightning import Callback
 
 BARE = ("-c", "import os, torch, lightning; os._exit(0)")
-OURS = ("train.py", "experiment=lecture", "console=none", "trainer=cpu", "logger=none")
+OURS = ("train.py", "experiment=lecture", "console=none", "trainer=cpu")
 AT_FIRST_STEP = "+callbacks.exit._target_=cnnlab.bench.startup.ExitAtFirstStep"
 
 
