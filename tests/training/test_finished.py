@@ -77,6 +77,15 @@ def test_a_run_on_other_data_is_refused(trained: Path, tmp_path: Path):
         load_finished(copy)
 
 
+@pytest.mark.slow
+def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    record = copy / ".hydra" / "config.yaml"
+    record.write_text(record.read_text().replace("  num_members: 1\n", ""))
+    with pytest.raises(UserError, match="is another version's .*num_members"):
+        load_finished(copy)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="no completed run there"):

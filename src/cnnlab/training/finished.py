@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch.nn import functional
 
 from cnnlab.data import ImageDataModule
@@ -22,21 +23,25 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
         folder: The run's.
 
     Raises:
-        UserError: If no completed run is there, or its weights are not those that were tested, or its data is not here.
+        UserError: If no completed run is there, or another version's, or its weights are not those that were tested, or
+            its data is not here.
     """
     result, record = read_result(folder), folder / ".hydra" / "config.yaml"
     if result is None or result["status"] != "completed" or not record.is_file():
         raise UserError(f"{folder}: no completed run there; it takes a run folder such as outputs/runs/<time>-<name>")
     config = OmegaConf.load(record)
     assert isinstance(config, DictConfig)
-    classifier = build_classifier(config)
     weights = folder / "checkpoints" / ("best.ckpt" if config.select == "best" else "last.ckpt")
     if not weights.is_file():
         raise UserError(f"{weights} is missing; without it there are no weights to evaluate")
-    classifier.load_state_dict(load_checkpoint(weights)["state_dict"])
+    try:
+        classifier, data = build_classifier(config), build_data(config)
+        classifier.load_state_dict(load_checkpoint(weights)["state_dict"])
+    except (OmegaConfBaseException, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code it was run with") from None
     if weights_sha256(classifier.network) != result["weights_sha256"]:
         raise UserError(f"{weights} does not hold the weights that {folder / 'result.json'} tells of")
-    data = build_data(config)
     tested, here = result["data"]["name"], data.effective.name
     if here != tested:
         raise UserError(
