@@ -82,7 +82,7 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path):
     copy = shutil.copytree(trained, tmp_path / "copy")
     record = copy / ".hydra" / "config.yaml"
     record.write_text(record.read_text().replace("  num_members: 1\n", ""))
-    with pytest.raises(UserError, match="is another version's .*num_members"):
+    with pytest.raises(UserError, match=r"is another version's .*num_members"):
         load_finished(copy)
 
 

@@ -39,7 +39,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
         classifier.load_state_dict(load_checkpoint(weights)["state_dict"])
     except (OmegaConfBaseException, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code it was run with") from None
+        raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code that ran it") from None
     if weights_sha256(classifier.network) != result["weights_sha256"]:
         raise UserError(f"{weights} does not hold the weights that {folder / 'result.json'} tells of")
     tested, here = result["data"]["name"], data.effective.name
