@@ -5,13 +5,16 @@ import random
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from lightning import Callback
 
-from cnnlab.signals import Interrupted
+from cnnlab.signals import Interrupted, SignalGuard
 from cnnlab.training import run
+from cnnlab.training.interruption import StopOnSignal
 from tests.conftest import SMALL
 from tests.processes import start
 
@@ -143,3 +146,17 @@ def test_wherever_a_run_is_stopped_it_goes_on_to_the_same_bits(compose_run, tmp_
     else:
         assert "EarlyStopping" in overrides[-1], "it stopped before"
     assert numbers(folder) == expected
+
+
+def test_a_signal_that_comes_while_the_processes_ask_each_other_is_kept_for_the_next_step(tmp_path: Path):
+    guard = SignalGuard()
+
+    def reduce(signum: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        guard.received = signal.SIGTERM  # as the handler does, after this process has said that none has come
+        return signum
+
+    trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(root_device="cpu", reduce=reduce))
+    callback = StopOnSignal(guard, tmp_path / "last.ckpt")
+    assert not callback._signal_has_come(trainer)
+    assert guard.received == signal.SIGTERM
+    assert callback._signal_has_come(trainer)

@@ -49,7 +49,11 @@ class StopOnSignal(Callback):
             self.guard.check()
 
     def _signal_has_come(self, trainer: Trainer) -> bool:
-        if trainer.world_size > 1:  # any process's signal stops all of them at the same step
-            signum = torch.tensor(self.guard.received or 0, device=trainer.strategy.root_device)
-            self.guard.received = int(trainer.strategy.reduce(signum, reduce_op="max")) or None
-        return self.guard.received is not None
+        if trainer.world_size == 1:
+            return self.guard.received is not None
+        # any process's signal stops all of them at the same step; one that comes while they ask waits for the next
+        signum = torch.tensor(self.guard.received or 0, device=trainer.strategy.root_device)
+        common = int(trainer.strategy.reduce(signum, reduce_op="max"))
+        if common:
+            self.guard.received = common
+        return common != 0
