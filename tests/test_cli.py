@@ -155,7 +155,13 @@ def test_a_run_does_not_go_on_as_another_experiment_and_stays_as_it_is(tmp_path:
 
 
 def test_two_jobs_of_a_sweep_do_not_share_a_folder(tmp_path: Path):
-    sweep = ["-m", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}", "hydra.sweep.subdir=same"]
+    sweep = [
+        "-m",
+        "hydra/launcher=basic",
+        "seed=0,1",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+        "hydra.sweep.subdir=same",
+    ]
     code, text = start(tmp_path / "log", *sweep, *FAST).wait()
     assert code == 2
     assert "has a result already, and two runs never share a folder" in text
@@ -163,7 +169,8 @@ def test_two_jobs_of_a_sweep_do_not_share_a_folder(tmp_path: Path):
 
 
 def test_a_sweep_with_hydras_own_launcher_runs_every_job_past_a_failure(tmp_path: Path):
-    sweep = ["-m", "activation=relu,tanh", "optimizer.lr=-1,0.01", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    hydras = ["hydra/launcher=basic", "hydra/sweeper=basic"]
+    sweep = ["-m", *hydras, "activation=relu,tanh", "optimizer.lr=-1,0.01", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     code, text = start(tmp_path / "log", *sweep, *FAST).wait()
     assert code == 2, text
     names = {path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()}

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import Carried, Diverged, UserError
+from cnnlab.errors import Carried, Diverged, SweepFailed, UserError
 from cnnlab.resume import expand_resume, finished
 from cnnlab.signals import SignalGuard
 
@@ -84,6 +84,8 @@ def _report(error: Exception) -> int:
     if isinstance(error, Diverged):
         print(f"diverged: {error}", file=sys.stderr)
         return EXIT_DIVERGED
+    if isinstance(error, SweepFailed):
+        return EXIT_FAILED
     line = _explain(error)
     if line is not None:
         print(f"error: {line}", file=sys.stderr)

@@ -18,9 +18,14 @@ DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in res
 # Config values that cannot change the numbers of a run: where things are, what is shown and recorded.
 INCIDENTAL = (
     "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.root",
-    "logger", "objective", "resume", "trainer.enable_model_summary",
+    "logger", "objective", "resume", "sweep", "trainer.enable_model_summary",
     "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler",
 )  # fmt: skip
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed config as a run sees it."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def uses_axis(config: DictConfig, axis: str) -> bool:

@@ -13,5 +13,9 @@ class Carried(BaseException):
         self.error = error
 
 
+class SweepFailed(RuntimeError):
+    """A job of a sweep failed, which the sweep has told of already."""
+
+
 class Diverged(ArithmeticError):
     """A loss became NaN or infinite: a result of the experiment, not a fault of the program."""

@@ -12,13 +12,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from yaml import YAMLError
 
-from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis
+from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis, without_hydra
 from cnnlab.errors import Carried, UserError
 from cnnlab.rules import RULES, as_typed, integer
 
 ABSENT: Final = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
-TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "console", "resume", "experiment")
+TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "console", "resume", "experiment", "sweep")
 OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option to the package, and cnnlab's extra
 
 
@@ -175,12 +175,27 @@ def check_same_experiment(config: DictConfig) -> None:
             raise OSError("it holds a list")
     except (OSError, YAMLError) as error:
         raise UserError(f"{record} is damaged or missing ({' '.join(str(error).split())}); begin a new run") from None
-    now = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    if change := changed_value(before, now):
+    if change := changed_value(before, without_hydra(config)):
         name, then, today = change
         raise UserError(
             f"{name}={as_typed(today)}, but the run in {config.resume} has {name}={as_typed(then)}; "
             "go on without the change, or begin a new run"
+        )
+
+
+def name_sweep(config: DictConfig) -> None:
+    """Calls a sweep by what is swept, unless it has a name: the same command finds its folder again.
+
+    Args:
+        config: A sweep's composed config, with Hydra's part, changed in place.
+    """
+    if config.sweep.name is not None:
+        return
+    overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    swept = [override for override in overrides if override.is_sweep_override()]
+    with read_write(config), open_dict(config):
+        config.sweep.name = (
+            "+".join(override.key_or_group for override in swept or overrides).replace("/", "_") or "one"
         )
 
 
@@ -205,8 +220,12 @@ class Preflight(Callback):
     """Hydra's callback before a run or a sweep: it refuses before Hydra makes or changes any file."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Names the jobs' folders."""
+        """Names the sweep's folder and its jobs', and refuses a folder that is not to be gone on with."""
+        name_sweep(config)
         name_jobs_by_swept_values(config)
+        folder = Path(config.hydra.sweep.dir)
+        if not config.sweep.resume and folder.exists():
+            raise Carried(UserError(f"{folder} exists, and sweep.resume=false; give another sweep.name, or remove it"))
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config, then claims the folder."""

@@ -1,6 +1,5 @@
 """`resume=<run folder>`: the same command again, in the same folder."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,9 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from cnnlab.errors import UserError
+from cnnlab.result import read_result
 
 KEY = "resume="
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """A run's result.json, or None while it has none."""
-    path = folder / "result.json"
-    if not path.is_file():
-        return None
-    try:
-        result = json.loads(path.read_text())
-    except ValueError:
-        return None
-    return result if isinstance(result, dict) and "status" in result else None
 
 
 def expand_resume(arguments: list[str]) -> list[str]:

@@ -118,6 +118,11 @@ RULES = {
             _is_list_of((int, float), value) and list(value) == sorted(value) and all(0 < v < 1 for v in value)
         ),
     ),
+    "sweep.name": Rule("null or a name", lambda value: value is None or TEXT.holds(value)),
+    "sweep.resume": YES_OR_NO,
+    "sweep.dry_run": YES_OR_NO,
+    "sweep.fail_fast": YES_OR_NO,
+    "sweep.fail_on_divergence": YES_OR_NO,
     "averaging.decay": PROBABILITY,
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.training.result import Result
+from cnnlab.result import Result
 from cnnlab.training.summary import print_summary, short_path
 
 

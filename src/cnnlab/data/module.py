@@ -1,7 +1,7 @@
 """The LightningDataModule: a data set, normalised, split, resident on the device."""
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning import LightningDataModule
@@ -35,6 +35,8 @@ class ImageDataModule(LightningDataModule):
         augmentation: Changes the training images, a batch at a time; None leaves them as they are.
         fallback: What takes this data set's place if its files are neither here nor in reach.
     """
+
+    _shared: ClassVar[dict[str, dict[str, Batch]]] = {}
 
     def __init__(
         self,
@@ -110,10 +112,24 @@ class ImageDataModule(LightningDataModule):
             return
         used = self.effective
         device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
-        self._parts = {
-            part: (_normalise(images, used.mean, used.std).to(device), labels.to(device))
-            for part, (images, labels) in used.split(used.files.load()).items()
-        }
+        parts = self._shared.get(used.identity) or used.load()
+        self._parts = {part: (images.to(device), labels.to(device)) for part, (images, labels) in parts.items()}
+
+    def load(self) -> dict[str, Batch]:
+        """Reads, checks, splits and normalises: the images and labels of each part."""
+        parts = self.split(self.files.load())
+        return {part: (_normalise(images, self.mean, self.std), labels) for part, (images, labels) in parts.items()}
+
+    def share(self) -> None:
+        """Loads the data for all modules of this process, and of those that it forks, that want the same."""
+        used = self.effective
+        self._shared[used.identity] = used.load()
+
+    @property
+    def identity(self) -> str:
+        """The same for modules that load the same."""
+        counts = (self.num_train, self.num_val, self.num_test, self.split_seed)
+        return repr((self.mean, self.std, *counts, type(self.files), sorted(vars(self.files).items())))
 
     def split(self, images: Images) -> dict[str, Batch]:
         """Raw images and labels of `train`, `val` (unless it is empty) and `test`.

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
-from cnnlab.resume import read_result
+from cnnlab.result import read_result
 from cnnlab.training.build import build_classifier, build_data
 from cnnlab.training.checkpoint import load_checkpoint
 from cnnlab.training.classifier import Classifier

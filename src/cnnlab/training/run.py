@@ -21,6 +21,7 @@ from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, UserError
 from cnnlab.preflight import check, check_keys
+from cnnlab.result import METRICS, Result
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
@@ -35,7 +36,6 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.result import METRICS, Result
 from cnnlab.training.summary import print_summary, short_path
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from cnnlab.training.result import Result
+from cnnlab.result import Result
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 

@@ -9,6 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.files import write_atomically
 
 SCHEMA = 1
@@ -62,10 +65,47 @@ class Result:
     versions: dict[str, str] = field(default_factory=_versions)
     error: str | None = None
 
+    @classmethod
+    def of_begun_run(cls, folder: Path, status: str, error: str) -> "Result":
+        """Of a run that could not write its own: what it wrote before, if anything, or what it was to be.
+
+        Args:
+            folder: It has `.hydra`.
+            status: What became of it.
+            error: One line.
+        """
+        before = read_result(folder)
+        if before is not None:
+            result = cls(**{name: value for name, value in before.items() if name != "schema"})
+        else:
+            config, hydra = (OmegaConf.load(folder / ".hydra" / name) for name in ("config.yaml", "hydra.yaml"))
+            assert isinstance(config, DictConfig)
+            result = cls(
+                fingerprint=fingerprint(numeric_params(config)),
+                choices=axis_choices(config, dict(hydra.hydra.runtime.choices)),
+                overrides=list(hydra.hydra.overrides.task),
+                params=flat_params(config),
+                seed=config.seed,
+            )
+        result.status, result.error = status, error
+        return result
+
     def write(self, folder: Path) -> None:
         """Writes result.json into the run folder, atomically; a number that is not finite becomes null."""
         content = json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False)
         write_atomically(folder / "result.json", content.encode() + os.linesep.encode())
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """A run's result.json, or None while it has none."""
+    path = folder / "result.json"
+    if not path.is_file():
+        return None
+    try:
+        result = json.loads(path.read_text())
+    except ValueError:
+        return None
+    return result if isinstance(result, dict) and "status" in result else None
 
 
 def _finite(value: Any) -> Any:

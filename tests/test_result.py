@@ -2,7 +2,7 @@ import json
 import math
 from pathlib import Path
 
-from cnnlab.training.result import METRICS, Result
+from cnnlab.result import METRICS, Result
 
 
 def test_it_has_the_contracts_fields_before_anything_is_known(tmp_path: Path):

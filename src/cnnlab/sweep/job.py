@@ -1,0 +1,44 @@
+"""One run of a sweep, and what its folder tells of it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.result import read_result
+
+FINAL = ("completed", "diverged", "pruned")  # nothing is left to do
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        name: What is swept, as the folder's name has it: `optimizer=adam,seed=3`.
+        overrides: All that a run of it is started with.
+        folder: Its run folder.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    folder: Path
+
+    @property
+    def status(self) -> str | None:
+        """Of its run: as in result.json, `"killed"` if it began and wrote none, None if it never began."""
+        if not (self.folder / ".hydra" / "overrides.yaml").is_file():
+            return None
+        result = read_result(self.folder)
+        return "killed" if result is None else str(result["status"])
+
+    def clear(self) -> None:
+        """Makes room for a run that begins: takes away one that failed, or was killed before it recorded itself."""
+        names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        if names and (self.status == "failed" or names <= {".hydra", "run.log"}):
+            shutil.rmtree(self.folder)
+
+    @property
+    def error(self) -> str:
+        """The one-line reason in result.json; empty without one."""
+        result = read_result(self.folder)
+        return "" if result is None else str(result["error"] or "")

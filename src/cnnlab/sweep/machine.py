@@ -1,0 +1,44 @@
+"""How a machine is dealt out to jobs."""
+
+import os
+from pathlib import Path
+
+from cnnlab.errors import UserError
+from cnnlab.sweep.process import Share
+
+
+def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:
+    """The shares of the jobs that run at a time.
+
+    Args:
+        n_jobs: How many; None for as many as the cores allow.
+        threads_per_job: Cores of each.
+
+    Returns:
+        Shares of cores that do not overlap, as far as there are enough; of one GPU each, in turn, where there are any.
+
+    Raises:
+        UserError: If a number is not positive.
+    """
+    for name, value in (("n_jobs", n_jobs), ("threads_per_job", threads_per_job)):
+        if value is not None and value < 1:
+            raise UserError(f"hydra.launcher.{name}={value} is not allowed; it takes an integer from 1 up")
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    n_jobs = n_jobs or max(1, (len(cores) or os.cpu_count() or 1) // threads_per_job)
+    is_enough = n_jobs * threads_per_job <= len(cores)
+    gpus = visible_gpus()
+    return [
+        Share(
+            cores=tuple(cores[job * threads_per_job : (job + 1) * threads_per_job]) if is_enough else (),
+            gpu=gpus[job % len(gpus)] if gpus else None,
+        )
+        for job in range(n_jobs)
+    ]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them; without loading torch."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip()]
+    return [str(number) for number in range(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))]

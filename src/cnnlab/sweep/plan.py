@@ -1,0 +1,105 @@
+"""What is left to do of a sweep."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.config import changed_value
+from cnnlab.rules import as_typed
+from cnnlab.sweep.job import FINAL, Job
+
+MAX_NAME_BYTES = 200  # of a folder; filesystems take 255
+
+
+class Action(Enum):
+    """What a sweep does with a job."""
+
+    BEGIN = "new"
+    CONTINUE = "goes on"
+    AGAIN = "again, it failed"
+    SKIP = "done"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job, and what is to be done with it.
+
+    Attributes:
+        remark: How its config differs from that of an earlier run of this name; empty if there is none.
+    """
+
+    job: Job
+    action: Action
+    remark: str = ""
+
+
+def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig]) -> list[Step]:
+    """Looks into each job's folder.
+
+    A run that was made with another config stays; the job then gets a folder beside it.
+
+    Args:
+        jobs: In the sweep's order.
+        compose: A job's config as it is now.
+    """
+    return [_step(job, compose) for job in jobs]
+
+
+def _step(job: Job, compose: Callable[[Job], DictConfig]) -> Step:
+    remark, now = "", None
+    for number in itertools.count(2):
+        status = job.status
+        if status is None:
+            return Step(job, Action.BEGIN, remark)
+        now = compose(job) if now is None else now
+        before = OmegaConf.load(job.folder / ".hydra" / "config.yaml")
+        assert isinstance(before, DictConfig)
+        change = changed_value(before, now)
+        if change is None:
+            return Step(job, _action(status), remark)
+        key, then, today = change
+        remark = f"{key} was {as_typed(then)} and is now {as_typed(today)}: beside the old result"
+        name = f"{job.name.partition('~')[0]}~{number}"
+        job = replace(job, name=name, folder=job.folder.with_name(name))
+    raise AssertionError("there is always another number")
+
+
+def _action(status: str) -> Action:
+    if status in FINAL:
+        return Action.SKIP
+    return Action.AGAIN if status == "failed" else Action.CONTINUE
+
+
+def announce(folder: Path, steps: list[Step], at_a_time: int, *, every: bool = False) -> None:
+    """Prints what is going to happen.
+
+    Args:
+        folder: The sweep's.
+        steps: Its plan.
+        at_a_time: How many jobs run at a time.
+        every: Whether to name every job, and not only those with a remark.
+    """
+    counts = Counter(step.action for step in steps)
+    told = ", ".join(f"{count} {action.value}" for action, count in counts.items())
+    print(f"{folder}: {len(steps)} jobs, {at_a_time} at a time ({told})", flush=True)
+    for step in steps:
+        if every or step.remark:
+            print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)
+
+
+def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
+    """The folder's name of a job, such as `optimizer=adam,seed=3`.
+
+    Args:
+        overrides: The job's.
+        constant: Keys that are the same in all jobs.
+    """
+    constant = set(constant)
+    swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
+    name = ",".join(swept).replace("/", "_")
+    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "job"

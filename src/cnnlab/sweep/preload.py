@@ -1,0 +1,48 @@
+"""Imported by the server that jobs are forked from: all that a run imports, and the data that it reads."""
+
+import contextlib
+import gc
+import importlib
+import os
+
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.errors import UserError
+from cnnlab.sweep.process import SHARED_DATA
+
+
+def _preload() -> None:
+    gc.disable()
+    importlib.import_module("cnnlab.cli")
+    importlib.import_module("cnnlab.training")
+    Hydra.get_mode = _single_run  # type: ignore[method-assign, assignment]
+    _share_data(os.environ.pop(SHARED_DATA, None))
+    gc.freeze()  # and so never searched for garbage in a job, which would copy its pages
+    gc.enable()
+
+
+def _single_run(hydra: Hydra, config_name: str | None, overrides: list[str]) -> RunMode:
+    """What a job is; Hydra would compose the whole config to learn it, and then again to run it."""
+    return RunMode.RUN
+
+
+def _share_data(text: str | None) -> None:
+    """Loads it in one thread: a process that has begun others cannot be forked."""
+    import torch
+
+    from cnnlab.training.build import build_data
+
+    if text is None:
+        return
+    config = OmegaConf.create(text)
+    assert isinstance(config, DictConfig)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with contextlib.suppress(UserError, OSError):  # a job will say so
+        build_data(config).share()
+    torch.set_num_threads(threads)
+
+
+_preload()

@@ -1,0 +1,95 @@
+"""A job's process: forked from a server that has torch and the package loaded, so that it starts at once."""
+
+import multiprocessing
+import os
+import runpy
+import shlex
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+PROMPT = "$ "
+SHARED_DATA = "CNNLAB_SHARED_DATA"  # environment variable of the server: what `build_data` reads of a config, as YAML
+THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a job has of the machine.
+
+    Attributes:
+        cores: The cores that it is pinned to; empty for any.
+        gpu: The one GPU that it sees, as `CUDA_VISIBLE_DEVICES` names it; None leaves that as it is.
+    """
+
+    cores: tuple[int, ...] = ()
+    gpu: str | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """`python PROGRAM ARGUMENT …`, which and whose output are appended to a file."""
+
+    program: Path
+    arguments: tuple[str, ...]
+    log: Path
+
+    def __str__(self) -> str:
+        """As it would be typed."""
+        return f"{PROMPT}{shlex.join(['python', self.program.name, *self.arguments])}"
+
+
+class Server:
+    """Forks the processes of commands.
+
+    Args:
+        threads: Of each process, for OpenMP and BLAS: set before torch is loaded, which reads it once.
+        data: What most of them read, as YAML: a config's `data` and what else `build_data` takes.
+    """
+
+    def __init__(self, threads: int, data: str) -> None:
+        os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
+        os.environ[SHARED_DATA] = data
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["cnnlab.sweep.preload"])
+        forkserver.ensure_running()  # loads while the sweep is planned
+        del os.environ[SHARED_DATA]
+
+    def start(self, command: Command, share: Share) -> ForkServerProcess:
+        """A process that runs the command; it ends with this one, whatever ends this one."""
+        process = self._context.Process(target=_run, args=(command, share))
+        process.start()
+        return process
+
+
+def _run(command: Command, share: Share) -> None:
+    os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _redirect_output(command.log)
+    print(command, flush=True)
+    if share.cores:
+        os.sched_setaffinity(0, share.cores)
+    if share.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = share.gpu
+    sys.argv = [str(command.program), *command.arguments]
+    sys.path.insert(0, str(command.program.parent))
+    runpy.run_path(str(command.program), run_name="__main__")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)  # what a resume is made for; another sweep may be at work here any moment
+
+
+def _redirect_output(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)

@@ -1,0 +1,1 @@
+"""Hydra finds launchers and sweepers in this namespace alone; what they do is in cnnlab.sweep."""

@@ -1,0 +1,71 @@
+"""`train.py -m`, with jobs that go wrong in every way: real processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY, SMALL
+
+SHORT = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=5", "callbacks=light", "logger=none")
+FAULT = "+callbacks.fault._target_=tests.sweep.faults.Fault"
+HOW = "+callbacks.fault.how"
+
+
+def sweep(folder: Path, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+def results(folder: Path) -> dict[str, dict[str, Any]]:
+    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/result.json")}
+
+
+@pytest.mark.slow
+def test_each_fault_is_recorded_as_what_it_is_and_touches_nothing_else(tmp_path: Path):
+    faults = "none,raise,exit,kill,segfault,hang,diverge,disk"
+    code, text = sweep(tmp_path, FAULT, f"{HOW}={faults}", "hydra.launcher.timeout_s=40")
+    assert code == 1, text
+    found = {name.removeprefix(f"{HOW}="): result for name, result in results(tmp_path).items()}
+    assert {how: result["status"] for how, result in found.items()} == {
+        "none": "completed",
+        "raise": "failed",
+        "exit": "failed",
+        "kill": "interrupted",
+        "segfault": "interrupted",
+        "hang": "interrupted",
+        "diverge": "diverged",
+        "disk": "failed",
+    }
+    assert found["raise"]["error"] == "RuntimeError: a bug of the user's in two lines"
+    assert found["exit"]["error"] == "SystemExit: 0"
+    assert found["kill"]["error"] == "killed by SIGKILL; out of memory?"
+    assert found["segfault"]["error"] == "killed by SIGSEGV"
+    assert found["hang"]["error"].startswith("killed after 4")
+    assert "8 jobs in " in text
+    assert "1 completed, 1 diverged, 6 failed" in text or all(part in text for part in ("1 completed", "6 failed"))
+    assert "Traceback" not in text
+    assert "a bug of the user's" in (tmp_path / "logs" / f"{HOW}=raise.log").read_text()
+
+    again, text = sweep(tmp_path, FAULT, f"{HOW}={faults}", "hydra.launcher.timeout_s=40")
+    assert again == 1
+    assert "2 done before" in text
+
+
+@pytest.mark.slow
+def test_a_divergence_is_a_failure_for_those_who_want_it(tmp_path: Path):
+    assert sweep(tmp_path / "0", FAULT, f"{HOW}=none,diverge")[0] == 0
+    assert sweep(tmp_path / "1", FAULT, f"{HOW}=none,diverge", "sweep.fail_on_divergence=true")[0] == 1
+
+
+@pytest.mark.slow
+def test_the_first_failure_stops_a_sweep_that_wants_it(tmp_path: Path):
+    code, text = sweep(
+        tmp_path, FAULT, f"{HOW}=raise,none", "seed=0,1", "sweep.fail_fast=true", "hydra.launcher.n_jobs=1"
+    )
+    assert code == 1
+    assert "3 not started" in text

@@ -1,0 +1,94 @@
+"""What is left to do of a sweep, from folders alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.sweep import Action, Job, announce, job_name, plan
+
+
+def compose(job: Job) -> DictConfig:
+    config = OmegaConf.create({"seed": 0, "model": {}, "trainer": {"max_epochs": 3}})
+    config.merge_with_dotlist(list(job.overrides))
+    return config
+
+
+def begin(job: Job, status: str | None = None, **changes: int) -> None:
+    """The files of a run that began, and ended if it has a status."""
+    config = compose(job)
+    config.trainer.update(changes)
+    (job.folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(config, job.folder / ".hydra" / "config.yaml")
+    (job.folder / ".hydra" / "overrides.yaml").write_text("[]")
+    if status is not None:
+        (job.folder / "result.json").write_text(json.dumps({"status": status, "error": None}))
+
+
+def job(folder: Path, name: str = "seed=1") -> Job:
+    return Job(name, (name,), folder / name)
+
+
+@pytest.mark.parametrize(
+    ("status", "action"),
+    [
+        ("completed", Action.SKIP),
+        ("diverged", Action.SKIP),
+        ("pruned", Action.SKIP),
+        ("interrupted", Action.CONTINUE),
+        (None, Action.CONTINUE),
+        ("failed", Action.AGAIN),
+    ],
+)
+def test_what_is_done_with_a_run_that_was_there(tmp_path: Path, status: str | None, action: Action):
+    begin(job(tmp_path), status)
+    (step,) = plan([job(tmp_path)], compose)
+    assert (step.action, step.job, step.remark) == (action, job(tmp_path), "")
+
+
+def test_a_run_that_is_not_there_begins_without_composing_its_config(tmp_path: Path):
+    def refuse(job: Job) -> DictConfig:
+        raise AssertionError("a new job has nothing to be compared with")
+
+    (step,) = plan([job(tmp_path)], refuse)
+    assert step.action is Action.BEGIN
+
+
+def test_another_config_runs_beside_the_old_result_and_is_found_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    begin(job(tmp_path), "completed", max_epochs=7)
+    (step,) = plan([job(tmp_path)], compose)
+    assert (step.action, step.job.folder) == (Action.BEGIN, tmp_path / "seed=1~2")
+    assert step.remark == "trainer.max_epochs was 7 and is now 3: beside the old result"
+    announce(tmp_path, [step], 2)
+    assert "seed=1~2: new; trainer.max_epochs was 7" in capsys.readouterr().out
+    begin(step.job, "completed")
+    (step,) = plan([job(tmp_path)], compose)
+    assert (step.action, step.job.name) == (Action.SKIP, "seed=1~2")
+
+
+def test_a_run_that_was_killed_before_it_recorded_itself_makes_room(tmp_path: Path):
+    one = job(tmp_path)
+    one.folder.mkdir()
+    (one.folder / "run.log").touch()
+    assert one.status is None
+    one.clear()
+    assert not one.folder.exists()
+
+
+def test_what_is_not_a_runs_is_left(tmp_path: Path):
+    one = job(tmp_path)
+    one.folder.mkdir()
+    (one.folder / "notes.txt").touch()
+    one.clear()
+    assert (one.folder / "notes.txt").exists()
+
+
+def test_a_folder_is_called_by_what_is_swept():
+    overrides = ["seed=3", "optimizer=adam", "trainer.max_epochs=2", "+callbacks.x=1"]
+    assert job_name(overrides, ["trainer.max_epochs"]) == "+callbacks.x=1,optimizer=adam,seed=3"
+    assert job_name(["data.root=/a/b"], []) == "data.root=_a_b"
+    assert job_name([], []) == "job"
+    assert len(job_name(["x=" + "y" * 999], []).encode()) == 200
