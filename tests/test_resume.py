@@ -17,7 +17,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_recorded_overrides_come_back_with_the_folder(folder: Path):
     expanded = expand_resume([f"resume={folder}", "console=lines"])
-    assert expanded == ["optimizer=adam", "seed=3", "console=lines", f"hydra.run.dir={folder}", f"resume={folder}"]
+    where = [f"hydra.run.dir={folder}", "hydra.output_subdir=null", f"resume={folder}"]  # the record stays as it is
+    assert expanded == ["optimizer=adam", "seed=3", "console=lines", *where]
     OmegaConf.save(OmegaConf.create(expanded), folder / ".hydra" / "overrides.yaml")
     assert expand_resume([f"resume={folder}"]).count(f"resume={folder}") == 1
 
@@ -65,3 +66,9 @@ def test_only_a_run_with_nothing_left_to_do_is_finished(folder: Path, status: st
     assert finished([f"resume={folder}"]) is None
     (folder / "result.json").write_text(json.dumps({"status": status}))
     assert (finished([f"resume={folder}"]) is not None) == done
+
+
+def test_a_record_that_was_killed_before_it_was_written_is_none(folder: Path):
+    (folder / ".hydra" / "overrides.yaml").write_text("")
+    with pytest.raises(UserError, match="no run there"):
+        expand_resume([f"resume={folder}"])

@@ -6,6 +6,7 @@ from cnnlab.rules import RULES
 MAY_BE_GIVEN = {
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),
+    "sweep.name",
 }
 OPTIONS = (
     "model=cnn",

@@ -32,7 +32,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
         raise UserError(f"{named[-1]} goes on with one run, and -m begins many; leave one of them out")
     folder = _folder(named[-1])
     record = folder / ".hydra" / "overrides.yaml"
-    if not record.is_file():
+    if not record.is_file() or record.stat().st_size == 0:
         raise UserError(f"resume={folder}: no run there; it takes a run folder such as outputs/runs/<time>-<name>")
     try:
         recorded = [str(override) for override in OmegaConf.load(record)]
@@ -42,7 +42,8 @@ def expand_resume(arguments: list[str]) -> list[str]:
         ) from None
     recorded = [override for override in recorded if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
-    return [*recorded, *added, f"hydra.run.dir={quote(folder)}", f"{KEY}{quote(folder)}"]
+    # Hydra would write its record again, not atomically: killed in that moment, a run could not go on
+    return [*recorded, *added, f"hydra.run.dir={quote(folder)}", "hydra.output_subdir=null", f"{KEY}{quote(folder)}"]
 
 
 def finished(arguments: list[str]) -> dict[str, Any] | None:

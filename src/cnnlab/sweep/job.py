@@ -26,7 +26,8 @@ class Job:
     @property
     def status(self) -> str | None:
         """Of its run: as in result.json, `"killed"` if it began and wrote none, None if it never began."""
-        if not (self.folder / ".hydra" / "overrides.yaml").is_file():
+        record = self.folder / ".hydra" / "overrides.yaml"  # written last
+        if not record.is_file() or record.stat().st_size == 0:
             return None
         result = read_result(self.folder)
         return "killed" if result is None else str(result["status"])
