@@ -92,3 +92,4 @@ def test_a_folder_is_called_by_what_is_swept():
     assert job_name(["data.root=/a/b"], []) == "data.root=_a_b"
     assert job_name([], []) == "job"
     assert len(job_name(["x=" + "y" * 999], []).encode()) == 200
+    assert job_name(["x=" + "y" * 999], []) != job_name(["x=" + "y" * 998], [])

@@ -35,16 +35,15 @@ class Display(Protocol):
         """Nothing more will come."""
 
 
-def make_display(num_jobs: int, skipped: int, at_a_time: int) -> Display:
+def make_display(num_jobs: int, skipped: int) -> Display:
     """The one that suits standard output.
 
     Args:
         num_jobs: To be run.
         skipped: Done before.
-        at_a_time: How many run at a time.
     """
     kind = LiveTable if sys.stdout.isatty() else Lines
-    return kind(Progress(num_jobs, skipped, at_a_time))
+    return kind(Progress(num_jobs, skipped))
 
 
 class Progress:
@@ -53,13 +52,11 @@ class Progress:
     Args:
         num_jobs: To be run.
         skipped: Done before.
-        at_a_time: How many run at a time.
     """
 
-    def __init__(self, num_jobs: int, skipped: int, at_a_time: int) -> None:
+    def __init__(self, num_jobs: int, skipped: int) -> None:
         self.num_jobs = num_jobs
         self.skipped = skipped
-        self.at_a_time = at_a_time
         self.started = time.monotonic()
         self.counts: Counter[str] = Counter()
 

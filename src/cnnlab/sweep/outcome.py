@@ -20,13 +20,13 @@ class Outcome:
     Attributes:
         status: As in result.json.
         reason: One line, unless the run completed.
-        seconds: How long its process ran; 0 if none was started.
+        seconds: How long its process ran.
     """
 
     job: Job
     status: str
-    reason: str = ""
-    seconds: float = 0.0
+    reason: str
+    seconds: float
 
 
 def outcome(ended: Ended, log: Path) -> Outcome:

@@ -1,5 +1,6 @@
 """What is left to do of a sweep."""
 
+import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -102,4 +103,7 @@ def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
     constant = set(constant)
     swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
     name = ",".join(swept).replace("/", "_")
-    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "job"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # so that two that begin alike do not share a folder
+        name = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest
+    return name or "job"

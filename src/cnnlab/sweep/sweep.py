@@ -84,7 +84,7 @@ class Sweep:
             Interrupted: On SIGINT or SIGTERM, after the running jobs have written their checkpoints.
         """
         pool = Pool(server, shares, self._command, self.settings.timeout_s)
-        display = make_display(len(self.todo), len(self.steps) - len(self.todo), len(shares))
+        display = make_display(len(self.todo), len(self.steps) - len(self.todo))
         try:
             with SignalGuard() as guard:
                 guard.deferring = True
