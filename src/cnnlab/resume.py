@@ -11,6 +11,7 @@ from cnnlab.errors import UserError
 from cnnlab.result import read_result
 
 KEY = "resume="
+SINGLE_RUN = "hydra.mode=RUN"  # also where `sweep=…` says otherwise
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
@@ -43,7 +44,8 @@ def expand_resume(arguments: list[str]) -> list[str]:
     recorded = [override for override in recorded if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
     # Hydra would write its record again, not atomically: killed in that moment, a run could not go on
-    return [*recorded, *added, f"hydra.run.dir={quote(folder)}", "hydra.output_subdir=null", f"{KEY}{quote(folder)}"]
+    own = [f"hydra.run.dir={quote(folder)}", "hydra.output_subdir=null", SINGLE_RUN]
+    return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder)}"]
 
 
 def finished(arguments: list[str]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.sweep import Action, Job, announce, job_name, plan
+from cnnlab.sweep.estimate import Estimate
 
 
 def compose(job: Job) -> DictConfig:
@@ -62,7 +63,7 @@ def test_another_config_runs_beside_the_old_result_and_is_found_again(
     (step,) = plan([job(tmp_path)], compose)
     assert (step.action, step.job.folder) == (Action.BEGIN, tmp_path / "seed=1~2")
     assert step.remark == "trainer.max_epochs was 7 and is now 3: beside the old result"
-    announce(tmp_path, [step], 2)
+    announce(tmp_path, [step], 2, Estimate(10.0, 0))
     assert "seed=1~2: new; trainer.max_epochs was 7" in capsys.readouterr().out
     begin(step.job, "completed")
     (step,) = plan([job(tmp_path)], compose)

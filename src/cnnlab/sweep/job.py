@@ -32,6 +32,11 @@ class Job:
         result = read_result(self.folder)
         return "killed" if result is None else str(result["status"])
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a run began and can go on."""
+        return self.status in ("killed", "interrupted")
+
     def clear(self) -> None:
         """Makes room for a run that begins: takes away one that failed, or was killed before it recorded itself."""
         names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.result import Result, read_result
+from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
-from cnnlab.sweep.pool import Ended
-from cnnlab.sweep.process import PROMPT
+from cnnlab.sweep.task import PROMPT
 
 EXIT_DIVERGED, EXIT_SIGNAL = 3, 128
 
@@ -68,8 +68,8 @@ def _last_error(log: Path) -> str | None:
 
 
 def _explain(ended: Ended) -> str:
-    if ended.timed_out:
-        return f"killed after {ended.seconds:.0f} s, longer than hydra.launcher.timeout_s"
+    if ended.reason:
+        return ended.reason
     if ended.exit_code < 0:
         name = signal.Signals(-ended.exit_code).name
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.config import changed_value
 from cnnlab.rules import as_typed
+from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import FINAL, Job
 
 MAX_NAME_BYTES = 200  # of a folder; filesystems take 255
@@ -76,18 +77,21 @@ def _action(status: str) -> Action:
     return Action.AGAIN if status == "failed" else Action.CONTINUE
 
 
-def announce(folder: Path, steps: list[Step], at_a_time: int, *, every: bool = False) -> None:
+def announce(folder: Path, steps: list[Step], at_a_time: int, estimate: Estimate, *, every: bool = False) -> None:
     """Prints what is going to happen.
 
     Args:
         folder: The sweep's.
         steps: Its plan.
         at_a_time: How many jobs run at a time.
+        estimate: How long one takes.
         every: Whether to name every job, and not only those with a remark.
     """
     counts = Counter(step.action for step in steps)
     told = ", ".join(f"{count} {action.value}" for action, count in counts.items())
     print(f"{folder}: {len(steps)} jobs, {at_a_time} at a time ({told})", flush=True)
+    if todo := len(steps) - counts[Action.SKIP]:
+        print(f"{estimate.words(todo, min(todo, at_a_time))}", flush=True)
     for step in steps:
         if every or step.remark:
             print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)

@@ -232,4 +232,5 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
     warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # hydra/launcher=slurm is the way here
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a check for kernels, which costs on every tensor

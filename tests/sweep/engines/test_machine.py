@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.sweep import deal
+from cnnlab.sweep.engines.machine import deal
 
 
 @pytest.fixture

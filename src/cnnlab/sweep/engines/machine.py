@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from cnnlab.errors import UserError
-from cnnlab.sweep.process import Share
+from cnnlab.sweep.engines.process import Share
 
 
 def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:

@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.sweep.process import SHARED_DATA
+from cnnlab.sweep.engines.process import SHARED_DATA
 
 
 def _preload() -> None:

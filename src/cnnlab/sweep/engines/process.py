@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import runpy
-import shlex
 import signal
 import sys
 import threading
@@ -12,7 +11,8 @@ from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-PROMPT = "$ "
+from cnnlab.sweep.task import Task
+
 SHARED_DATA = "CNNLAB_SHARED_DATA"  # environment variable of the server: what `build_data` reads of a config, as YAML
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -30,21 +30,8 @@ class Share:
     gpu: str | None = None
 
 
-@dataclass(frozen=True)
-class Command:
-    """`python PROGRAM ARGUMENT …`, which and whose output are appended to a file."""
-
-    program: Path
-    arguments: tuple[str, ...]
-    log: Path
-
-    def __str__(self) -> str:
-        """As it would be typed."""
-        return f"{PROMPT}{shlex.join(['python', self.program.name, *self.arguments])}"
-
-
 class Server:
-    """Forks the processes of commands.
+    """Forks the processes of tasks.
 
     Args:
         threads: Of each process, for OpenMP and BLAS: set before torch is loaded, which reads it once.
@@ -55,36 +42,38 @@ class Server:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
         os.environ[SHARED_DATA] = data
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["cnnlab.sweep.preload"])
+        self._context.set_forkserver_preload(["cnnlab.sweep.engines.preload"])
         forkserver.ensure_running()  # loads while the sweep is planned
         del os.environ[SHARED_DATA]
 
-    def start(self, command: Command, share: Share) -> ForkServerProcess:
-        """A process that runs the command; it ends with this one, whatever ends this one."""
-        process = self._context.Process(target=_run, args=(command, share))
+    def start(self, task: Task, share: Share) -> ForkServerProcess:
+        """A process that runs the task; it ends with this one, whatever ends this one."""
+        process = self._context.Process(target=_run, args=(task, share))
         process.start()
         return process
 
 
-def _run(command: Command, share: Share) -> None:
+def _run(task: Task, share: Share) -> None:
     os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _redirect_output(command.log)
-    print(command, flush=True)
+    _redirect_output(task.log)
+    arguments = task.prepare()
+    print(task.typed(arguments), flush=True)
     if share.cores:
         os.sched_setaffinity(0, share.cores)
     if share.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = share.gpu
-    sys.argv = [str(command.program), *command.arguments]
-    sys.path.insert(0, str(command.program.parent))
-    runpy.run_path(str(command.program), run_name="__main__")
+    sys.argv = [str(task.program), *arguments]
+    sys.path.insert(0, str(task.program.parent))
+    runpy.run_path(str(task.program), run_name="__main__")
 
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)  # what a resume is made for; another sweep may be at work here any moment
+    # what a resume is made for, and at once: another sweep may be at work here any moment
+    os.killpg(0, signal.SIGKILL)  # with the processes of a distributed run
 
 
 def _redirect_output(log: Path) -> None:

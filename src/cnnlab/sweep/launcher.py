@@ -1,0 +1,139 @@
+"""What Hydra's launchers of ours have in common: only where the jobs run is their own."""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from cnnlab.config import without_hydra
+from cnnlab.result import read_result
+from cnnlab.resume import SINGLE_RUN, quote
+from cnnlab.sweep.engines import Engine
+from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.job import Job
+from cnnlab.sweep.lock import sole_sweep
+from cnnlab.sweep.plan import Action, announce, job_name, plan
+from cnnlab.sweep.sweep import Settings, Sweep
+from cnnlab.sweep.task import Task
+
+NOT_A_JOBS = (
+    *("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hydra.run"),
+    "hydra.job.config.override_dirname",
+)
+
+
+class SweepLauncher(Launcher, ABC):
+    """Does what is missing of a sweep."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Takes what Hydra has."""
+        self._context, self.config = hydra_context, config
+
+    @property
+    @abstractmethod
+    def num_at_a_time(self) -> int:
+        """How many jobs run at a time."""
+
+    @abstractmethod
+    def make_engine(self, config: DictConfig) -> Engine:
+        """Where the jobs run.
+
+        Args:
+            config: One of theirs.
+        """
+
+    @property
+    def folder(self) -> Path:
+        """The sweep's."""
+        return Path(self.config.hydra.sweep.dir)
+
+    @property
+    def settings(self) -> Settings:
+        """How it is run."""
+        return Settings(self.config.sweep.fail_fast, self.config.sweep.fail_on_divergence)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Runs what is missing of these jobs."""
+        constant = _constant_keys(self.config)
+        jobs = [self.make_job(overrides, constant) for overrides in job_overrides]
+        estimate = Estimate.of(self.compose(jobs[0]), self.folder.parent.parent)
+        if self.config.sweep.dry_run:
+            announce(self.folder, plan(jobs, self.compose), self.num_at_a_time, estimate, every=True)
+            return []
+        with self.at_work(self.compose(jobs[0])) as engine:
+            steps = plan(jobs, self.compose)
+            announce(self.folder, steps, self.num_at_a_time, estimate)
+            todo = [self.make_task(step.job) for step in steps if step.action is not Action.SKIP]
+            Sweep(self.folder, len(todo), len(steps) - len(todo), self.settings).run(engine, todo)
+        return [_returned(step.job) for step in steps]
+
+    @contextmanager
+    def at_work(self, config: DictConfig) -> Iterator[Engine]:
+        """Has the sweep's folder for itself, and a place where its jobs run.
+
+        Args:
+            config: One of theirs.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with sole_sweep(self.folder):
+            yield self.make_engine(config)
+
+    def make_job(self, overrides: Sequence[str], constant: set[str], name: str = "") -> Job:
+        """A job of this sweep.
+
+        Args:
+            overrides: What is set for it.
+            constant: Keys that are the same in all jobs, and so not in its name.
+            name: Its name, if it is not made of what is swept.
+        """
+        kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
+        name = name or job_name(kept, constant)
+        return Job(name, kept, self.folder / name)
+
+    def make_task(self, job: Job, *more: str) -> Task:
+        """The command that runs it.
+
+        Args:
+            job: The run.
+            more: Overrides that do not make it another experiment.
+        """
+        folder = f"hydra.run.dir={quote(job.folder)}"
+        arguments = (*self._flags(), *job.overrides, *more, folder, SINGLE_RUN)
+        return Task(job, Path(sys.argv[0]).resolve(), arguments, self.folder.resolve() / "logs" / f"{job.name}.log")
+
+    def compose(self, job: Job) -> DictConfig:
+        """A job's config as it is now."""
+        return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
+
+    def _flags(self) -> list[str]:
+        typed = get_args_parser().parse_args()
+        named = {
+            "--config-path": typed.config_path,
+            "--config-name": typed.config_name,
+            "--config-dir": typed.config_dir,
+        }
+        flags = [text for flag, value in named.items() if value is not None for text in (flag, value)]
+        typed_for_hydra = self.config.hydra.overrides.hydra
+        return [*flags, *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(NOT_A_JOBS))]
+
+
+def _constant_keys(config: DictConfig) -> set[str]:
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+    parsed = OverridesParser.create().parse_overrides([*params, *config.hydra.overrides.task])
+    last = {override.key_or_group: override for override in parsed}  # what is typed replaces what a file sweeps
+    return {key for key, override in last.items() if not override.is_sweep_override()}
+
+
+def _returned(job: Job) -> JobReturn:
+    result = read_result(job.folder)
+    returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
+    returned.return_value = None if result is None else result["metrics"].get(result["params"].get("objective"))
+    return returned
