@@ -17,7 +17,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_recorded_overrides_come_back_with_the_folder(folder: Path):
     expanded = expand_resume([f"resume={folder}", "console=lines"])
-    where = [f"hydra.run.dir={folder}", "hydra.output_subdir=null", f"resume={folder}"]  # the record stays as it is
+    where = [
+        f"hydra.run.dir={folder}",
+        "hydra.output_subdir=null",
+        "hydra.mode=RUN",
+        f"resume={folder}",
+    ]  # the record stays as it is
     assert expanded == ["optimizer=adam", "seed=3", "console=lines", *where]
     OmegaConf.save(OmegaConf.create(expanded), folder / ".hydra" / "overrides.yaml")
     assert expand_resume([f"resume={folder}"]).count(f"resume={folder}") == 1

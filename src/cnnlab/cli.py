@@ -16,11 +16,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import Carried, Diverged, SweepFailed, UserError
+from cnnlab.errors import EXIT_DIVERGED, EXIT_FAILED, EXIT_USER_ERROR, Carried, Diverged, SweepFailed, UserError
 from cnnlab.resume import expand_resume, finished
 from cnnlab.signals import SignalGuard
 
-EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED = 1, 2, 3
 # a disk that is full or not ours to write is the user's to mend
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 

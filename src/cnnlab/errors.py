@@ -1,4 +1,6 @@
-"""What can go wrong, and the exit code that says so: 2 for a user's mistake, 3 for a divergence."""
+"""What can go wrong, and the exit code that says so."""
+
+EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED, EXIT_PRUNED = 1, 2, 3, 4
 
 
 class UserError(ValueError):

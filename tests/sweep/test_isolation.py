@@ -1,28 +1,18 @@
 """`train.py -m`, with jobs that go wrong in every way: real processes."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY, SMALL
+from tests.sweep.sweeps import results
+from tests.sweep.sweeps import sweep as run_sweep
 
-SHORT = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=5", "callbacks=light", "logger=none")
 FAULT = "+callbacks.fault._target_=tests.sweep.faults.Fault"
 HOW = "+callbacks.fault.how"
 
 
 def sweep(folder: Path, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
-    return done.returncode, done.stdout + done.stderr
-
-
-def results(folder: Path) -> dict[str, dict[str, Any]]:
-    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/result.json")}
+    return run_sweep(folder, "trainer.max_epochs=2", "trainer.limit_train_batches=5", *arguments)
 
 
 @pytest.mark.slow

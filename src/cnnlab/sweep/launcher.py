@@ -39,8 +39,8 @@ class SweepLauncher(Launcher, ABC):
 
     @property
     @abstractmethod
-    def num_at_a_time(self) -> int:
-        """How many jobs run at a time."""
+    def num_at_a_time(self) -> int | None:
+        """How many jobs run at a time; None if that is not known beforehand."""
 
     @abstractmethod
     def make_engine(self, config: DictConfig) -> Engine:

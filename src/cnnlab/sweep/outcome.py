@@ -5,12 +5,14 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.errors import EXIT_DIVERGED, EXIT_PRUNED
 from cnnlab.result import Result, read_result
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import PROMPT
 
-EXIT_DIVERGED, EXIT_SIGNAL = 3, 128
+EXIT_CODES = {"completed": 0, "diverged": EXIT_DIVERGED, "pruned": EXIT_PRUNED}
+EXIT_SIGNAL = 128
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _is_its_own_word(exit_code: int, status: str) -> bool:
         return exit_code >= 0
     if status == "interrupted":
         return exit_code > EXIT_SIGNAL
-    return (exit_code, status) in ((0, "completed"), (EXIT_DIVERGED, "diverged"))
+    return EXIT_CODES.get(status) == exit_code
 
 
 def _last_error(log: Path) -> str | None:

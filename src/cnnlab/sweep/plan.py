@@ -77,21 +77,24 @@ def _action(status: str) -> Action:
     return Action.AGAIN if status == "failed" else Action.CONTINUE
 
 
-def announce(folder: Path, steps: list[Step], at_a_time: int, estimate: Estimate, *, every: bool = False) -> None:
+def announce(
+    folder: Path, steps: list[Step], at_a_time: int | None, estimate: Estimate, *, every: bool = False
+) -> None:
     """Prints what is going to happen.
 
     Args:
         folder: The sweep's.
         steps: Its plan.
-        at_a_time: How many jobs run at a time.
+        at_a_time: How many jobs run at a time, if that is known.
         estimate: How long one takes.
         every: Whether to name every job, and not only those with a remark.
     """
     counts = Counter(step.action for step in steps)
     told = ", ".join(f"{count} {action.value}" for action, count in counts.items())
-    print(f"{folder}: {len(steps)} jobs, {at_a_time} at a time ({told})", flush=True)
+    room = f"{at_a_time} at a time" if at_a_time is not None else "as many at a time as there is room for"
+    print(f"{folder}: {len(steps)} jobs, {room} ({told})", flush=True)
     if todo := len(steps) - counts[Action.SKIP]:
-        print(f"{estimate.words(todo, min(todo, at_a_time))}", flush=True)
+        print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)
     for step in steps:
         if every or step.remark:
             print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)

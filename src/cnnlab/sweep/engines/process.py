@@ -56,7 +56,7 @@ class Server:
 def _run(task: Task, share: Share) -> None:
     os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _redirect_output(task.log)
+    redirect_output(task.log)
     arguments = task.prepare()
     print(task.typed(arguments), flush=True)
     if share.cores:
@@ -76,7 +76,12 @@ def _end_with_parent() -> None:
     os.killpg(0, signal.SIGKILL)  # with the processes of a distributed run
 
 
-def _redirect_output(log: Path) -> None:
+def redirect_output(log: Path) -> None:
+    """Of this process and those that it starts, appended to a file.
+
+    Args:
+        log: The file; its folder is made.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (1, 2):

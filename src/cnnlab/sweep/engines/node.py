@@ -1,0 +1,83 @@
+"""A task on a cluster's node: a process of its own there, watched by the one that the cluster started."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.sweep.engines.process import THREADS_VARIABLES, redirect_output
+from cnnlab.sweep.outcome import EXIT_CODES
+from cnnlab.sweep.task import Task
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a task's process has to be given where it runs.
+
+    Attributes:
+        directory: The current one.
+        environment: Variables that are added.
+    """
+
+    directory: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def here(cls, threads: int) -> "Surroundings":
+        """As this process has them.
+
+        Args:
+            threads: For OpenMP and BLAS.
+        """
+        ours = {name: value for name, value in os.environ.items() if name.startswith(("CNNLAB_", "PYTHONPATH"))}
+        return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
+
+
+class Process:
+    """A task's process, which ends with the one that made it.
+
+    Args:
+        task: What it runs.
+        surroundings: What it is given.
+    """
+
+    def __init__(self, task: Task, surroundings: Surroundings) -> None:
+        os.chdir(surroundings.directory)
+        self._done = EXIT_CODES.get(task.job.status or "")  # a cluster that starts a job again may do so too late
+        if self._done is not None:
+            return
+        arguments = task.prepare()
+        self._popen = subprocess.Popen(
+            [sys.executable, str(task.program), *arguments],
+            env=os.environ | surroundings.environment,
+            preexec_fn=lambda: _become(task, arguments),
+        )
+
+    def wait(self) -> int:
+        """Waits for its end; a signal's handler may do the same meanwhile.
+
+        Returns:
+            The exit code, negative for a signal.
+        """
+        if self._done is not None:
+            return self._done
+        os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT)  # as often as one likes, unlike Popen.wait
+        return self._popen.wait()
+
+    def interrupt(self, signum: int) -> None:
+        """Has it write a checkpoint and end."""
+        if self._done is None:
+            self._popen.send_signal(signum)
+
+
+def _become(task: Task, arguments: list[str]) -> None:
+    """In the new process, before it is the task's."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's word to submitit, which all of a step's processes get
+    redirect_output(task.log)
+    print(task.typed(arguments), flush=True)

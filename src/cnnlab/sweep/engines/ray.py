@@ -1,0 +1,108 @@
+"""Jobs on a Ray cluster, or on one that this machine is made for the occasion."""
+
+import signal
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+
+from cnnlab.errors import UserError
+from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
+from cnnlab.sweep.engines.node import Process, Surroundings
+from cnnlab.sweep.job import Job
+from cnnlab.sweep.task import Task
+
+
+def run_task(task: Task, surroundings: Surroundings) -> int:
+    """What Ray runs on a node, and runs again if the node is lost: a run then goes on.
+
+    Args:
+        task: The job's.
+        surroundings: What its process is given.
+
+    Returns:
+        The exit code.
+    """
+    process = Process(task, surroundings)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # by ray.cancel
+            process.interrupt(signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    job: Job
+    started: float
+
+
+class RayEngine:
+    """Submits as many jobs at a time as the cluster has room for.
+
+    Args:
+        init: Arguments of `ray.init`; without an `address` the cluster is this machine, for as long as the sweep runs.
+        remote: What a job asks for: arguments of `ray.remote`.
+        threads: Of each job.
+    """
+
+    def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int) -> None:
+        try:
+            ray.init(**{"log_to_driver": False, "logging_level": "error", "include_dashboard": False, **init})
+            self._function = ray.remote(**remote)(run_task)
+        except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
+            raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
+        self._surroundings = Surroundings.here(threads)
+        self._remote = remote
+        self._submitted: dict[Any, _Submitted] = {}  # by Ray's reference
+        self._is_stopping = False
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
+        """Has them run, and tells what happens; whoever stops listening cancels what runs."""
+        waiting = iter(tasks)
+        try:
+            while True:
+                while len(self._submitted) < self._room() and (task := next(waiting, None)) is not None:
+                    reference = self._function.remote(task, self._surroundings)
+                    self._submitted[reference] = _Submitted(task.job, time.monotonic())
+                    yield Started(task.job)
+                if not self._submitted:
+                    return
+                ended, _ = ray.wait(list(self._submitted), timeout=TICK_S)
+                for reference in ended:
+                    yield self._ended(reference, self._submitted.pop(reference))
+                yield Tick()
+        finally:
+            for reference in self._submitted:
+                ray.cancel(reference, force=True)
+            ray.shutdown()
+
+    def stop(self, signum: int) -> None:
+        """Starts no more jobs, and has those that run write their checkpoints and end."""
+        self._is_stopping = True
+        for reference in self._submitted:
+            ray.cancel(reference, force=False)
+
+    def _room(self) -> int:
+        """How many jobs the cluster has room for now: it may grow and shrink."""
+        if self._is_stopping:
+            return 0
+        has = ray.cluster_resources()
+        asks = {
+            "CPU": self._remote.get("num_cpus", 1),
+            "GPU": self._remote.get("num_gpus", 0),
+            **self._remote.get("resources", {}),
+        }
+        return max(1, min(int(has.get(name, 0) / amount) for name, amount in asks.items() if amount))
+
+    def _ended(self, reference: Any, one: _Submitted) -> Ended:
+        seconds = time.monotonic() - one.started
+        try:
+            return Ended(one.job, ray.get(reference), seconds)
+        except ray.exceptions.TaskCancelledError:
+            return Ended(one.job, 128 + signal.SIGINT, seconds)
+        except ray.exceptions.RayError as error:
+            return Ended(one.job, -signal.SIGKILL, seconds, f"lost by Ray: {str(error).strip().splitlines()[0]}")

@@ -1,0 +1,38 @@
+"""`hydra/launcher=ray`."""
+
+import os
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.sweep import SweepLauncher
+from cnnlab.sweep.engines import Engine
+from cnnlab.sweep.extras import require
+
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: Ray's switch for loopback, on every system; read at its import
+
+
+class RayLauncher(SweepLauncher):
+    """Runs a sweep's jobs on a Ray cluster.
+
+    Args:
+        ray: As in hydra-ray-launcher: `init`, arguments of `ray.init`, and `remote`, those of `ray.remote`.
+    """
+
+    def __init__(self, ray: DictConfig) -> None:
+        settings: Any = OmegaConf.to_container(ray, resolve=True)
+        self._init, self._remote = settings["init"], settings["remote"]
+
+    @property
+    def num_at_a_time(self) -> None:
+        """As many as there is room for."""
+        return None
+
+    def make_engine(self, config: DictConfig) -> Engine:
+        """The cluster of that address, or one of this machine."""
+        require("ray", "ray")
+        if self._init.get("address") is None:
+            os.environ.setdefault(LOOPBACK, "0")  # else whoever reaches this machine could run code on it
+        from cnnlab.sweep.engines.ray import RayEngine
+
+        return RayEngine(self._init, self._remote, threads=max(1, int(self._remote.get("num_cpus", 1))))

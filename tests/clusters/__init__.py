@@ -1,0 +1,1 @@
+"""Real clusters of this one machine, on loopback."""
