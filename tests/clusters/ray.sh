@@ -7,7 +7,7 @@ export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0  # Ray's switch for loopback, on ever
 case "$command" in
 start)
     mkdir -p "$folder"
-    nohup ray start --head --block --node-ip-address=127.0.0.1 --port=0 --num-cpus="$(nproc)" --temp-dir="$folder" \
+    nohup ray start --head --block --node-ip-address=127.0.0.1 --port=0 --num-cpus="$(nproc --all)" --temp-dir="$folder" \
         --include-dashboard=false --disable-usage-stats > "$folder/ray.log" 2>&1 < /dev/null &
     echo $! > "$folder/ray.pid"
     for _ in $(seq 300); do

@@ -47,12 +47,12 @@ def weights(folder: Path) -> dict[str, str]:
     return {name: result["weights_sha256"] for name, result in found.items()}
 
 
-def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str, timeout_s: float = 120) -> Path:
+def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str, timeout_s: float = 60) -> Path:
     """The first file that matches; the process has to live until there is one."""
     deadline = time.monotonic() + timeout_s
-    while True:
-        if found := sorted(folder.glob(pattern)):
-            return found[0]
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, f"no {pattern} in {folder}"
+    while not (found := sorted(folder.glob(pattern))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(f"no {pattern} in {folder}: {process.communicate()[0]}")
         time.sleep(0.02)
+    return found[0]
