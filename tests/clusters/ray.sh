@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# A Ray cluster of this one machine, on loopback: `ray.sh start FOLDER` prints its address; `ray.sh stop FOLDER`.
+# A Ray cluster of this one machine, on loopback: `ray.sh start FOLDER` prints its address; `ray.sh stop FOLDER`;
 set -euo pipefail
+# with a token, since whoever reaches a cluster can run code on it
 command=${1:?start or stop} folder=$(realpath -m "${2:?a folder for its state, with a short path}")
 export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0  # Ray's switch for loopback, on every system
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$folder/token"
 
 case "$command" in
 start)
     mkdir -p "$folder"
+    python3 -c 'import secrets; print(secrets.token_hex(32))' > "$RAY_AUTH_TOKEN_PATH"
     nohup ray start --head --block --node-ip-address=127.0.0.1 --port=0 --num-cpus="$(nproc --all)" --temp-dir="$folder" \
         --include-dashboard=false --disable-usage-stats > "$folder/ray.log" 2>&1 < /dev/null &
     echo $! > "$folder/ray.pid"

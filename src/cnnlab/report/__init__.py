@@ -1,5 +1,6 @@
 """Reads run folders, and nothing else of cnnlab."""
 
 from cnnlab.report.curve import draw_curve, read_metrics
+from cnnlab.report.table import format_markdown, read_results, tabulate
 
-__all__ = ["draw_curve", "read_metrics"]
+__all__ = ["draw_curve", "format_markdown", "read_metrics", "read_results", "tabulate"]

@@ -130,4 +130,4 @@ class Sweep:
                 print(f"  {one.job.name}: {one.status}, {one.reason}\n    {self._logs[one.job.name]}")
         folder = shlex.quote(str(self.folder))
         print(f"in {self.folder}; next:")
-        print(f"  tensorboard --logdir {folder}", flush=True)
+        print(f"  python scripts/table.py {folder}\n  tensorboard --logdir {folder}", flush=True)

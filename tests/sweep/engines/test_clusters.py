@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ from tests.sweep.sweeps import finish, results, start, sweep, wait_for, weights
 CLUSTERS = REPOSITORY / "tests" / "clusters"
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.poll_s=0.5")
 RAY = ("hydra/launcher=ray",)
-ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 EPOCHS = "trainer.max_epochs=12"  # long enough to be stopped in between
 WORK = "*/metrics.csv"
 
@@ -63,12 +63,27 @@ def slurm(state: Path) -> Iterator[dict[str, str]]:
     cluster("slurm.sh", "stop", state / "s")
 
 
+@dataclass(frozen=True)
+class Ray:
+    """A cluster: what finds it, and the environment in which it is found."""
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def ray(state: Path) -> Iterator[str]:
-    """Its address."""
+def ray(state: Path) -> Iterator[Ray]:
     if importlib.util.find_spec("ray") is None:
         missing('needs ray: pip install -e ".[ray]"')
-    yield cluster("ray.sh", "start", state / "r")
+    address = cluster("ray.sh", "start", state / "r")
+    yield Ray(
+        (*RAY, f"hydra.launcher.ray.init.address={address}"),
+        {
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(state / "r" / "token"),
+        },
+    )
     cluster("ray.sh", "stop", state / "r")
 
 
@@ -94,16 +109,16 @@ def starts(folder: Path, job: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
-    slurm: dict[str, str], ray: str, tmp_path: Path
+    slurm: dict[str, str], ray: Ray, tmp_path: Path
 ):
     jobs = ("optimizer=momentum,adam", "activation=relu,tanh", "seed=0,1", "trainer.max_epochs=1")
     found = {}
     for name, launcher in (
         ("local", ()),
         ("slurm", SLURM),
-        ("ray", (*RAY, f"hydra.launcher.ray.init.address={ray}")),
+        ("ray", ray.arguments),
     ):
-        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ON_LOOPBACK)
+        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ray.environment)
         assert (code, "8 completed" in text) == (0, True), text
         found[name] = {job: (one["metrics"], one["weights_sha256"]) for job, one in results(tmp_path / name).items()}
     assert len(found["local"]) == 8
@@ -177,11 +192,11 @@ def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slu
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: str, undisturbed: dict[str, str], tmp_path: Path):
+def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict[str, str], tmp_path: Path):
     process = start(
         tmp_path,
-        *("seed=0,1", EPOCHS, *RAY, f"hydra.launcher.ray.init.address={ray}"),
-        environment=ON_LOOPBACK,
+        *("seed=0,1", EPOCHS, *ray.arguments),
+        environment=ray.environment,
     )
     wait_for(process, tmp_path, WORK)
     subprocess.run(["pkill", "--signal=KILL", "--full", "ray::run_task"], check=True)

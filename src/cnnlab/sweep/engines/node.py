@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cnnlab.sweep.outcome import EXIT_CODES
 from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Process:
         """
         if self._done is not None:
             return self._done
-        os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT)  # as often as one likes, unlike Popen.wait
+        # unlike Popen.wait, this may be called within itself; and Ray's interrupt wakes nobody who waits in the system
+        while os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            time.sleep(POLL_S)
         return self._popen.wait()
 
     def interrupt(self, signum: int) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import ray
 
-
 from cnnlab.errors import UserError
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import Process, Surroundings

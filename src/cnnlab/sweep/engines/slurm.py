@@ -43,8 +43,9 @@ class SlurmTask:
         os.environ["SLURM_JOB_NAME"] = "bash"  # has Lightning start the processes of ddp, instead of waiting for srun's
         self._process = Process(self.task, self.surroundings)
         exit_code = self._process.wait()
-        if exit_code == EXIT_PREEMPTED:
-            subprocess.run(["scontrol", "requeue", submitit.JobEnvironment().job_id], check=True)
+        number = submitit.JobEnvironment().job_id
+        if exit_code == EXIT_PREEMPTED and (_queue() or {}).get(number) == "RUNNING":  # and was not cancelled
+            subprocess.run(["scontrol", "requeue", number], check=True)
             while True:
                 signal.pause()  # until Slurm ends this start of the job
         return exit_code

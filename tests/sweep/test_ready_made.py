@@ -1,0 +1,53 @@
+"""`sweep=…`, from the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.processes import start
+
+OPTIONS = {
+    group: len(list((REPOSITORY / "conf" / group).glob("*.yaml"))) for group in ("optimizer", "activation", "init")
+}
+JOBS = {
+    "optimizers": OPTIONS["optimizer"] * 5,
+    "activations": OPTIONS["activation"] * 5,
+    "inits": OPTIONS["init"] * 5,
+    "pooling": 2 * 10,
+    "losses": 2 * 10,
+    "lr_sensitivity": OPTIONS["optimizer"] * 9 * 3,
+    "grid": 4 * 3 * 4 * 3,
+}
+
+
+def test_each_is_known():
+    assert {path.stem for path in (REPOSITORY / "conf" / "sweep").glob("*.yaml")} == set(JOBS)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_it_says_how_many_jobs_there_are_and_how_long_they_take_and_writes_nothing(tmp_path: Path, name: str):
+    folder = tmp_path / "sweep"
+    code, text = start(tmp_path / "output", f"sweep={name}", "sweep.dry_run=true", f"hydra.sweep.dir={folder}").wait()
+    head, estimate, *listed = text.splitlines()
+    assert (code, head.partition(",")[0]) == (0, f"{folder}: {JOBS[name]} jobs")
+    assert estimate.startswith("about ")
+    assert len(set(listed)) == JOBS[name]
+    assert not folder.exists()
+
+
+def test_what_is_typed_replaces_what_is_swept(tmp_path: Path):
+    typed = ("optimizer=adam,sgd", "seed=7", f"hydra.sweep.dir={tmp_path}")
+    _, text = start(tmp_path / "output", "sweep=optimizers", "sweep.dry_run=true", *typed).wait()
+    assert text.splitlines()[2:] == ["  optimizer=adam: new", "  optimizer=sgd: new"]
+
+
+def test_a_folder_that_exists_is_refused_if_it_is_not_to_be_gone_on_with(tmp_path: Path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    code, text = start(tmp_path / "output", "sweep=pooling", "sweep.resume=false", f"hydra.sweep.dir={folder}").wait()
+    assert (code, text) == (
+        2,
+        f"error: {folder} exists, and sweep.resume=false; give another sweep.name, or remove it\n",
+    )
+    assert not list(folder.iterdir())
