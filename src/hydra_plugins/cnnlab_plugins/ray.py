@@ -35,4 +35,5 @@ class RayLauncher(SweepLauncher):
             os.environ.setdefault(LOOPBACK, "0")  # else whoever reaches this machine could run code on it
         from cnnlab.sweep.engines.ray import RayEngine
 
-        return RayEngine(self._init, self._remote, threads=max(1, int(self._remote.get("num_cpus", 1))))
+        threads = max(1, int(self._remote.get("num_cpus", 1)))
+        return RayEngine(self._init, self._remote, threads=threads, folder=self.folder)

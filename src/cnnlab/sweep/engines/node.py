@@ -60,18 +60,20 @@ class Process:
             preexec_fn=lambda: _become(task, arguments),
         )
 
-    def wait(self) -> int:
-        """Waits for its end; a signal's handler may do the same meanwhile.
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        if self._done is None:
+            # unlike Popen.wait, this may be called within itself, by a signal's handler
+            if os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+                return None
+            self._done = self._popen.wait()
+        return self._done
 
-        Returns:
-            The exit code, negative for a signal.
-        """
-        if self._done is not None:
-            return self._done
-        # unlike Popen.wait, this may be called within itself; and Ray's interrupt wakes nobody who waits in the system
-        while os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    def wait(self) -> int:
+        """Waits for its end, and returns the exit code."""
+        while (exit_code := self.poll()) is None:
             time.sleep(POLL_S)
-        return self._popen.wait()
+        return exit_code
 
     def interrupt(self, signum: int) -> None:
         """Has it write a checkpoint and end."""
@@ -82,6 +84,7 @@ class Process:
 def _become(task: Task, arguments: list[str]) -> None:
     """In the new process, before it is the task's."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's word to submitit, which all of a step's processes get
     redirect_output(task.log)
     print(task.typed(arguments), flush=True)

@@ -2,35 +2,41 @@
 
 import signal
 import time
+import uuid
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
 
 from cnnlab.errors import UserError
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import Process, Surroundings
+from cnnlab.sweep.engines.node import POLL_S, Process, Surroundings
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
 
-def run_task(task: Task, surroundings: Surroundings) -> int:
+def run_task(task: Task, surroundings: Surroundings, stop: Path) -> int:
     """What Ray runs on a node, and runs again if the node is lost: a run then goes on.
 
     Args:
         task: The job's.
         surroundings: What its process is given.
+        stop: When this file appears, the run has to write its checkpoint and end; `ray.cancel` does not reach a task
+            that waits.
 
     Returns:
         The exit code.
     """
     process = Process(task, surroundings)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # by ray.cancel
+    is_told = False
+    while (exit_code := process.poll()) is None:
+        if not is_told and stop.exists():
             process.interrupt(signal.SIGINT)
+            is_told = True
+        time.sleep(POLL_S)
+    return exit_code
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,10 @@ class RayEngine:
         init: Arguments of `ray.init`; without an `address` the cluster is this machine, for as long as the sweep runs.
         remote: What a job asks for: arguments of `ray.remote`.
         threads: Of each job.
+        folder: The sweep's, which all nodes see.
     """
 
-    def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int) -> None:
+    def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int, folder: Path) -> None:
         try:
             ray.init(**{"log_to_driver": False, "logging_level": "error", "include_dashboard": False, **init})
             self._function = ray.remote(**remote)(run_task)
@@ -56,6 +63,7 @@ class RayEngine:
             raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
         self._surroundings = Surroundings.here(threads)
         self._remote = remote
+        self._stop = folder.resolve() / f".stop-{uuid.uuid4().hex}"
         self._submitted: dict[Any, _Submitted] = {}  # by Ray's reference
         self._is_stopping = False
 
@@ -65,7 +73,7 @@ class RayEngine:
         try:
             while True:
                 while len(self._submitted) < self._room() and (task := next(waiting, None)) is not None:
-                    reference = self._function.remote(task, self._surroundings)
+                    reference = self._function.remote(task, self._surroundings, self._stop)
                     self._submitted[reference] = _Submitted(task.job, time.monotonic())
                     yield Started(task.job)
                 if not self._submitted:
@@ -78,12 +86,12 @@ class RayEngine:
             for reference in self._submitted:
                 ray.cancel(reference, force=True)
             ray.shutdown()
+            self._stop.unlink(missing_ok=True)
 
     def stop(self, signum: int) -> None:
         """Starts no more jobs, and has those that run write their checkpoints and end."""
         self._is_stopping = True
-        for reference in self._submitted:
-            ray.cancel(reference, force=False)
+        self._stop.touch()
 
     def _room(self) -> int:
         """How many jobs the cluster has room for now: it may grow and shrink."""
@@ -101,7 +109,5 @@ class RayEngine:
         seconds = time.monotonic() - one.started
         try:
             return Ended(one.job, ray.get(reference), seconds)
-        except ray.exceptions.TaskCancelledError:
-            return Ended(one.job, 128 + signal.SIGINT, seconds)
         except ray.exceptions.RayError as error:
             return Ended(one.job, -signal.SIGKILL, seconds, f"lost by Ray: {str(error).strip().splitlines()[0]}")
