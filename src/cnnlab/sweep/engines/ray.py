@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster, or on one that this machine is made for the occasion."""
+"""Jobs on a Ray cluster, or on one that this machine is made into for the occasion."""
 
 import signal
 import time
@@ -23,8 +23,7 @@ def run_task(task: Task, surroundings: Surroundings, stop: Path) -> int:
     Args:
         task: The job's.
         surroundings: What its process is given.
-        stop: When this file appears, the run has to write its checkpoint and end; `ray.cancel` does not reach a task
-            that waits.
+        stop: When this file appears, the run has to write its checkpoint and end.
 
     Returns:
         The exit code.

@@ -1,0 +1,47 @@
+"""How long a sweep will take."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.sweep.estimate import NOMINAL_STEP_S, START_S, Estimate
+
+
+def config(**trainer: Any) -> DictConfig:
+    return OmegaConf.create(
+        {
+            "model": {"_target_": "a.Network"},
+            "data": {"num_train": 1100, "num_val": 100, "batch_size": 64},
+            "trainer": {"max_epochs": 5, "limit_train_batches": None, **trainer},
+        }
+    )
+
+
+def record(folder: Path, seconds: float, steps: int, network: str = "a.Network", status: str = "completed") -> None:
+    folder.mkdir(parents=True)
+    params = {"model._target_": network, "data.batch_size": 64}
+    result = {"status": status, "seconds": {"fit": seconds}, "steps": steps, "params": params}
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def test_without_earlier_runs_it_is_the_nominal_speed_of_all_steps(tmp_path: Path):
+    steps = 5 * 16  # 1000 images are 15 batches of 64 and one of 40
+    assert Estimate.of(config(), tmp_path) == Estimate(START_S + steps * NOMINAL_STEP_S, 0)
+    assert Estimate.of(config(limit_train_batches=3), tmp_path).job_s == START_S + 5 * 3 * NOMINAL_STEP_S
+    assert Estimate.of(config(limit_train_batches=0.5), tmp_path).job_s == START_S + 5 * 8 * NOMINAL_STEP_S
+
+
+def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
+    record(tmp_path / "runs" / "1", 10.0, 100)
+    record(tmp_path / "runs" / "2", 30.0, 100)
+    record(tmp_path / "sweeps" / "s" / "seed=1", 40.0, 100)
+    record(tmp_path / "runs" / "other", 900.0, 100, network="another.Network")
+    record(tmp_path / "runs" / "failed", 900.0, 100, status="failed")
+    record(tmp_path / "runs" / "short", 900.0, 2)
+    (tmp_path / "runs" / "damaged").mkdir()
+    (tmp_path / "runs" / "damaged" / "result.json").write_text("{")
+    estimate = Estimate.of(config(), tmp_path)
+    assert estimate == Estimate(START_S + 80 * 0.3, 3)
+    assert estimate.words(num_jobs=4, at_a_time=2) == "about 0:00:50 by 3 earlier runs"
