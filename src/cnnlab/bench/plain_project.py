@@ -1,7 +1,7 @@
 """python -m cnnlab.bench.plain_project ROOT EPOCHS SEED: a plain Lightning and torchvision project, to compare with.
 
-It is the lecture's network as Lightning's own tutorials have it: a DataLoader over torchvision's transforms, metrics logged
-every epoch, the test set at the end.
+It is the lecture's network as Lightning's own tutorials have it: a DataLoader over torchvision's transforms, metrics
+logged every epoch, the test set at the end.
 """
 
 import sys
