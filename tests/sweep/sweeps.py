@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY, SMALL
+from tests.processes import unmeasured
 
 SHORT = (*SMALL, "trainer.max_epochs=3", "callbacks=light", "logger=none", "data.batch_size=32")
 
 
-def start(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Begins a sweep in that folder."""
+def start(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, measured: bool = False
+) -> subprocess.Popen[str]:
+    """Begins a sweep in that folder; its coverage is measured where it is asked for, which takes time."""
     command = [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments]
+    inherited = dict(os.environ) if measured else unmeasured()
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **(environment or {})}, **output)  # type: ignore[call-overload, no-any-return]
+    return subprocess.Popen(command, cwd=REPOSITORY, env=inherited | (environment or {}), **output)  # type: ignore[call-overload, no-any-return]
 
 
 def finish(process: subprocess.Popen[str], timeout_s: float = 300) -> tuple[int, str]:
@@ -30,9 +34,11 @@ def finish(process: subprocess.Popen[str], timeout_s: float = 300) -> tuple[int,
     return process.returncode, text
 
 
-def sweep(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+def sweep(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, measured: bool = False
+) -> tuple[int, str]:
     """Runs one to its end."""
-    return finish(start(folder, *arguments, environment=environment))
+    return finish(start(folder, *arguments, environment=environment, measured=measured))
 
 
 def results(folder: Path) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ HOW = "+callbacks.fault.how"
 
 
 def sweep(folder: Path, *arguments: str) -> tuple[int, str]:
-    return run_sweep(folder, "trainer.max_epochs=2", "trainer.limit_train_batches=5", *arguments)
+    return run_sweep(folder, "trainer.max_epochs=2", "trainer.limit_train_batches=5", *arguments, measured=True)
 
 
 @pytest.mark.slow

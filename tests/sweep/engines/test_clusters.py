@@ -92,7 +92,7 @@ def ray(state: Path) -> Iterator[Ray]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The weights of the jobs that are stopped below."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    code, text = sweep(folder, "seed=0,1", EPOCHS)
+    code, text = sweep(folder, "seed=0,1", EPOCHS, measured=True)
     assert code == 0, text
     return weights(folder)
 
@@ -119,7 +119,7 @@ def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
         ("slurm", SLURM),
         ("ray", ray.arguments),
     ):
-        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ray.environment)
+        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ray.environment, measured=True)
         assert (code, "8 completed" in text) == (0, True), text
         found[name] = {job: (one["metrics"], one["weights_sha256"]) for job, one in results(tmp_path / name).items()}
     assert len(found["local"]) == 8
@@ -131,7 +131,7 @@ def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
 def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
-    process = start(tmp_path, "seed=0", EPOCHS, *SLURM, environment=slurm)
+    process = start(tmp_path, "seed=0", EPOCHS, *SLURM, environment=slurm, measured=True)
     wait_for(process, tmp_path, WORK)
     (number,) = json.loads((tmp_path / ".submitit" / "jobs.json").read_text()).values()
     of_slurm(slurm, "scancel", "--signal=USR2", number)  # what Slurm sends before the time limit
@@ -150,11 +150,11 @@ def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
 def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
-    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm)
+    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
     wait_for(process, tmp_path, WORK)
     process.kill()
     process.communicate()
-    code, text = sweep(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm)
+    code, text = sweep(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
     assert code == 0, text
     assert weights(tmp_path) == undisturbed
     assert [len(starts(tmp_path, job)) for job in undisturbed] == [1, 1]
@@ -166,7 +166,7 @@ def test_an_interrupt_stops_what_runs_on_slurm_and_what_waits(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
     jobs = ("seed=0,1,2", EPOCHS)
-    process = start(tmp_path, *jobs, *SLURM, "hydra.launcher.cpus_per_task=2", environment=slurm)
+    process = start(tmp_path, *jobs, *SLURM, "hydra.launcher.cpus_per_task=2", environment=slurm, measured=True)
     wait_for(process, tmp_path, WORK)
     process.send_signal(signal.SIGINT)
     code, text = finish(process)
@@ -179,7 +179,7 @@ def test_an_interrupt_stops_what_runs_on_slurm_and_what_waits(
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slurm: dict[str, str], tmp_path: Path):
-    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm)
+    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
     wait_for(process, tmp_path, WORK)
     of_slurm(slurm, "scancel", json.loads((tmp_path / ".submitit" / "jobs.json").read_text())["seed=0"])
     code, text = finish(process)
@@ -198,6 +198,7 @@ def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict
         tmp_path,
         *("seed=0,1", EPOCHS, *ray.arguments),
         environment=ray.environment,
+        measured=True,
     )
     wait_for(process, tmp_path, WORK)
     subprocess.run(["pkill", "--signal=KILL", "--full", "ray::run_task"], check=True)
@@ -209,7 +210,7 @@ def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_an_interrupt_stops_what_runs_on_ray(tmp_path: Path):
-    process = start(tmp_path, "seed=0,1,2", EPOCHS, *RAY, "hydra.launcher.ray.remote.num_cpus=2")
+    process = start(tmp_path, "seed=0,1,2", EPOCHS, *RAY, "hydra.launcher.ray.remote.num_cpus=2", measured=True)
     wait_for(process, tmp_path, WORK)
     process.send_signal(signal.SIGINT)
     code, text = finish(process)
