@@ -64,11 +64,12 @@ class SweepLauncher(Launcher, ABC):
         """Runs what is missing of these jobs."""
         constant = _constant_keys(self.config)
         jobs = [self.make_job(overrides, constant) for overrides in job_overrides]
-        estimate = Estimate.of(self.compose(jobs[0]), self.folder.parent.parent)
+        config = self.compose(jobs[0])
+        estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
             announce(self.folder, plan(jobs, self.compose), self.num_at_a_time, estimate, every=True)
             return []
-        with self.at_work(self.compose(jobs[0])) as engine:
+        with self.at_work(config) as engine:
             steps = plan(jobs, self.compose)
             announce(self.folder, steps, self.num_at_a_time, estimate)
             todo = [self.make_task(step.job) for step in steps if step.action is not Action.SKIP]
@@ -86,27 +87,21 @@ class SweepLauncher(Launcher, ABC):
         with sole_sweep(self.folder):
             yield self.make_engine(config)
 
-    def make_job(self, overrides: Sequence[str], constant: set[str], name: str = "") -> Job:
+    def make_job(self, overrides: Sequence[str], constant: set[str]) -> Job:
         """A job of this sweep.
 
         Args:
             overrides: What is set for it.
             constant: Keys that are the same in all jobs, and so not in its name.
-            name: Its name, if it is not made of what is swept.
         """
         kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
-        name = name or job_name(kept, constant)
+        name = job_name(kept, constant)
         return Job(name, kept, self.folder / name)
 
-    def make_task(self, job: Job, *more: str) -> Task:
-        """The command that runs it.
-
-        Args:
-            job: The run.
-            more: Overrides that do not make it another experiment.
-        """
+    def make_task(self, job: Job) -> Task:
+        """The command that runs it."""
         folder = f"hydra.run.dir={quote(job.folder)}"
-        arguments = (*self._flags(), *job.overrides, *more, folder, SINGLE_RUN)
+        arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
         return Task(job, Path(sys.argv[0]).resolve(), arguments, self.folder.resolve() / "logs" / f"{job.name}.log")
 
     def compose(self, job: Job) -> DictConfig:

@@ -135,7 +135,9 @@ def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
     wait_for(process, tmp_path, WORK)
     (number,) = json.loads((tmp_path / ".submitit" / "jobs.json").read_text()).values()
     of_slurm(slurm, "scancel", "--signal=USR2", number)  # what Slurm sends before the time limit
+    deadline = time.monotonic() + 180
     while len(starts(tmp_path, "job")) < 2:
+        assert time.monotonic() < deadline, "it was not requeued"
         time.sleep(0.1)
     time.sleep(8)  # until it is at work again
     of_slurm(slurm, "sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")

@@ -125,7 +125,7 @@ class SlurmEngine:
         self._submitted = [one for one in self._submitted if one.started is not None]
         self._cancel("--signal=INT")
 
-    def _fill(self, waiting: "Iterable[Task]", left: dict[str, str]) -> bool:
+    def _fill(self, waiting: Iterable[Task], left: dict[str, str]) -> bool:
         """Submits as much as there is room for; whether nothing waits any more."""
         tasks = [task for _, task in zip(range(self._num_at_a_time - len(self._submitted)), waiting, strict=False)]
         is_complete = len(tasks) < self._num_at_a_time - len(self._submitted)
