@@ -5,12 +5,14 @@ import os
 import runpy
 import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["cnnlab.training"])
+PATIENCE_S = 600  # far more than anything takes on a slow machine
 
 
 def unmeasured() -> dict[str, str]:
@@ -25,23 +27,34 @@ class Command:
     process: BaseProcess
     output: Path
 
-    def wait(self, timeout_s: float = 120) -> tuple[int, str]:
+    def wait(self) -> tuple[int, str]:
         """Its exit code (negative: killed by that signal) and all that it printed."""
-        self.process.join(timeout_s)
+        self.process.join(PATIENCE_S)
         if self.process.exitcode is None:
             self.process.kill()
-            raise TimeoutError(f"still running after {timeout_s} s: {self.output.read_text()}")
+            raise TimeoutError(f"still running after {PATIENCE_S} s: {self.output.read_text()}")
         return self.process.exitcode, self.output.read_text()
 
 
-def start(output: Path, *arguments: str, environment: dict[str, str] | None = None) -> Command:
-    """Starts `python train.py` with these arguments in the repository; it prints into a file."""
-    process = CONTEXT.Process(target=_main, args=(output, arguments, environment or {}))
+def start(
+    output: Path, *arguments: str, environment: dict[str, str] | None = None, lends_server: bool = False
+) -> Command:
+    """Starts `python train.py` with these arguments in the repository; it prints into a file.
+
+    Args:
+        lends_server: Whether a sweep forks its jobs from the tests' server too, instead of loading one of its own.
+    """
+    forkserver.ensure_running()  # which it then has an address for
+    server = forkserver._forkserver._forkserver_address if lends_server else None
+    process = CONTEXT.Process(target=_main, args=(output, arguments, environment or {}, server))
     process.start()
     return Command(process, output)
 
 
-def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str], server: str | None) -> None:
+    if server is not None:  # what multiprocessing has no words for
+        forkserver._forkserver._forkserver_address = server
+        forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)

@@ -13,7 +13,7 @@ start)
     nohup ray start --head --block --node-ip-address=127.0.0.1 --port=0 --num-cpus="$(nproc --all)" --temp-dir="$folder" \
         --include-dashboard=false --disable-usage-stats > "$folder/ray.log" 2>&1 < /dev/null &
     echo $! > "$folder/ray.pid"
-    for _ in $(seq 300); do
+    for _ in $(seq 1000); do
         grep -q "Ray runtime started" "$folder/ray.log" && break
         sleep 0.2
     done

@@ -47,7 +47,7 @@ EOF
         --log-file="$folder/log/munged.log" --seed-file="$folder/munge.seed"
     slurmctld
     slurmd
-    for _ in $(seq 100); do
+    for _ in $(seq 500); do
         [ "$(sinfo --noheader --format=%T --partition=main 2>/dev/null)" = idle ] && break
         sleep 0.2
     done

@@ -1,21 +1,30 @@
-"""Callbacks that make a run go wrong, in a real process."""
+"""Callbacks that make a run go wrong, or stand still, in a real process."""
 
 import os
 import resource
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+
+from cnnlab.training.interruption import StopOnSignal
+
+FILLER = "filler"
+HANGS = "hangs now"
+POLL_S = 0.05
 
 
 class Fault(Callback):
     """Strikes in the second epoch's first step.
 
     Args:
-        how: `none`, `raise`, `exit`, `kill`, `segfault`, `hang`, `diverge` or `disk`.
+        how: `none`, `raise`, `exit`, `kill`, `segfault`, `hang`, `diverge`, `disk` (where files may not grow) or `fill`
+            (it, but not twice).
     """
 
     def __init__(self, how: str) -> None:
@@ -41,6 +50,7 @@ class Fault(Callback):
         os.kill(os.getpid(), signal.SIGSEGV)
 
     def _hang(self, module: LightningModule) -> None:
+        print(HANGS, flush=True)
         while True:
             time.sleep(1000)
 
@@ -51,3 +61,27 @@ class Fault(Callback):
 
     def _disk(self, module: LightningModule) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    def _fill(self, module: LightningModule) -> None:
+        filler = Path(module.trainer.default_root_dir).parent / FILLER
+        with suppress(OSError), filler.open("xb", buffering=0) as file:
+            while True:
+                file.write(bytes(1000))
+
+
+class Gate(Callback):
+    """Holds a run in the first step of every epoch but the first, until a signal has come or the gate is open.
+
+    So a test meets a run at work however fast the machine is, and the run can be short.
+
+    Args:
+        opener: The gate is open while this file exists.
+    """
+
+    def __init__(self, opener: str) -> None:
+        self.opener = Path(opener)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        (stop,) = [callback for callback in trainer.callbacks if isinstance(callback, StopOnSignal)]
+        while trainer.current_epoch > 0 and batch_idx == 0 and not stop.guard.received and not self.opener.exists():
+            time.sleep(POLL_S)

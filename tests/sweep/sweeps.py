@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.conftest import REPOSITORY, SMALL
-from tests.processes import unmeasured
+from tests.processes import PATIENCE_S, unmeasured
 
 SHORT = (*SMALL, "trainer.max_epochs=3", "callbacks=light", "logger=none", "data.batch_size=32")
+
+Found = TypeVar("Found")
 
 
 def start(
@@ -24,10 +27,10 @@ def start(
     return subprocess.Popen(command, cwd=REPOSITORY, env=inherited | (environment or {}), **output)  # type: ignore[call-overload, no-any-return]
 
 
-def finish(process: subprocess.Popen[str], timeout_s: float = 300) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code, and what it printed."""
     try:
-        text, _ = process.communicate(timeout=timeout_s)
+        text, _ = process.communicate(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         raise TimeoutError(process.communicate()[0]) from None
@@ -39,6 +42,11 @@ def sweep(
 ) -> tuple[int, str]:
     """Runs one to its end."""
     return finish(start(folder, *arguments, environment=environment, measured=measured))
+
+
+def gate(folder: Path) -> str:
+    """Holds the jobs after an epoch, until they get a signal or there is a file `open` in the sweep's folder."""
+    return f"+callbacks.gate={{_target_: tests.sweep.faults.Gate, opener: {folder / 'open'}}}"
 
 
 def results(folder: Path) -> dict[str, dict[str, Any]]:
@@ -53,12 +61,23 @@ def weights(folder: Path) -> dict[str, str]:
     return {name: result["weights_sha256"] for name, result in found.items()}
 
 
-def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str, timeout_s: float = 60) -> Path:
-    """The first file that matches; the process has to live until there is one."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := sorted(folder.glob(pattern))):
+def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str) -> Path:
+    """The first file that matches; the sweep has to live until there is one."""
+    return wait_until(process, folder, lambda: sorted(folder.glob(pattern)), f"no {pattern}")[0]
+
+
+def wait_until(process: subprocess.Popen[str], folder: Path, look: Callable[[], Found], missing: str) -> Found:
+    """What a look finds at last; the sweep has to live until then.
+
+    Args:
+        folder: The sweep's, whose jobs' logs are told if it does not.
+        missing: What is told then.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := look()):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            raise AssertionError(f"no {pattern} in {folder}: {process.communicate()[0]}")
+            logs = "".join(f"\n--- {log}\n{log.read_text()}" for log in sorted(folder.glob("logs/*.log")))
+            raise AssertionError(f"{missing}: {process.communicate()[0]}{logs}")
         time.sleep(0.02)
-    return found[0]
+    return found

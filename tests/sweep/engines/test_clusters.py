@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.sweep.sweeps import finish, results, start, sweep, wait_for, weights
+from tests.sweep.sweeps import finish, gate, results, start, sweep, wait_for, wait_until, weights
 
 pytestmark = pytest.mark.xdist_group("clusters")  # one of each at a time
 CLUSTERS = REPOSITORY / "tests" / "clusters"
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.poll_s=0.5")
 RAY = ("hydra/launcher=ray",)
-EPOCHS = "trainer.max_epochs=12"  # long enough to be stopped in between
-WORK = "*/metrics.csv"
+ALL_CORES = os.cpu_count()
+FEW_STEPS = "trainer.limit_train_batches=10"
 
 
 def missing(reason: str) -> None:
@@ -41,7 +40,7 @@ def cluster(script: str, command: str, folder: Path) -> str:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     return done.stdout.strip()
 
@@ -92,7 +91,7 @@ def ray(state: Path) -> Iterator[Ray]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The weights of the jobs that are stopped below."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    code, text = sweep(folder, "seed=0,1", EPOCHS, measured=True)
+    code, text = sweep(folder, "seed=0,1", FEW_STEPS)
     assert code == 0, text
     return weights(folder)
 
@@ -107,19 +106,37 @@ def starts(folder: Path, job: str) -> list[str]:
     return [line for line in (folder / "logs" / f"{job}.log").read_text().splitlines() if line.startswith("$ ")]
 
 
+def in_queue(folder: Path) -> dict[str, str]:
+    """The numbers that Slurm gave the jobs."""
+    numbers: dict[str, str] = json.loads((folder / ".submitit" / "jobs.json").read_text())
+    return numbers
+
+
+def num_epochs(folder: Path, job: str) -> int:
+    """How many a job has finished."""
+    return len((folder / job / "metrics.csv").read_text().splitlines()) - 1
+
+
+def workers(folder: Path) -> list[str]:
+    """The process ids of those that run this sweep's jobs."""
+    jobs = subprocess.run(["pgrep", "--full", f"hydra.run.dir=.*{folder}/"], stdout=subprocess.PIPE, text=True)
+    listed = ",".join(jobs.stdout.split())
+    return subprocess.run(["ps", "-o", "ppid=", "-p", listed], stdout=subprocess.PIPE, text=True).stdout.split()
+
+
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
     slurm: dict[str, str], ray: Ray, tmp_path: Path
 ):
-    jobs = ("optimizer=momentum,adam", "activation=relu,tanh", "seed=0,1", "trainer.max_epochs=1")
+    jobs = ("optimizer=momentum,adam", "activation=relu,tanh", "seed=0,1", "trainer.max_epochs=1", FEW_STEPS)
     found = {}
     for name, launcher in (
         ("local", ()),
         ("slurm", SLURM),
         ("ray", ray.arguments),
     ):
-        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ray.environment, measured=True)
+        code, text = sweep(tmp_path / name, *jobs, *launcher, environment=slurm | ray.environment)
         assert (code, "8 completed" in text) == (0, True), text
         found[name] = {job: (one["metrics"], one["weights_sha256"]) for job, one in results(tmp_path / name).items()}
     assert len(found["local"]) == 8
@@ -131,15 +148,11 @@ def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
 def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
-    process = start(tmp_path, "seed=0", EPOCHS, *SLURM, environment=slurm, measured=True)
-    wait_for(process, tmp_path, WORK)
-    (number,) = json.loads((tmp_path / ".submitit" / "jobs.json").read_text()).values()
+    process = start(tmp_path, "seed=0", FEW_STEPS, gate(tmp_path), *SLURM, environment=slurm, measured=True)
+    wait_for(process, tmp_path, "job/metrics.csv")
+    (number,) = in_queue(tmp_path).values()
     of_slurm(slurm, "scancel", "--signal=USR2", number)  # what Slurm sends before the time limit
-    deadline = time.monotonic() + 180
-    while len(starts(tmp_path, "job")) < 2:
-        assert time.monotonic() < deadline, "it was not requeued"
-        time.sleep(0.1)
-    time.sleep(8)  # until it is at work again
+    wait_until(process, tmp_path, lambda: num_epochs(tmp_path, "job") == 2, "it was not requeued")
     of_slurm(slurm, "sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     code, text = finish(process)
     assert code == 0, text
@@ -152,38 +165,41 @@ def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
 def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
-    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
-    wait_for(process, tmp_path, WORK)
+    arguments = ("seed=0,1", FEW_STEPS, gate(tmp_path), *SLURM)
+    process = start(tmp_path, *arguments, environment=slurm)
+    wait_for(process, tmp_path, "seed=0/metrics.csv")
     process.kill()
     process.communicate()
-    code, text = sweep(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
+    noted = in_queue(tmp_path)
+    again = start(tmp_path, *arguments, environment=slurm, measured=True)
+    assert again.stdout is not None
+    assert "2 goes on" in again.stdout.readline()
+    (tmp_path / "open").touch()
+    code, text = finish(again)
     assert code == 0, text
     assert weights(tmp_path) == undisturbed
+    assert in_queue(tmp_path) == noted
     assert [len(starts(tmp_path, job)) for job in undisturbed] == [1, 1]
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_an_interrupt_stops_what_runs_on_slurm_and_what_waits(
-    slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
-):
-    jobs = ("seed=0,1,2", EPOCHS)
-    process = start(tmp_path, *jobs, *SLURM, "hydra.launcher.cpus_per_task=2", environment=slurm, measured=True)
-    wait_for(process, tmp_path, WORK)
-    process.send_signal(signal.SIGINT)
-    code, text = finish(process)
-    assert code == 130, text
-    assert "1 interrupted, 2 not started" in text, text
-    assert {result["status"] for result in results(tmp_path).values()} == {"interrupted"}
+def test_an_interrupt_stops_what_runs_on_slurm_and_what_waits(slurm: dict[str, str], tmp_path: Path):
+    one_at_a_time = f"hydra.launcher.cpus_per_task={ALL_CORES}"
+    jobs = ("seed=0,1,2", FEW_STEPS, gate(tmp_path))
+    process = start(tmp_path, *jobs, *SLURM, one_at_a_time, environment=slurm, measured=True)
+    interrupt_the_first_of_three(process, tmp_path)
     assert of_slurm(slurm, "squeue", "--noheader") == ""
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slurm: dict[str, str], tmp_path: Path):
-    process = start(tmp_path, "seed=0,1", EPOCHS, *SLURM, environment=slurm, measured=True)
-    wait_for(process, tmp_path, WORK)
-    of_slurm(slurm, "scancel", json.loads((tmp_path / ".submitit" / "jobs.json").read_text())["seed=0"])
+    process = start(tmp_path, "seed=0,1", FEW_STEPS, gate(tmp_path), *SLURM, environment=slurm)
+    wait_for(process, tmp_path, "seed=0/metrics.csv")
+    of_slurm(slurm, "scancel", in_queue(tmp_path)["seed=0"])
+    wait_for(process, tmp_path, "seed=0/result.json")
+    (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 1, text
     assert "seed=0: interrupted, signal 15" in text
@@ -196,26 +212,41 @@ def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slu
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict[str, str], tmp_path: Path):
-    process = start(
-        tmp_path,
-        *("seed=0,1", EPOCHS, *ray.arguments),
-        environment=ray.environment,
-        measured=True,
-    )
-    wait_for(process, tmp_path, WORK)
-    subprocess.run(["pkill", "--signal=KILL", "--full", "ray::run_task"], check=True)
+    process = start(tmp_path, "seed=0,1", FEW_STEPS, gate(tmp_path), *ray.arguments, environment=ray.environment)
+    wait_for(process, tmp_path, "seed=0/metrics.csv")
+    subprocess.run(["kill", "-KILL", *workers(tmp_path)], check=True)
+    (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 0, text
     assert weights(tmp_path) == undisturbed
+    assert ["resume=" in line for line in starts(tmp_path, "seed=0")] == [False, True]
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_an_interrupt_stops_what_runs_on_ray(tmp_path: Path):
-    process = start(tmp_path, "seed=0,1,2", EPOCHS, *RAY, "hydra.launcher.ray.remote.num_cpus=2", measured=True)
-    wait_for(process, tmp_path, WORK)
+    one_at_a_time = "+hydra.launcher.ray.init.num_cpus=1"
+    process = start(tmp_path, "seed=0,1,2", FEW_STEPS, gate(tmp_path), *RAY, one_at_a_time, measured=True)
+    interrupt_the_first_of_three(process, tmp_path)
+
+
+def interrupt_the_first_of_three(process: subprocess.Popen[str], folder: Path) -> None:
+    """One job at a time runs there."""
+    wait_for(process, folder, "*/metrics.csv")
     process.send_signal(signal.SIGINT)
     code, text = finish(process)
     assert code == 130, text
     assert "1 interrupted, 2 not started" in text, text
-    assert {result["status"] for result in results(tmp_path).values()} == {"interrupted"}
+    assert {result["status"] for result in results(folder).values()} == {"interrupted"}
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_job_that_asks_for_more_than_this_machine_has_is_refused_in_one_line(tmp_path: Path):
+    more = f"hydra.launcher.ray.remote.num_cpus={ALL_CORES + 1}"
+    code, text = sweep(tmp_path, "seed=0,1", *RAY, more)
+    assert (code, text) == (
+        2,
+        f"error: hydra/launcher=ray: a job asks for {ALL_CORES + 1} CPU, which this machine has not; "
+        "give less in hydra.launcher.ray.remote, or an address in hydra.launcher.ray.init\n",
+    )

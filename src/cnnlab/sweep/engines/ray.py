@@ -1,6 +1,8 @@
 """Jobs on a Ray cluster, or on one that this machine is made into for the occasion."""
 
+import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Generator, Iterable
@@ -52,16 +54,27 @@ class RayEngine:
         remote: What a job asks for: arguments of `ray.remote`.
         threads: Of each job.
         folder: The sweep's, which all nodes see.
+
+    Raises:
+        UserError: If Ray refuses the arguments, or this machine has less than a job asks for.
     """
 
     def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int, folder: Path) -> None:
+        # without an address Ray would look for one in a file, which a killed cluster leaves behind
+        address = init.get("address") or os.environ.get("RAY_ADDRESS") or "local"
+        quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
         try:
-            ray.init(**{"log_to_driver": False, "logging_level": "error", "include_dashboard": False, **init})
+            ray.init(**{**quiet, **init, "address": address})
             self._function = ray.remote(**remote)(run_task)
         except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
+        self._asks = {
+            "CPU": remote.get("num_cpus", 1),
+            "GPU": remote.get("num_gpus", 0),
+            **remote.get("resources", {}),
+        }
+        self._check_room(may_grow=address != "local")
         self._surroundings = Surroundings.here(threads)
-        self._remote = remote
         self._stop = folder.resolve() / f".stop-{uuid.uuid4().hex}"
         self._submitted: dict[Any, _Submitted] = {}  # by Ray's reference
         self._is_stopping = False
@@ -97,12 +110,27 @@ class RayEngine:
         if self._is_stopping:
             return 0
         has = ray.cluster_resources()
-        asks = {
-            "CPU": self._remote.get("num_cpus", 1),
-            "GPU": self._remote.get("num_gpus", 0),
-            **self._remote.get("resources", {}),
-        }
-        return max(1, min(int(has.get(name, 0) / amount) for name, amount in asks.items() if amount))
+        rooms = [int(has.get(name, 0) / amount) for name, amount in self._asks.items() if amount]
+        return max(1, min(rooms, default=int(has.get("CPU", 0))))
+
+    def _check_room(self, *, may_grow: bool) -> None:
+        """Says so if a job would wait, for ever or until the cluster has a node for it.
+
+        Args:
+            may_grow: Whether nodes may be added.
+        """
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(all(node.get(name, 0) >= amount for name, amount in self._asks.items()) for node in nodes):
+            return
+        asked = ", ".join(f"{amount} {name}" for name, amount in self._asks.items() if amount)
+        if may_grow:
+            print(f"no node of the Ray cluster has {asked}, which a job asks for: it waits for one", file=sys.stderr)
+            return
+        ray.shutdown()
+        raise UserError(
+            f"hydra/launcher=ray: a job asks for {asked}, which this machine has not; "
+            "give less in hydra.launcher.ray.remote, or an address in hydra.launcher.ray.init"
+        )
 
     def _ended(self, reference: Any, one: _Submitted) -> Ended:
         seconds = time.monotonic() - one.started
