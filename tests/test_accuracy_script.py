@@ -15,7 +15,7 @@ SHORT = (*SMALL, "trainer.limit_train_batches=3", "callbacks=light", "logger=non
 
 def accuracy(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "scripts/accuracy.py", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.slow

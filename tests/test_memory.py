@@ -31,7 +31,7 @@ def test_a_default_runs_own_memory_stays_under_its_limit(tmp_path: Path, mnist_r
     """The peak, less mapped library files, over an epoch with its evaluations and pictures."""
     overrides = ["trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=100", f"data.root={mnist_root}"]
     command = [sys.executable, "-c", TRAIN_AND_TELL, *overrides, f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run(command, cwd=REPOSITORY, env=unmeasured(), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=REPOSITORY, env=unmeasured(), capture_output=True, text=True, timeout=600)
     print(done.stdout)
     assert done.returncode == 0, done.stderr
     peak, files = (int(word) * 1024 for word in done.stdout.split()[-3::2])

@@ -27,7 +27,7 @@ def test_the_command_writes_a_table_a_file_and_a_chart(tmp_path: Path):
         tmp_path,
     ]
     done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, timeout=300
+        [sys.executable, *map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     assert "start-up: first step after " in done.stdout
@@ -41,6 +41,6 @@ def test_the_command_writes_a_table_a_file_and_a_chart(tmp_path: Path):
 
 def test_a_number_that_makes_no_sense_is_refused():
     command = [sys.executable, "scripts/bench.py", "--threads", "0"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
     assert "--threads 0: give a number from 1 up" in done.stderr

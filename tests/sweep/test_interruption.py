@@ -3,69 +3,90 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.sweep.sweeps import finish, results, start, sweep, wait_for, weights
+from tests import processes
+from tests.sweep.faults import HANGS
+from tests.sweep.sweeps import SHORT, finish, gate, results, start, sweep, wait_for, wait_until, weights
 
-JOBS = ("optimizer=momentum,adam", "seed=0,1")
-WORK = "*/metrics.csv"  # a job has finished an epoch
+JOBS = ("optimizer=momentum,adam", "seed=0,1", "trainer.limit_train_batches=40")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float]:
+    """The weights of all jobs, and the seconds that they took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     began = time.monotonic()
-    code, text = sweep(folder, *JOBS)
+    code, text = start_from_loaded(folder).wait()
     assert code == 0, text
     return weights(folder), time.monotonic() - began
 
 
+def start_from_loaded(folder: Path) -> processes.Command:
+    """A sweep that loads nothing, so that most moments of it are those of its jobs."""
+    arguments = ("-m", *SHORT, f"hydra.sweep.dir={folder}", *JOBS)
+    return processes.start(folder.with_name(f"{folder.name}.out"), *arguments, lends_server=True)
+
+
 @pytest.mark.slow
-def test_an_interrupted_sweep_checkpoints_and_goes_on(undisturbed: Any, tmp_path: Path):
-    process = start(tmp_path, *JOBS, "hydra.launcher.n_jobs=1")
-    wait_for(process, tmp_path, WORK)
+def test_an_interrupted_sweep_checkpoints_and_goes_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
+    process = start(tmp_path, *JOBS, gate(tmp_path), "hydra.launcher.n_jobs=1")
+    wait_for(process, tmp_path, "*/metrics.csv")
     process.send_signal(signal.SIGINT)
     code, text = finish(process)
     assert code == 130, text
     assert [result["status"] for result in results(tmp_path).values()] == ["interrupted"]
     assert "1 interrupted, 3 not started" in text
-    code, text = sweep(tmp_path, *JOBS)
+    (tmp_path / "open").touch()
+    code, text = sweep(tmp_path, *JOBS, gate(tmp_path))
     assert code == 0, text
     assert weights(tmp_path) == undisturbed[0]
 
 
 @pytest.mark.slow
 def test_a_second_interrupt_ends_at_once(tmp_path: Path):
-    process = start(tmp_path, *JOBS, "+callbacks.fault._target_=tests.sweep.faults.Fault", "+callbacks.fault.how=hang")
-    wait_for(process, tmp_path, WORK)
-    time.sleep(1)
+    process = start(tmp_path, "+callbacks.fault._target_=tests.sweep.faults.Fault", "+callbacks.fault.how=hang")
+    log = wait_for(process, tmp_path, "logs/*.log")
+    wait_until(process, tmp_path, lambda: HANGS in log.read_text(), "it does not hang")
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    code, text = finish(process, timeout_s=10)
+    code, text = finish(process)
     assert code == 130, text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(undisturbed: Any, tmp_path: Path, seed: int):
+def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
+    undisturbed: tuple[dict[str, str], float], tmp_path: Path
+):
     expected, seconds = undisturbed
-    moments = random.Random(seed)
-    for _ in range(10):
-        process = start(tmp_path, *JOBS)
-        try:
-            process.communicate(timeout=moments.uniform(0.1, 0.7 * seconds))
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-    code, text = sweep(tmp_path, *JOBS)
+    moments = random.Random(0)
+    for _ in range(20):
+        command = start_from_loaded(tmp_path)
+        command.process.join(moments.uniform(0.1, 0.7 * seconds))
+        if command.process.is_alive():
+            os.kill(command.process.pid, signal.SIGKILL)
+            command.process.join()
+    code, text = start_from_loaded(tmp_path).wait()
     assert code == 0, text
     assert weights(tmp_path) == expected
-    code, text = sweep(tmp_path, *JOBS)
+    code, text = start_from_loaded(tmp_path).wait()
     assert (code, "4 done before" in text) == (0, True), text
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_together_with_its_server_ends_in_the_same_bits(
+    undisturbed: tuple[dict[str, str], float], tmp_path: Path
+):
+    for reached in ("sweep.lock", "logs/*.log", "*/metrics.csv", "*/result.json"):
+        process = start(tmp_path, *JOBS)
+        wait_for(process, tmp_path, reached)
+        process.kill()
+        process.communicate()
+    code, text = sweep(tmp_path, *JOBS)
+    assert code == 0, text
+    assert weights(tmp_path) == undisturbed[0]

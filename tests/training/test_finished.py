@@ -18,7 +18,7 @@ AVERAGED = ("averaging=ema", "averaging.decay=0.5", "averaging.every_n_steps=1",
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
