@@ -83,5 +83,8 @@ class Gate(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         (stop,) = [callback for callback in trainer.callbacks if isinstance(callback, StopOnSignal)]
-        while trainer.current_epoch > 0 and batch_idx == 0 and not stop.guard.received and not self.opener.exists():
+        holds = (
+            trainer.is_global_zero and trainer.current_epoch > 0 and batch_idx == 0
+        )  # the other processes wait for it
+        while holds and not stop.guard.received and not self.opener.exists():
             time.sleep(POLL_S)
