@@ -1,6 +1,7 @@
 """What came of a job."""
 
 import contextlib
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from cnnlab.sweep.task import PROMPT
 
 EXIT_CODES = {"completed": 0, "diverged": EXIT_DIVERGED, "pruned": EXIT_PRUNED}
 EXIT_SIGNAL = 128
+FULL_BYTES = 32_768  # so little is left on a disk on which a run cannot even begin
 
 
 @dataclass(frozen=True)
@@ -75,4 +77,7 @@ def _explain(ended: Ended) -> str:
     if ended.exit_code < 0:
         name = signal.Signals(-ended.exit_code).name
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
+    folder = ended.job.folder.parent
+    if shutil.disk_usage(folder).free < FULL_BYTES:  # its log cannot tell
+        return f"no space left on the disk of {folder}"
     return f"exited with {ended.exit_code} before the run was completed"
