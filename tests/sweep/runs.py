@@ -1,0 +1,42 @@
+"""Run folders as runs leave them, without a run."""
+
+import functools
+import json
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf, open_dict
+
+from cnnlab.sweep import Job
+from tests.conftest import REPOSITORY
+
+
+def job(folder: Path) -> Job:
+    """One that has not begun."""
+    return Job(folder.name, (), folder)
+
+
+def begin(job: Job) -> None:
+    """Hydra's record."""
+    record = job.folder / ".hydra"
+    record.mkdir(parents=True)
+    for name, text in _record().items():
+        (record / name).write_text(text)
+
+
+@functools.cache
+def _record() -> dict[str, str]:
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        config = compose("train", ["data=mnist_5k", "seed=3"], return_hydra_config=True)
+    with open_dict(config):
+        hydra = config.pop("hydra")
+    return {
+        "config.yaml": OmegaConf.to_yaml(config),
+        "hydra.yaml": OmegaConf.to_yaml({"hydra": hydra}),
+        "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
+    }
+
+
+def end(job: Job, status: str, error: str | None = None) -> None:
+    """result.json, as far as a sweep reads it."""
+    (job.folder / "result.json").write_text(json.dumps({"status": status, "error": error}))

@@ -1,0 +1,78 @@
+"""What a sweep makes of how a process ended and what it left."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from cnnlab.sweep import Job
+from cnnlab.sweep.engines import Ended
+from cnnlab.sweep.outcome import Outcome, outcome
+from tests.sweep.runs import begin, end, job
+
+
+def of(one: Job, exit_code: int, log: str = "", reason: str = "") -> Outcome:
+    path = one.folder.with_suffix(".log")
+    path.write_text(log)
+    return outcome(Ended(one, exit_code, 1.5, reason), path)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "status"),
+    [(0, "completed"), (3, "diverged"), (4, "pruned"), (1, "failed"), (2, "failed"), (130, "interrupted")],
+)
+def test_the_runs_own_word_is_believed_where_its_exit_code_agrees(tmp_path: Path, exit_code: int, status: str):
+    one = job(tmp_path / "a")
+    begin(one)
+    end(one, status, "why")
+    written = (one.folder / "result.json").read_bytes()
+    assert of(one, exit_code) == Outcome(one, status, "why", 1.5)
+    assert (one.folder / "result.json").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("signum", "reason"),
+    [(signal.SIGKILL, "killed by SIGKILL; out of memory?"), (signal.SIGSEGV, "killed by SIGSEGV")],
+)
+@pytest.mark.parametrize("earlier", [None, "interrupted", "failed"])
+def test_what_was_killed_can_go_on_whatever_an_earlier_start_wrote(
+    tmp_path: Path, signum: int, reason: str, earlier: str | None
+):
+    one = job(tmp_path / "a")
+    begin(one)
+    if earlier is not None:
+        end(one, earlier, "of an earlier start")
+    assert of(one, -signum) == Outcome(one, "failed", reason, 1.5)
+    result = json.loads((one.folder / "result.json").read_text())
+    assert (result["status"], result["error"]) == ("interrupted", reason)
+
+
+def test_a_result_is_written_for_a_run_that_wrote_none(tmp_path: Path):
+    one = job(tmp_path / "a")
+    begin(one)
+    of(one, 0)
+    result = json.loads((one.folder / "result.json").read_text())
+    assert (result["status"], result["seed"], result["overrides"]) == ("failed", 3, ["data=mnist_5k", "seed=3"])
+    assert result["error"] == "exited with 0 before the run was completed"
+
+
+def test_the_engines_reason_comes_before_the_signals_name(tmp_path: Path):
+    one = job(tmp_path / "a")
+    begin(one)
+    assert of(one, -signal.SIGKILL, reason="killed after 40 s").reason == "killed after 40 s"
+    assert one.status == "interrupted"
+
+
+def test_a_refusal_is_the_last_error_of_the_latest_start_and_leaves_no_folder(tmp_path: Path):
+    one = job(tmp_path / "a")
+    log = "$ python train.py\nerror: of an earlier start\n$ python train.py\nerror: one\nerror: two\nmore\n"
+    assert of(one, 2, log) == Outcome(one, "failed", "two", 1.5)
+    earlier = "$ python train.py\nerror: of an earlier start\n$ python train.py\n"
+    assert of(one, 1, earlier).reason == "exited with 1 before the run was completed"
+    assert not one.folder.exists()
+
+
+def test_a_log_that_was_never_made_is_no_hindrance(tmp_path: Path):
+    ended = Ended(job(tmp_path / "a"), 1, 1.5)
+    assert outcome(ended, tmp_path / "a.log").reason == "exited with 1 before the run was completed"

@@ -1,0 +1,32 @@
+"""A job as a command, decided where it starts."""
+
+from pathlib import Path
+
+from cnnlab.sweep import Task
+from tests.sweep.runs import begin, end, job
+
+
+def task(folder: Path) -> Task:
+    return Task(job(folder), Path("/somewhere/train.py"), ("seed=3", "note='a b'"), folder.with_suffix(".log"))
+
+
+def test_a_run_begins_with_its_arguments_alone_also_after_a_failure(tmp_path: Path):
+    one = task(tmp_path / "seed=3")
+    assert one.prepare() == ["seed=3", "note='a b'"]
+    begin(one.job)
+    end(one.job, "failed")
+    assert one.prepare() == ["seed=3", "note='a b'"]
+    assert not one.job.folder.exists()
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
+    one = task(tmp_path / "seed=3")
+    begin(one.job)  # and was killed
+    assert one.prepare() == ["seed=3", "note='a b'", f"resume='{one.job.folder}'"]
+    end(one.job, "interrupted")
+    assert one.prepare()[-1] == f"resume='{one.job.folder}'"
+    assert one.job.folder.exists()
+
+
+def test_it_is_told_as_it_would_be_typed(tmp_path: Path):
+    assert task(tmp_path / "a").typed(["seed=3", "note=a b"]) == "$ python train.py seed=3 'note=a b'"
