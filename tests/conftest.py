@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,27 @@ REPOSITORY = Path(__file__).parents[1]
 SMALL = ("data=mnist_5k", "console=none", "trainer=cpu")
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deals tests out one by one, but those that make this machine a cluster to one worker, which begins with them.
+
+    xdist 3.8 has a mark for it, which does nothing since pytest 9.2: github.com/pytest-dev/pytest-xdist/issues/1386.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return path if path.endswith("test_clusters.py") else nodeid
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sweeps on a real Slurm and a real Ray, which this machine is made into."""
+"""Sweeps on a real Slurm and a real Ray, which this machine is made into: one of each at a time, see conftest.py."""
 
 import importlib.util
 import json
@@ -17,7 +17,6 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.sweep.sweeps import finish, gate, results, start, sweep, wait_for, wait_until, weights
 
-pytestmark = pytest.mark.xdist_group("clusters")  # one of each at a time
 CLUSTERS = REPOSITORY / "tests" / "clusters"
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.poll_s=0.5")
 RAY = ("hydra/launcher=ray",)
