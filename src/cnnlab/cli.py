@@ -16,7 +16,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import EXIT_DIVERGED, EXIT_FAILED, EXIT_USER_ERROR, Carried, Diverged, SweepFailed, UserError
+from cnnlab.errors import (
+    EXIT_CODES,
+    EXIT_DIVERGED,
+    EXIT_FAILED,
+    EXIT_PRUNED,
+    EXIT_USER_ERROR,
+    Carried,
+    Diverged,
+    Pruned,
+    SweepFailed,
+    UserError,
+)
 from cnnlab.resume import expand_resume, finished
 from cnnlab.signals import SignalGuard
 
@@ -58,7 +69,8 @@ def command_line(main: Callable[[], object]) -> int:
         main: A function decorated by `hydra.main`.
 
     Returns:
-        The exit code: 0, 2 for the user's mistakes, 3 for a divergence; interruptions exit with 130 or 143.
+        The exit code: 0, 2 for the user's mistakes, 3 for a divergence, 4 for a pruned run; interruptions exit with 130
+        or 143.
     """
     gc.disable()  # until `collect_garbage`
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through, and `_explain` words them
@@ -67,7 +79,7 @@ def command_line(main: Callable[[], object]) -> int:
             if "LOCAL_RANK" not in os.environ:  # a worker gets the command line of the first process
                 if (result := finished(sys.argv[1:])) is not None:
                     print(f"nothing to do: this run is {result['status']}, test/acc {result['metrics']['test/acc']}")
-                    return EXIT_DIVERGED if result["status"] == "diverged" else 0
+                    return EXIT_CODES[result["status"]]
                 sys.argv[1:] = expand_resume(sys.argv[1:])
             main()
         except Carried as carrier:
@@ -83,6 +95,9 @@ def _report(error: Exception) -> int:
     if isinstance(error, Diverged):
         print(f"diverged: {error}", file=sys.stderr)
         return EXIT_DIVERGED
+    if isinstance(error, Pruned):
+        print(f"pruned: {error}", file=sys.stderr)
+        return EXIT_PRUNED
     if isinstance(error, SweepFailed):
         return EXIT_FAILED
     line = _explain(error)

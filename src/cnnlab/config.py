@@ -18,7 +18,7 @@ DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in res
 # Config values that cannot change the numbers of a run: where things are, what is shown and recorded.
 INCIDENTAL = (
     "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.root",
-    "logger", "objective", "resume", "sweep", "trainer.enable_model_summary",
+    "logger", "objective", "resume", "sweep", "target", "trainer.enable_model_summary",
     "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler",
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ def axis_choices(config: DictConfig, option_names: dict[str, Any]) -> dict[str, 
 
 def flat_params(config: DictConfig) -> dict[str, Any]:
     """Every value under its dotted name, resolved: `{"optimizer.lr": 0.01, …}`, without what a data set's files are."""
-    return {name: value for name, value in _flat(config).items() if not name.startswith(DATA_FILES)}
+    return {name: value for name, value in flat(config).items() if not name.startswith(DATA_FILES)}
 
 
 def numeric_params(config: DictConfig) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
     `1.0` are the same.
     """
     unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
-    params = {name: _as_number(value) for name, value in _flat(config).items() if not name.startswith(unused)}
+    params = {name: _as_number(value) for name, value in flat(config).items() if not name.startswith(unused)}
     kept = {name: value for name, value in params.items() if not _is_incidental(name)}
     foreign = {name.split(".")[1] for name, value in params.items() if _is_foreign_callback(name, value)}
     kept |= {
@@ -73,16 +73,18 @@ def fingerprint(params: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _flat(config: DictConfig) -> dict[str, Any]:
+def flat(config: DictConfig) -> dict[str, Any]:
+    """Every value under its dotted name, resolved."""
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
-    return dict(_flatten(container))
+    return dict(flatten(container))
 
 
-def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested dictionaries, under their dotted names."""
     if isinstance(node, dict) and (node or not prefix):
         for name, value in node.items():
-            yield from _flatten(value, f"{prefix}.{name}" if prefix else str(name))
+            yield from flatten(value, f"{prefix}.{name}" if prefix else str(name))
     else:
         yield prefix, node
 
@@ -91,7 +93,7 @@ def changed_value(before: DictConfig, now: DictConfig) -> tuple[str, Any, Any] |
     """The first value, by name, that makes two configs different experiments: its name, then and now."""
     then, today = numeric_params(before), numeric_params(now)
     names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
-    return (names[0], _flat(before).get(names[0]), _flat(now).get(names[0])) if names else None
+    return (names[0], flat(before).get(names[0]), flat(now).get(names[0])) if names else None
 
 
 def _as_number(value: Any) -> Any:
@@ -103,4 +105,5 @@ def _is_incidental(name: str) -> bool:
 
 
 def _is_foreign_callback(name: str, value: Any) -> bool:
-    return name.startswith("callbacks.") and name.endswith("._target_") and not str(value).startswith("cnnlab.")
+    is_target = name.startswith("callbacks.") and name.endswith("._target_") and name.count(".") == 2
+    return is_target and not str(value).startswith("cnnlab.")

@@ -1,6 +1,7 @@
 """What can go wrong, and the exit code that says so."""
 
 EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED, EXIT_PRUNED = 1, 2, 3, 4
+EXIT_CODES = {"completed": 0, "diverged": EXIT_DIVERGED, "pruned": EXIT_PRUNED}  # of a run that is at its end
 
 
 class UserError(ValueError):
@@ -21,3 +22,7 @@ class SweepFailed(RuntimeError):
 
 class Diverged(ArithmeticError):
     """A loss became NaN or infinite: a result of the experiment, not a fault of the program."""
+
+
+class Pruned(Exception):
+    """A search has no use for the rest of a run: a result, not a fault."""

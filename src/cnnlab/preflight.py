@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
@@ -18,7 +19,7 @@ from cnnlab.rules import RULES, as_typed, integer
 
 ABSENT: Final = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
-TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "console", "resume", "experiment", "sweep")
+TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
 OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option to the package, and cnnlab's extra
 
 
@@ -42,6 +43,23 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_axes(config, option_names, overrides)
     _check_selection(config)
     _check_logger(str(option_names.get("logger")))
+
+
+def check_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> None:
+    """Refuses a job of a sweep that cannot be run as it reads.
+
+    Args:
+        loader: Hydra's.
+        config: The sweep's composed config, with Hydra's part.
+        overrides: The job's.
+
+    Raises:
+        UserError: As for `check`.
+    """
+    job = loader.load_sweep_config(config, overrides)
+    choices = OmegaConf.to_container(job.hydra.runtime.choices)
+    assert isinstance(choices, dict)
+    check(without_hydra(job), {str(group): option for group, option in choices.items()}, overrides)
 
 
 def _value(config: DictConfig, key: str) -> Any:

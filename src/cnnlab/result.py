@@ -7,7 +7,7 @@ import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,6 +16,11 @@ from cnnlab.files import write_atomically
 
 SCHEMA = 1
 METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")  # fractions, nats
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {  # of each objective; none is of the test set
+    "val/acc": "maximize",
+    "val/loss": "minimize",
+    "seconds_to_target": "minimize",
+}
 VERSIONED = ("cnnlab", "torch", "lightning", "hydra-core", "numpy")
 
 
@@ -38,7 +43,8 @@ class Result:
         epochs: Epochs that were finished.
         steps: Optimiser steps.
         selected_epoch: The epoch whose weights were tested, from 1.
-        seconds: Wall time of `setup`, `fit` (all processes of a resumed run together) and `test`.
+        seconds: Wall time of `setup`, `fit` (all processes of a resumed run together) and `test`; `to_target`, the
+            epochs up to the first whose validation accuracy is the config's `target`, null if none was.
         data: `name`, `sha256` and the sizes of `train`, `val` and `test`.
         num_params: Trainable parameters.
         weights_sha256: Hash of the tested weights' bits.
@@ -57,7 +63,7 @@ class Result:
     epochs: int = 0
     steps: int = 0
     selected_epoch: int | None = None
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("setup", "fit", "test"), 0.0))
+    seconds: dict[str, Any] = field(default_factory=lambda: {"setup": 0.0, "fit": 0.0, "test": 0.0, "to_target": None})
     data: dict[str, Any] = field(default_factory=dict)
     num_params: int | None = None
     weights_sha256: str | None = None
@@ -106,6 +112,17 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     except ValueError:
         return None
     return result if isinstance(result, dict) and "status" in result else None
+
+
+def objective_value(result: dict[str, Any]) -> float | None:
+    """What a result is worth to a search; None if it was not measured, or the target not reached.
+
+    Args:
+        result: As in result.json.
+    """
+    objective = result["params"].get("objective")
+    value = result["seconds"].get("to_target") if objective == "seconds_to_target" else result["metrics"].get(objective)
+    return None if value is None else float(value)
 
 
 def _finite(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from cnnlab.errors import UserError
+from cnnlab.errors import EXIT_CODES, UserError
 from cnnlab.result import read_result
 
 KEY = "resume="
@@ -53,14 +53,14 @@ def finished(arguments: list[str]) -> dict[str, Any] | None:
     if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
         return None
     result = read_result(_folder(arguments[0]))
-    return result if result is not None and result["status"] in ("completed", "diverged", "pruned") else None
+    return result if result is not None and result["status"] in EXIT_CODES else None
 
 
 def _folder(argument: str) -> Path:
     return Path(argument.lstrip("+").removeprefix(KEY).strip("\"'"))
 
 
-def quote(path: Path) -> str:
-    """A path as the value of an override."""
-    text = str(path)
+def quote(value: Path | str) -> str:
+    """A path, or another text, as the value of an override."""
+    text = str(value)
     return text if shlex.quote(text) == text and "=" not in text else "'" + text.replace("'", r"\'") + "'"

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from cnnlab.result import DIRECTIONS
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -63,7 +65,8 @@ RULES = {
     "seed": integer(0),
     "select": _one_of("last", "best"),
     "watch": _one_of("val", "test"),
-    "objective": _one_of("val/acc", "val/loss"),
+    "objective": _one_of(*DIRECTIONS),
+    "target": FRACTION,
     "console": _one_of("auto", "bar", "lines", "lecture", "none"),
     "activation.negative_slope": _number("that is finite", math.isfinite),
     "activation.alpha": POSITIVE,

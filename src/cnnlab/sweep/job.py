@@ -4,9 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.errors import EXIT_CODES
 from cnnlab.result import read_result
 
-FINAL = ("completed", "diverged", "pruned")  # nothing is left to do
+FINAL = tuple(EXIT_CODES)  # statuses with which nothing is left to do
 
 
 @dataclass(frozen=True)

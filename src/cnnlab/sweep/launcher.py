@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.config import without_hydra
-from cnnlab.result import read_result
+from cnnlab.preflight import check_job
+from cnnlab.result import objective_value, read_result
 from cnnlab.resume import SINGLE_RUN, quote
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
@@ -63,7 +64,7 @@ class SweepLauncher(Launcher, ABC):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs what is missing of these jobs."""
         constant = _constant_keys(self.config)
-        jobs = [self.make_job(overrides, constant) for overrides in job_overrides]
+        jobs = [self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides]
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
@@ -87,15 +88,14 @@ class SweepLauncher(Launcher, ABC):
         with sole_sweep(self.folder):
             yield self.make_engine(config)
 
-    def make_job(self, overrides: Sequence[str], constant: set[str]) -> Job:
+    def make_job(self, overrides: Iterable[str], name: str) -> Job:
         """A job of this sweep.
 
         Args:
             overrides: What is set for it.
-            constant: Keys that are the same in all jobs, and so not in its name.
+            name: Of its folder.
         """
         kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
-        name = job_name(kept, constant)
         return Job(name, kept, self.folder / name)
 
     def make_task(self, job: Job) -> Task:
@@ -103,6 +103,14 @@ class SweepLauncher(Launcher, ABC):
         folder = f"hydra.run.dir={quote(job.folder)}"
         arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
         return Task(job, Path(sys.argv[0]).resolve(), arguments, self.folder.resolve() / "logs" / f"{job.name}.log")
+
+    def check(self, overrides: Iterable[str]) -> None:
+        """Refuses a job with these overrides, if it could not be run.
+
+        Raises:
+            UserError: With the value, what is allowed and what to do.
+        """
+        check_job(self._context.config_loader, self.config, list(overrides))
 
     def compose(self, job: Job) -> DictConfig:
         """A job's config as it is now."""
@@ -130,5 +138,5 @@ def _constant_keys(config: DictConfig) -> set[str]:
 def _returned(job: Job) -> JobReturn:
     result = read_result(job.folder)
     returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
-    returned.return_value = None if result is None else result["metrics"].get(result["params"].get("objective"))
+    returned.return_value = None if result is None else objective_value(result)
     return returned

@@ -6,13 +6,12 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.errors import EXIT_DIVERGED, EXIT_PRUNED
+from cnnlab.errors import EXIT_CODES
 from cnnlab.result import Result, read_result
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import PROMPT
 
-EXIT_CODES = {"completed": 0, "diverged": EXIT_DIVERGED, "pruned": EXIT_PRUNED}
 EXIT_SIGNAL = 128
 FULL_BYTES = 32_768  # so little is left on a disk on which a run cannot even begin
 

@@ -3,7 +3,8 @@
 from cnnlab.training.averaging import ExponentialMovingAverage
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.muon import MuonAdamW
+from cnnlab.training.pruning import Pruning
 from cnnlab.training.run import run
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
-__all__ = ["Classifier", "ExponentialMovingAverage", "MuonAdamW", "RunFolderTensorBoard", "run"]
+__all__ = ["Classifier", "ExponentialMovingAverage", "MuonAdamW", "Pruning", "RunFolderTensorBoard", "run"]

@@ -59,6 +59,15 @@ class History(Callback):
         """The first of the epochs with the best validation accuracy, if that was measured."""
         return max((row for row in self.rows if "val/acc" in row), key=lambda row: row["val/acc"], default=None)
 
+    def seconds_to(self, accuracy: float) -> float | None:
+        """Of the epochs up to the first with that validation accuracy; None if none has it."""
+        seconds = 0.0
+        for row in self.rows:
+            seconds += row["seconds"]
+            if row.get("val/acc", -1.0) >= accuracy:
+                return round(seconds, 3)
+        return None
+
     def state_dict(self) -> dict[str, Any]:
         """The rows, and the seconds that the fit and the epoch under way have taken."""
         fit_s = self.earlier_fit_s + time.perf_counter() - self._fit_started

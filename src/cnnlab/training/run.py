@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,9 +20,9 @@ from omegaconf import DictConfig
 
 from cnnlab.config import axis_choices, fingerprint, flat_params, numeric_params
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import Diverged, UserError
+from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.preflight import check, check_keys
-from cnnlab.result import METRICS, Result
+from cnnlab.result import METRICS, Result, objective_value
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
@@ -54,6 +55,7 @@ def run(config: DictConfig) -> float | None:
     Raises:
         UserError: If the config or the data is refused.
         Diverged: If a loss became NaN or infinite.
+        Pruned: If a search has no use for the rest.
         Interrupted: On SIGINT or SIGTERM.
     """
     one_run = Run(config)
@@ -67,6 +69,9 @@ def run(config: DictConfig) -> float | None:
     except Diverged as error:
         result.status, result.error = "diverged", str(error)
         raise
+    except Pruned as error:
+        result.status, result.error = "pruned", str(error)
+        raise
     except Interrupted as error:
         result.status, result.error = "interrupted", f"signal {error.signum}"
         raise
@@ -75,7 +80,7 @@ def run(config: DictConfig) -> float | None:
         raise
     finally:
         one_run.close()
-    return result.metrics[config.objective]
+    return objective_value(asdict(result))
 
 
 class Run:
@@ -159,6 +164,7 @@ class Run:
             self._record_data(data)
             result.epochs, result.steps = len(self.history.rows), trainer.global_step
             result.seconds["fit"] = round(self.history.earlier_fit_s + self._lap(), 3)
+            result.seconds["to_target"] = self.history.seconds_to(self.config.target)
         self._select()
 
     def _record_data(self, data: ImageDataModule) -> None:

@@ -4,10 +4,8 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
-from cnnlab.config import without_hydra
-from cnnlab.preflight import check
+from cnnlab.preflight import check_job
 
 
 class GridSweeper(BasicSweeper):
@@ -31,7 +29,7 @@ class GridSweeper(BasicSweeper):
         seen: set[str] = set()
         for job in jobs:
             if not seen.issuperset(job):
-                self._check(job)
+                check_job(self.hydra_context.config_loader, self.config, job)
                 seen.update(job)
         if self.config.sweep.dry_run:
             return self.launcher.launch(jobs, initial_job_idx=0)
@@ -39,11 +37,3 @@ class GridSweeper(BasicSweeper):
 
     def validate_batch_is_legal(self, batch: Any) -> None:
         """Has been done."""
-
-    def _check(self, overrides: list[str]) -> None:
-        assert self.config is not None
-        assert self.hydra_context is not None
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
-        choices = OmegaConf.to_container(config.hydra.runtime.choices)
-        assert isinstance(choices, dict)
-        check(without_hydra(config), {str(group): option for group, option in choices.items()}, overrides)

@@ -1,0 +1,121 @@
+"""What a search has found: the best trial as an experiment, and Optuna's pictures."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig, OmegaConf
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
+
+from cnnlab.config import flatten, without_hydra
+from cnnlab.files import write_atomically
+
+NAME = "best_trial"  # of the experiment
+NOT_OF_AN_EXPERIMENT = ("callbacks.pruning", "sweep")
+SIZE_INCHES = (8, 5)
+DPI = 120
+
+Compose = Callable[[list[str]], DictConfig]  # a whole config, Hydra's part included, from overrides
+
+
+def conclude(study: Study, folder: Path, overrides: Callable[[FrozenTrial], Iterable[str]], compose: Compose) -> None:
+    """Writes what was found, and says where; nothing if no trial was completed.
+
+    Args:
+        study: Its trials.
+        folder: The sweep's.
+        overrides: Of a trial.
+        compose: With what all trials have in common.
+    """
+    completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if not completed:
+        print("no trial was completed, so there is no best one", flush=True)
+        return
+    best = study.best_trial
+    of_best = list(overrides(best))
+    objective = compose(of_best).objective
+    head = f"trial {best.number}, the best of {len(completed)} that were completed: {objective} {best.value:.6g}"
+    path = folder / "experiment" / f"{NAME}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, experiment(of_best, compose, head).encode())
+    print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
+    print(f"  python {Path(sys.argv[0]).name} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
+    for picture in draw(study, folder, objective):
+        print(f"  {picture}")
+    sys.stdout.flush()
+
+
+def experiment(overrides: list[str], compose: Compose, head: str) -> str:
+    """YAML of an option of the group `experiment`: how a run differs from `python train.py`.
+
+    Args:
+        overrides: The run's.
+        compose: A config from overrides.
+        head: One line on where it is from.
+    """
+    config, choices = compose(overrides), {}
+    before = _groups(compose([]))
+    for group, option in _groups(config).items():
+        if option != before.get(group):
+            choices[group] = option
+    plain = dict(_leaves(compose([f"{group}={option}" for group, option in choices.items()])))
+    values = OmegaConf.create({})
+    for name, value in _leaves(config):
+        if name not in plain or plain[name] != value:
+            OmegaConf.update(values, name, value)
+    content = {"defaults": [{f"override /{group}": option} for group, option in choices.items()]} if choices else {}
+    text = "".join(OmegaConf.to_yaml(part) for part in (content, values) if part)
+    return f"# @package _global_\n# {head[0].upper()}{head[1:]}.\n{text}"
+
+
+def _groups(config: DictConfig) -> dict[str, str]:
+    choices = {str(group): option for group, option in config.hydra.runtime.choices.items()}
+    return {
+        group: str(option)
+        for group, option in choices.items()
+        if option is not None and not group.startswith("hydra") and group not in ("experiment", "sweep")
+    }
+
+
+def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
+    for name, value in flatten(OmegaConf.to_container(without_hydra(config), resolve=False)):
+        if not any(name == key or name.startswith(f"{key}.") for key in NOT_OF_AN_EXPERIMENT):
+            yield name, value
+
+
+def draw(study: Study, folder: Path, objective: str) -> list[Path]:
+    """The objective over the trials, and how much each parameter matters to it.
+
+    Args:
+        study: With a completed trial.
+        folder: Where the pictures go.
+        objective: What the values are.
+
+    Returns:
+        The files.
+    """
+    completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    values = {trial.value for trial in completed}
+    paths = [_save(plot_optimization_history(study, target_name=objective), folder / "history.png")]
+    if len(values) > 1 and len(completed[0].params) > 1:  # else there is nothing to weigh
+        paths.append(_save(plot_param_importances(study, target_name=objective), folder / "importances.png"))
+    return paths
+
+
+def _save(axes: Axes, path: Path) -> Path:
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(*SIZE_INCHES)
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")
+    plt.close("all")
+    return path

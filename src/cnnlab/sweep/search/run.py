@@ -1,0 +1,94 @@
+"""A search from its first trial to its best one."""
+
+import math
+
+from omegaconf import DictConfig
+from optuna.trial import FrozenTrial
+
+from cnnlab.errors import SweepFailed, UserError
+from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.launcher import SweepLauncher
+from cnnlab.sweep.search.best import Compose, conclude
+from cnnlab.sweep.search.space import Space
+from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, make_sampler, open_study, quieten
+from cnnlab.sweep.search.trials import Trials
+from cnnlab.sweep.sweep import Sweep
+
+
+def search(
+    space: Space, launcher: SweepLauncher, compose: Compose, *, url: str | None, name: str, num_trials: int
+) -> float | None:
+    """Runs what is missing of a study's trials.
+
+    Args:
+        space: What is searched.
+        launcher: Where the trials run.
+        compose: A trial's config, Hydra's part included, from its overrides.
+        url: A database's; None for a journal in the sweep's folder.
+        name: The study's.
+        num_trials: How many it is to have, those of earlier sweeps included.
+
+    Returns:
+        The best trial's value, if one was completed.
+
+    Raises:
+        UserError: If a value, or the study as it is, is refused.
+        SweepFailed: If a trial failed, after all trials.
+        Interrupted: On SIGINT or SIGTERM.
+    """
+    quieten()
+    for overrides in space.examples():
+        launcher.check(overrides)
+    config = compose(list(space.fixed))
+    _check(config)
+    make_pruner(config)
+    make_sampler(config, space)  # refused before there is a file
+    if is_grid(config):
+        num_trials = min(num_trials, math.prod(map(len, space.grid().values())))
+    storage = Storage(url, launcher.folder)
+    if config.sweep.dry_run:
+        _announce(launcher, config, num_trials, num_done=0 if storage.is_new else None)
+        print("\n".join(f"  {parameter}" for parameter in space.parameters), flush=True)
+        return None
+    storage.tell_jobs()
+    with launcher.at_work(config) as engine:
+        study = open_study(storage.open(), name, space, config)
+        trials = Trials(study, space, launcher, config, num_trials=num_trials, is_alone=storage.is_own)
+        _announce(launcher, config, num_trials, num_done=trials.num_done)
+        sweep = Sweep(launcher.folder, trials.num_todo, trials.num_done, launcher.settings, heard=trials.hear)
+        failed = None
+        try:
+            sweep.run(engine, trials.tasks())
+        except SweepFailed as error:
+            failed = error
+        conclude(study, launcher.folder, lambda trial: space.overrides(trial.params), compose)
+        if failed is not None:
+            raise failed
+    return _best_value(study.best_trials)
+
+
+def _best_value(best: list[FrozenTrial]) -> float | None:
+    return best[0].value if best else None
+
+
+def _check(config: DictConfig) -> None:
+    if config.watch != "val" or config.data.num_val == 0 or config.trainer.limit_val_batches == 0:
+        raise UserError(
+            f"hydra/sweeper=optuna compares by {config.objective}, which needs validation images; take watch=val, "
+            "data.num_val=5000 and trainer.limit_val_batches=1.0"
+        )
+    if config.objective == "seconds_to_target" and make_pruner(config) is not None:
+        raise UserError(
+            "objective=seconds_to_target has no value to prune by after an epoch; take hydra/sweeper/pruner=none, or "
+            "objective=val/acc"
+        )
+
+
+def _announce(launcher: SweepLauncher, config: DictConfig, num_trials: int, num_done: int | None) -> None:
+    at_a_time = launcher.num_at_a_time
+    room = f"{at_a_time} at a time" if at_a_time is not None else "as many at a time as there is room for"
+    done = f" ({num_done} done)" if num_done is not None else ""
+    print(f"{launcher.folder}: {num_trials} trials{done}, {room}, for {config.objective}", flush=True)
+    if todo := max(0, num_trials - (num_done or 0)):
+        estimate = Estimate.of(config, launcher.folder.parent.parent)
+        print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)

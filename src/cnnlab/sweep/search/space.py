@@ -1,0 +1,155 @@
+"""What a search chooses from, as Hydra's overrides say it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from cnnlab.errors import UserError
+from cnnlab.rules import as_typed
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key that is searched.
+
+    Attributes:
+        name: The key, such as `optimizer.lr`.
+        typed: The key as it was typed: with a `+`, for example.
+        distribution: Optuna's.
+    """
+
+    name: str
+    typed: str
+    distribution: BaseDistribution
+
+    def override(self, value: Value) -> str:
+        """What sets it to that value."""
+        return f"{self.typed}={as_typed(value)}"
+
+    def values(self) -> list[Value] | None:
+        """All that it can be, in order; None if that is a continuum."""
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return list(choices)
+            case IntDistribution(low=low, high=high, step=step):
+                return list(range(low, high + 1, step))
+            case FloatDistribution(low=low, high=high, step=float(step)):
+                return [low + number * step for number in range(round((high - low) / step) + 1)]
+        return None
+
+    def examples(self) -> list[Value]:
+        """Each choice, or both ends."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return list(self.distribution.choices)
+        assert isinstance(self.distribution, IntDistribution | FloatDistribution)
+        return [self.distribution.low, self.distribution.high]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a trial's overrides are made of.
+
+    Attributes:
+        fixed: Overrides that are the same in all trials.
+        parameters: What is searched.
+    """
+
+    fixed: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+
+    @classmethod
+    def of(cls, overrides: list[Override]) -> "Space":
+        """From parsed overrides; of two with one key, the last counts.
+
+        Args:
+            overrides: A comma or `choice` is categorical, `range` and `interval` are numbers; `tag(log, …)` is searched
+                in logarithms, `int(interval(…))` in whole numbers.
+
+        Raises:
+            UserError: If nothing is searched, or a range cannot be searched as it reads.
+        """
+        last = {override.key_or_group: override for override in overrides}
+        searched = {name: override for name, override in last.items() if override.is_sweep_override()}
+        if not searched:
+            raise UserError(
+                "hydra/sweeper=optuna has nothing to search; give choices, as in optimizer=sgd,adam, or an interval, "
+                "as in 'optimizer.lr=tag(log,interval(1e-4,1))'"
+            )
+        fixed = tuple(str(override.input_line) for name, override in last.items() if name not in searched)
+        return cls(
+            fixed,
+            tuple(
+                Parameter(name, override.get_key_element(), _distribution(override))
+                for name, override in searched.items()
+            ),
+        )
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """As Optuna takes them."""
+        return {parameter.name: parameter.distribution for parameter in self.parameters}
+
+    def overrides(self, values: dict[str, Value]) -> tuple[str, ...]:
+        """Of the trial with these values."""
+        return (*self.fixed, *self.searched(values))
+
+    def searched(self, values: dict[str, Value]) -> tuple[str, ...]:
+        """Those of a trial's overrides that are its own."""
+        return tuple(parameter.override(values[parameter.name]) for parameter in self.parameters)
+
+    def examples(self) -> Iterator[tuple[str, ...]]:
+        """A few trials' overrides, in which each choice and each end of an interval occurs."""
+        first = {parameter.name: parameter.examples()[0] for parameter in self.parameters}
+        yield self.overrides(first)
+        for parameter in self.parameters:
+            for value in parameter.examples()[1:]:
+                yield self.overrides({**first, parameter.name: value})
+
+    def grid(self) -> dict[str, list[Value]]:
+        """All values of each parameter.
+
+        Raises:
+            UserError: If one has no end of values.
+        """
+        grid = {parameter.name: parameter.values() for parameter in self.parameters}
+        for name, values in grid.items():
+            if values is None:
+                raise UserError(
+                    f"hydra/sweeper/sampler=grid cannot try all values of {name}, an interval; give choices, or a "
+                    f"range as in '{name}=range(0.1,0.6,0.1)'"
+                )
+        return {name: values for name, values in grid.items() if values is not None}
+
+
+def _distribution(override: Override) -> BaseDistribution:
+    value = override.value()
+    try:
+        if isinstance(value, IntervalSweep):
+            return _interval(value)
+        values: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
+        if isinstance(value, RangeSweep):
+            return _range(values, value)
+        return CategoricalDistribution(values)
+    except ValueError as error:
+        raise UserError(f"{override.input_line} cannot be searched: {' '.join(str(error).split())}") from None
+
+
+def _interval(interval: IntervalSweep) -> IntDistribution | FloatDistribution:
+    low, high, is_log = interval.start, interval.end, "log" in interval.tags
+    assert low is not None
+    assert high is not None
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=is_log)
+    return FloatDistribution(low, high, log=is_log)
+
+
+def _range(values: list[Any], steps: RangeSweep) -> IntDistribution | FloatDistribution:
+    step, is_log = abs(steps.step), "log" in steps.tags
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(min(values), max(values), log=is_log, step=int(step))
+    return FloatDistribution(min(values), max(values), log=is_log, step=step)

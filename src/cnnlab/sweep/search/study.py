@@ -1,0 +1,162 @@
+"""The Optuna study of a search, in the sweep's folder or in a database."""
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+
+from cnnlab.config import numeric_params, without_hydra
+from cnnlab.errors import UserError
+from cnnlab.result import DIRECTIONS
+from cnnlab.rules import as_typed
+from cnnlab.sweep.search.samplers import EveryCombination
+from cnnlab.sweep.search.space import Space
+
+EXPERIMENT = "experiment"  # user attribute of a study: what is the same in all of its trials
+JOURNAL = "study.journal"
+
+
+def quieten() -> None:
+    """Silences Optuna's own lines, and its notes that a part of it may change."""
+    optuna.logging.disable_default_handler()
+    logging.getLogger("optuna").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+def open_storage(text: str) -> BaseStorage:
+    """A database, or a journal file, which processes on several machines may share.
+
+    Args:
+        text: A database's URL, or the file's path.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    try:
+        return get_storage(text) if "://" in text else JournalStorage(JournalFileBackend(text))
+    except Exception as error:  # of SQLAlchemy, of a driver, of the system
+        scheme = text.partition("://")[0]
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"hydra.sweeper.storage: {scheme} cannot be opened ({type(error).__name__}: {reason}); "
+            "null keeps the study in the sweep's folder"
+        ) from None
+
+
+class Storage:
+    """Where a study is.
+
+    Args:
+        url: A database's; None for a journal file in the sweep's folder.
+        folder: The sweep's.
+    """
+
+    VARIABLE = "CNNLAB_SEARCH_STORAGE"
+
+    def __init__(self, url: str | None, folder: Path) -> None:
+        self.is_own = url is None
+        self.text = str(folder.resolve() / JOURNAL) if url is None else url
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there cannot be a study yet."""
+        return self.is_own and not Path(self.text).exists()
+
+    def tell_jobs(self) -> None:
+        """By an environment variable: a URL may hold a password, which no run folder may."""
+        os.environ[self.VARIABLE] = self.text
+
+    def open(self) -> BaseStorage:
+        """Makes the file, if there is none."""
+        return open_storage(self.text)
+
+
+def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig) -> Study:
+    """Begins a study, or goes on with it.
+
+    Args:
+        storage: Where it is kept.
+        name: Its own, of which a storage holds many.
+        space: What is searched.
+        config: With the fixed overrides only, and Hydra's part.
+
+    Raises:
+        UserError: If the study there is of another experiment.
+    """
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction=DIRECTIONS[config.objective], load_if_exists=True
+    )
+    experiment = json.dumps(_experiment(without_hydra(config)), sort_keys=True, default=str)
+    known = study.user_attrs.get(EXPERIMENT)
+    if known is None:
+        study.set_user_attr(EXPERIMENT, experiment)
+    elif known != experiment:
+        raise UserError(_difference(name, json.loads(known), json.loads(experiment)))
+    study.pruner = make_pruner(config) or NopPruner()
+    study.sampler = make_sampler(config, space, len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def make_sampler(config: DictConfig, space: Space, num_trials: int = 0) -> BaseSampler:
+    """The sampler of a config, with a seed that moves on with the study: else it would draw again what it has drawn.
+
+    Raises:
+        UserError: If it refuses an argument.
+    """
+    settings = config.hydra.sweeper.sampler
+    arguments: dict[str, Any] = {}
+    if is_grid(config):
+        arguments["search_space"] = space.grid()  # whose order has to stay
+    elif settings.get("seed") is not None:
+        arguments["seed"] = settings.seed + num_trials
+    sampler: BaseSampler = _make("sampler", settings, **arguments)
+    return sampler
+
+
+def is_grid(config: DictConfig) -> bool:
+    """Whether it tries all combinations."""
+    return bool(get_class(config.hydra.sweeper.sampler._target_) is EveryCombination)
+
+
+def make_pruner(config: DictConfig) -> BasePruner | None:
+    """The pruner of a config; None if it prunes nothing.
+
+    Raises:
+        UserError: If it refuses an argument.
+    """
+    pruner = _make("pruner", config.hydra.sweeper.pruner)
+    return None if isinstance(pruner, NopPruner) else pruner
+
+
+def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
+    try:
+        return instantiate(settings, **arguments, _convert_="all")
+    except InstantiationException as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"hydra/sweeper/{group}: {reason}") from None
+
+
+def _experiment(config: DictConfig) -> dict[str, Any]:
+    """What trials must have in common to be compared."""
+    target = {"target": config.target} if config.objective == "seconds_to_target" else {}
+    return {**numeric_params(config), "objective": config.objective, **target}
+
+
+def _difference(name: str, then: dict[str, Any], now: dict[str, Any]) -> str:
+    key = min(key for key in {*then, *now} if then.get(key) != now.get(key))
+    return (
+        f"{key}={as_typed(now.get(key))}, but the study {name} has {key}={as_typed(then.get(key))}, and its trials "
+        "could not be compared; go on without the change, or give another sweep.name"
+    )
