@@ -3,9 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from hydra.utils import instantiate
 from lightning import Callback, LightningModule, Trainer
-from omegaconf import DictConfig
 
 from cnnlab.errors import Pruned
 from cnnlab.training.classifier import Classifier
@@ -22,11 +20,11 @@ class Pruning(Callback):
     Args:
         study: Its name.
         trial: The run's number in it.
-        pruner: One of `optuna.pruners`, as a config.
+        pruner: The study's.
         metric: What is reported: `val/acc` or `val/loss`.
     """
 
-    def __init__(self, study: str, trial: int, pruner: DictConfig, metric: str) -> None:
+    def __init__(self, study: str, trial: int, pruner: "optuna.pruners.BasePruner", metric: str) -> None:
         self.study = study
         self.number = trial
         self.pruner = pruner
@@ -43,7 +41,7 @@ class Pruning(Callback):
         import optuna
 
         quieten()
-        study = optuna.load_study(study_name=self.study, storage=open_storage(storage), pruner=instantiate(self.pruner))
+        study = optuna.load_study(study_name=self.study, storage=open_storage(storage), pruner=self.pruner)
         self._trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

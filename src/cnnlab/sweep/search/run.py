@@ -10,7 +10,7 @@ from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, make_sampler, open_study, quieten
+from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, open_study, quieten, try_out
 from cnnlab.sweep.search.trials import Trials
 from cnnlab.sweep.sweep import Sweep
 
@@ -41,8 +41,7 @@ def search(
         launcher.check(overrides)
     config = compose(list(space.fixed))
     _check(config)
-    make_pruner(config)
-    make_sampler(config, space)  # refused before there is a file
+    try_out(config, space)
     if is_grid(config):
         num_trials = min(num_trials, math.prod(map(len, space.grid().values())))
     storage = Storage(url, launcher.folder)
@@ -51,6 +50,8 @@ def search(
         print("\n".join(f"  {parameter}" for parameter in space.parameters), flush=True)
         return None
     storage.tell_jobs()
+    if not storage.is_own:
+        storage.open()  # refused before there is a folder
     with launcher.at_work(config) as engine:
         study = open_study(storage.open(), name, space, config)
         trials = Trials(study, space, launcher, config, num_trials=num_trials, is_alone=storage.is_own)

@@ -27,6 +27,14 @@ class Parameter:
     typed: str
     distribution: BaseDistribution
 
+    def __str__(self) -> str:
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return f"{self.name}: {', '.join(map(as_typed, choices))}"
+            case IntDistribution(low=low, high=high, log=is_log) | FloatDistribution(low=low, high=high, log=is_log):
+                return f"{self.name}: from {low} to {high}" + (", logarithmic" if is_log else "")
+        raise AssertionError(self.distribution)
+
     def override(self, value: Value) -> str:
         """What sets it to that value."""
         return f"{self.typed}={as_typed(value)}"

@@ -140,6 +140,21 @@ def make_pruner(config: DictConfig) -> BasePruner | None:
     return None if isinstance(pruner, NopPruner) else pruner
 
 
+def try_out(config: DictConfig, space: Space) -> None:
+    """Draws a trial of a study that is nowhere: what does not suit a sampler or a pruner, many do not say before.
+
+    Raises:
+        UserError: If an argument is refused.
+    """
+    study = optuna.create_study(sampler=make_sampler(config, space), pruner=make_pruner(config))
+    try:
+        trial = study.ask(space.distributions)
+        trial.report(0.0, 1)
+        trial.should_prune()
+    except (TypeError, ValueError, ImportError) as error:
+        raise UserError(f"hydra/sweeper=optuna: its sampler or its pruner refuses an argument: {error}") from None
+
+
 def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
     try:
         return instantiate(settings, **arguments, _convert_="all")

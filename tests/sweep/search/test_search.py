@@ -1,0 +1,199 @@
+"""`hydra/sweeper=optuna` in real processes."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from tests import processes
+from tests.conftest import REPOSITORY
+from tests.processes import unmeasured
+from tests.sweep.sweeps import SHORT, results, start, sweep
+
+OPTUNA = ("hydra/sweeper=optuna", "trainer.limit_train_batches=4", "trainer.max_epochs=1")
+RATE = "optimizer.lr=tag(log,interval(1e-3,1))"
+FAULT = "+callbacks.fault._target_=tests.sweep.faults.Fault"
+
+
+def trials(folder: Path, name: str = "optimizer.lr") -> list[FrozenTrial]:
+    """Of the study in a sweep's folder."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    return optuna.load_study(study_name=name, storage=storage).trials
+
+
+def states(folder: Path, name: str = "optimizer.lr") -> list[str]:
+    return [trial.state.name for trial in trials(folder, name)]
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
+    arguments = (*OPTUNA, RATE, "hydra.sweeper.n_trials=6")
+    process = start(tmp_path, *arguments)
+    while len(list(tmp_path.glob("*/result.json"))) < 2:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert len(trials(tmp_path)) < 6
+
+    code, text = sweep(tmp_path, *arguments, measured=True)
+    assert code == 0, text
+    found = trials(tmp_path)
+    assert [trial.state for trial in found] == [TrialState.COMPLETE] * 6
+    for trial, (job, result) in zip(found, sorted(results(tmp_path).items()), strict=True):
+        assert job == f"{trial.number:04},optimizer.lr={trial.params['optimizer.lr']}"
+        assert result["params"]["optimizer.lr"] == trial.params["optimizer.lr"]
+        assert result["metrics"]["val/acc"] == trial.value
+
+    code, text = sweep(tmp_path, *arguments[:-1], "hydra.sweeper.n_trials=8")
+    assert (code, len(trials(tmp_path))) == (0, 8), text
+    assert "6 done before" in text
+    assert len({trial.params["optimizer.lr"] for trial in trials(tmp_path)}) == 8  # none is drawn again
+
+    code, text = sweep(tmp_path, *arguments, "loss=mse")
+    assert code == 2
+    assert "loss._target_=" in text
+    assert "could not be compared" in text
+
+
+@pytest.mark.slow
+def test_the_best_trial_is_an_experiment_with_its_own_weights(tmp_path: Path):
+    folder = tmp_path / "sweep"
+    space = (RATE, "optimizer=sgd,adam", "hydra.sweeper.n_trials=4", "hydra/sweeper/sampler=random")
+    code, text = sweep(folder, *OPTUNA, *space, "seed=5", measured=True)
+    assert code == 0, text
+    best = max(results(folder).values(), key=lambda result: result["metrics"]["val/acc"])
+    command = [sys.executable, "train.py", "--config-dir", str(folder), "experiment=best_trial"]
+    run = tmp_path / "run"
+    subprocess.run([*command, f"hydra.run.dir={run}"], cwd=REPOSITORY, env=unmeasured(), check=True)
+    assert json.loads((run / "result.json").read_text())["weights_sha256"] == best["weights_sha256"]
+    assert f"val/acc {best['metrics']['val/acc']:.6g}" in text
+    for name in ("history.png", "importances.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+def test_a_pruned_run_says_so_and_has_its_curve(tmp_path: Path, pruner: str):
+    rates = "optimizer.lr=" + ",".join(["0.1", "0.05", "0.2"] + [f"1e-9{digit}" for digit in range(3)])
+    few = ["hydra.sweeper.pruner.n_startup_trials=2"] if pruner == "median" else []
+    code, text = sweep(
+        *(tmp_path, *OPTUNA, rates, f"hydra/sweeper/pruner={pruner}", "hydra/sweeper/sampler=grid", *few),
+        *("hydra.launcher.n_jobs=1", "trainer.max_epochs=4"),
+        measured=True,
+    )
+    assert code == 0, text
+    found = trials(tmp_path)
+    assert {trial.state for trial in found} == {TrialState.COMPLETE, TrialState.PRUNED}, text
+    of_jobs = results(tmp_path)
+    assert len(of_jobs) == len(found) == 6
+    for trial in found:
+        (job,) = [job for job in of_jobs if job.startswith(f"{trial.number:04},")]
+        with (tmp_path / job / "metrics.csv").open() as file:
+            curve = {int(row["epoch"]): float(row["val/acc"]) for row in csv.DictReader(file)}
+        assert curve == trial.intermediate_values
+        result = of_jobs[job]
+        assert result["epochs"] == len(curve)
+        if trial.state is TrialState.PRUNED:
+            assert len(curve) < 4
+            assert result["status"] == "pruned"
+            assert result["error"].startswith(f"after epoch {len(curve)}, by ")
+            assert result["metrics"]["test/acc"] is None
+        else:
+            assert (len(curve), result["status"]) == (4, "completed")
+
+
+@pytest.mark.slow
+def test_trials_that_fail_or_diverge_are_recorded_and_the_others_run(tmp_path: Path):
+    how = "+callbacks.fault.how"
+    faults = f"{how}=none,raise,exit,diverge,kill"
+    code, text = sweep(
+        tmp_path, *OPTUNA, "trainer.max_epochs=2", FAULT, faults, "hydra/sweeper/sampler=grid", measured=True
+    )
+    assert code == 1, text
+    name = how.removeprefix("+")
+    found = {trial.params[name]: trial for trial in trials(tmp_path, name)}
+    assert {how: trial.state.name for how, trial in found.items()} == {
+        "none": "COMPLETE",
+        "raise": "FAIL",
+        "exit": "FAIL",
+        "diverge": "FAIL",
+        "kill": "FAIL",
+    }
+    assert found["raise"].user_attrs["reason"] == "failed: RuntimeError: a bug of the user's in two lines"
+    assert found["diverge"].user_attrs["reason"].startswith("diverged: ")
+    assert "the best of 1 that were completed" in text
+
+
+@pytest.mark.slow
+def test_time_to_a_target_in_a_database(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/study.db"
+    code, text = sweep(
+        *(tmp_path / "sweep", *OPTUNA, "optimizer.lr=0.1,1e-9", "hydra/sweeper/sampler=grid"),
+        *("objective=seconds_to_target", "target=0.15", "trainer.max_epochs=3", "trainer.limit_train_batches=40"),
+        *(f"hydra.sweeper.storage={url}", "hydra.sweeper.study_name=fast"),
+    )
+    assert code == 0, text
+    found = {trial.params["optimizer.lr"]: trial for trial in optuna.load_study(study_name="fast", storage=url).trials}
+    assert found[1e-9].state is TrialState.PRUNED
+    assert found[1e-9].user_attrs["reason"].endswith("the target was not reached")
+    quick = next(one for one in results(tmp_path / "sweep").values() if one["params"]["optimizer.lr"] == 0.1)
+    assert quick["seconds"]["to_target"] == found[0.1].value
+    assert 0 < found[0.1].value <= quick["seconds"]["fit"]  # type: ignore[operator]
+    assert not any(str(tmp_path / "study.db") in path.read_text() for path in tmp_path.glob("sweep/*/result.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+def test_the_other_samplers(tmp_path: Path, sampler: str):
+    code, text = sweep(
+        *(tmp_path, *OPTUNA, RATE, "model.dropout=interval(0,0.5)", f"hydra/sweeper/sampler={sampler}"),
+        *("hydra.sweeper.n_trials=5", "hydra.sweeper.sampler.n_startup_trials=2"),
+    )
+    assert code == 0, text
+    assert states(tmp_path, "optimizer.lr+model.dropout") == ["COMPLETE"] * 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("optimizer=sgd,adm",), "optimizer=adm is not an option"),
+        (("seed=1",), "nothing to search"),
+        ((RATE, "hydra.sweeper.n_trials=0"), "n_trials=0 is not allowed; it takes an integer from 1 up"),
+        ((RATE, "hydra/sweeper/sampler=grid"), "cannot try all values of optimizer.lr"),
+        ((RATE, "hydra.sweeper.sampler.n_startup_trials=x"), "refuses an argument"),
+        ((RATE, "watch=test"), "needs validation images"),
+        ((RATE, "objective=test/acc"), "objective=test/acc is not allowed"),
+        ((RATE, "objective=seconds_to_target", "hydra/sweeper/pruner=median"), "no value to prune by"),
+        ((RATE, "hydra/launcher=basic"), "takes hydra/launcher=local, slurm or ray"),
+        ((RATE, "hydra.sweeper.storage=nosuch://x"), "hydra.sweeper.storage: nosuch"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(tmp_path: Path, arguments: tuple[str, ...], words: str):
+    folder = tmp_path / "sweep"
+    command = ("-m", *SHORT, f"hydra.sweep.dir={folder}", "hydra/sweeper=optuna", *arguments)
+    code, text = processes.start(tmp_path / "output", *command).wait()
+    assert code == 2, text
+    assert words in text
+    assert text.count("\n") == 1, text
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_dry_run_lists_what_is_searched(tmp_path: Path):
+    folder = tmp_path / "sweep"
+    code, text = sweep(folder, *OPTUNA, RATE, "optimizer=sgd,adam", "sweep.dry_run=true")
+    assert code == 0, text
+    assert "50 trials" in text
+    assert "optimizer.lr: from 0.001 to 1.0, logarithmic" in text
+    assert "optimizer: sgd, adam" in text
+    assert not folder.exists()
