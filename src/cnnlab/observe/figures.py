@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from cnnlab.observe.predictions import Mistakes
+
+TITLE_INCHES = 0.4
 
 
 def draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> Figure:
@@ -34,15 +36,8 @@ def draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> Figure:
         for column in ticks:
             count = int(counts[row, column])
             if count:
-                axes.text(
-                    column,
-                    row,
-                    str(count),
-                    ha="center",
-                    va="center",
-                    color="white" if count > dark else "black",
-                    fontsize=9,
-                )
+                color = "white" if count > dark else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=9)
     return figure
 
 
@@ -55,12 +50,19 @@ def draw_mistakes(images: torch.Tensor, labels: torch.Tensor, mistakes: Mistakes
         mistakes: Which of them to draw.
         classes: The classes' names.
     """
-    grid = _grid(len(mistakes.indices), size_in=1.5, height_in=1.8)
-    for axes, index, predicted, confidence in zip(grid.axes, *(part.tolist() for part in mistakes), strict=False):
-        axes.imshow(images[index, 0].numpy(), cmap="gray_r")
-        axes.set_title(f"{classes[int(labels[index])]}, not {classes[predicted]}\n{confidence:.0%} sure", fontsize=8)
-    grid.suptitle("The most confident mistakes: true, not predicted", fontsize=11)
-    return grid
+    captions = [
+        f"{classes[int(labels[index])]}, not {classes[predicted]}\n{confidence:.0%} sure"
+        for index, predicted, confidence in zip(*(part.tolist() for part in mistakes), strict=True)
+    ]
+    shown = images[mistakes.indices, 0]
+    low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
+    return _mosaic(
+        shown,
+        "The most confident mistakes: true, not predicted",
+        captions,
+        size_inches=1.5,
+        colors=("gray_r", low, high),
+    )
 
 
 def draw_filters(weights: torch.Tensor) -> Figure:
@@ -69,19 +71,42 @@ def draw_filters(weights: torch.Tensor) -> Figure:
     Args:
         weights: (out, k, k).
     """
-    grid = _grid(len(weights), size_in=1.3, height_in=1.3)
     bound = float(weights.abs().max()) or 1.0
-    for axes, weight in zip(grid.axes, weights, strict=False):
-        axes.imshow(weight.numpy(), cmap="RdBu_r", vmin=-bound, vmax=bound)
-    grid.suptitle(f"First layer, {weights.shape[1]}×{weights.shape[2]} weights, ±{bound:.2f}", fontsize=11)
-    return grid
+    title = f"First layer, {weights.shape[1]}×{weights.shape[2]} weights, ±{bound:.2f}"
+    return _mosaic(weights, title, [], size_inches=1.3, colors=("RdBu_r", -bound, bound))
 
 
-def _grid(num: int, size_in: float, height_in: float) -> Figure:
+def _mosaic(
+    tiles: torch.Tensor, title: str, captions: Sequence[str], size_inches: float, colors: tuple[str, float, float]
+) -> Figure:
+    """Tiles side by side in one pair of axes: a pair for each would take seconds to draw.
+
+    Args:
+        tiles: (N, h, w).
+        title: Above all.
+        captions: One above each tile, in two lines, or none.
+        size_inches: Of a tile.
+        colors: A colour map, its lowest and its highest value.
+    """
+    num, height, width = tiles.shape
     columns = max(1, min(num, max(5, math.ceil(math.sqrt(num)))))
     rows = max(1, math.ceil(num / columns))
-    figure = Figure(figsize=(max(4.0, columns * size_in), rows * height_in + 0.5), layout="constrained")
-    cells: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in cells:
-        axes.set_axis_off()
+    gap, head = math.ceil(width / 10), math.ceil(height / 2.8) if captions else math.ceil(height / 10)
+    canvas = np.full((rows * (head + height), columns * (width + gap) - gap), np.nan, dtype=np.float32)
+    corners = [
+        (head + row * (head + height), column * (width + gap)) for row in range(rows) for column in range(columns)
+    ]
+    for (top, left), tile in zip(corners, tiles.numpy(), strict=False):
+        canvas[top : top + height, left : left + width] = tile
+    scale = size_inches / width
+    figure_width = max(4.0, canvas.shape[1] * scale)
+    figure_height = canvas.shape[0] * scale + TITLE_INCHES
+    figure = Figure(figsize=(figure_width, figure_height))
+    figure.suptitle(title, fontsize=11, y=1 - 0.1 / figure_height, va="top")
+    axes = figure.add_axes((0.02, 0.02, 0.96, 1 - TITLE_INCHES / figure_height - 0.02))
+    axes.set_axis_off()
+    cmap, low, high = colors
+    axes.imshow(canvas, cmap=cmap, vmin=low, vmax=high)
+    for (top, left), caption in zip(corners, captions, strict=False):
+        axes.text(left + width / 2, top - 1.5, caption, ha="center", va="bottom", fontsize=8)
     return figure

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
@@ -93,7 +96,10 @@ def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:
 def _save(figure: Figure, name: str, trainer: Trainer) -> None:
     folder = Path(trainer.default_root_dir, "pictures")
     folder.mkdir(exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # drawn once for both
+    Image.fromarray(pixels).save(folder / f"{name}.png")
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_figure(name, figure, trainer.global_step)
+            logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")
