@@ -15,7 +15,7 @@ def test_it_has_the_contracts_fields_before_anything_is_known(tmp_path: Path):
         *("data", "num_params", "versions", "error"),
     }
     assert content["metrics"] == dict.fromkeys(METRICS)
-    assert set(content["seconds"]) == {"setup", "fit", "test"}
+    assert set(content["seconds"]) == {"setup", "fit", "test", "to_target"}
 
 
 def test_a_number_that_is_not_finite_is_null_so_that_it_cannot_rank(tmp_path: Path):

@@ -53,3 +53,15 @@ def test_seconds_include_those_before_an_interruption(tmp_path: Path):
     state = history.state_dict()
     assert 100 <= state["epoch_s"] < 101
     assert 1000 <= state["fit_s"] < 1001
+
+
+def test_seconds_to_a_target_are_those_of_the_epochs_up_to_the_first_that_reaches_it(tmp_path: Path):
+    history = History(tmp_path / "metrics.csv")
+    history.rows = [
+        {"epoch": 1, "seconds": 2.5, "val/acc": 0.5},
+        {"epoch": 2, "seconds": 2.25, "val/acc": 0.9},
+        {"epoch": 3, "seconds": 2.0, "val/acc": 0.8},
+    ]
+    assert history.seconds_to(0.9) == 4.75
+    assert history.seconds_to(0.4) == 2.5
+    assert history.seconds_to(0.95) is None
