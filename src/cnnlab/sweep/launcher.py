@@ -4,6 +4,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -20,6 +21,7 @@ from cnnlab.resume import SINGLE_RUN, quote
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job
+from cnnlab.sweep.known import KnownJobs, digest_of_config
 from cnnlab.sweep.lock import sole_sweep
 from cnnlab.sweep.plan import Action, announce, job_name, plan
 from cnnlab.sweep.sweep import Settings, Sweep
@@ -68,13 +70,15 @@ class SweepLauncher(Launcher, ABC):
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
-            announce(self.folder, plan(jobs, self.compose), self.num_at_a_time, estimate, every=True)
+            announce(self.folder, plan(jobs, self.compose, self._known()), self.num_at_a_time, estimate, every=True)
             return []
         with self.at_work(config) as engine:
-            steps = plan(jobs, self.compose)
+            known = self._known()
+            steps = plan(jobs, self.compose, known)
             announce(self.folder, steps, self.num_at_a_time, estimate)
-            todo = [self.make_task(step.job) for step in steps if step.action is not Action.SKIP]
-            Sweep(self.folder, len(todo), len(steps) - len(todo), self.settings).run(engine, todo)
+            todo = [step.job for step in steps if step.action is not Action.SKIP]
+            sweep = Sweep(self.folder, len(todo), len(steps) - len(todo), self.settings, heard=known.hear)
+            sweep.run(engine, map(self.make_task, known.noting(todo)))
         return [_returned(step.job) for step in steps]
 
     @contextmanager
@@ -115,6 +119,9 @@ class SweepLauncher(Launcher, ABC):
     def compose(self, job: Job) -> DictConfig:
         """A job's config as it is now."""
         return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
+
+    def _known(self) -> KnownJobs:
+        return KnownJobs(self.folder / "known.jsonl", partial(digest_of_config, self.config))
 
     def _flags(self) -> list[str]:
         typed = get_args_parser().parse_args()

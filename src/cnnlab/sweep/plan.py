@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -40,7 +40,7 @@ class Step:
     remark: str = ""
 
 
-def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig]) -> list[Step]:
+def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Container[Job] = frozenset()) -> list[Step]:
     """Looks into each job's folder.
 
     A run that was made with another config stays; the job then gets a folder beside it.
@@ -48,16 +48,19 @@ def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig]) -> list[Step
     Args:
         jobs: In the sweep's order.
         compose: A job's config as it is now.
+        known: Jobs whose runs are of that config, without a look.
     """
-    return [_step(job, compose) for job in jobs]
+    return [_step(job, compose, known) for job in jobs]
 
 
-def _step(job: Job, compose: Callable[[Job], DictConfig]) -> Step:
+def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job]) -> Step:
     remark, now = "", None
     for number in itertools.count(2):
         status = job.status
         if status is None:
             return Step(job, Action.BEGIN, remark)
+        if job in known:
+            return Step(job, _action(status), remark)
         now = compose(job) if now is None else now
         before = OmegaConf.load(job.folder / ".hydra" / "config.yaml")
         assert isinstance(before, DictConfig)

@@ -1,0 +1,89 @@
+"""Jobs that need not be composed again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.sweep import Action, Job, plan
+from cnnlab.sweep.known import KnownJobs, digest_of_config
+from cnnlab.sweep.outcome import Outcome
+
+
+class Digest:
+    """Of config files that somebody may change."""
+
+    now = "a"
+
+    def __call__(self) -> str:
+        return self.now
+
+
+def run(known: KnownJobs, job: Job, status: str = "completed") -> None:
+    assert list(known.noting([job])) == [job]
+    known.hear(Outcome(job, status, "", 1.0))
+
+
+JOB = Job("seed=1", ("seed=1", "trainer.max_epochs=2"), Path("seed=1"))
+
+
+def test_a_run_is_known_to_the_next_sweep_until_something_changes(tmp_path: Path):
+    path, digest = tmp_path / "known.jsonl", Digest()
+    assert JOB not in KnownJobs(path, digest)
+    run(KnownJobs(path, digest), JOB)
+    assert JOB in KnownJobs(path, digest)
+    assert replace(JOB, overrides=("seed=1", "trainer.max_epochs=3")) not in KnownJobs(path, digest)
+    digest.now = "b"
+    assert JOB not in KnownJobs(path, digest)
+    run(KnownJobs(path, digest), JOB)
+    assert JOB in KnownJobs(path, digest)
+
+
+def test_a_run_during_which_the_config_changed_is_not_known(tmp_path: Path):
+    digest = Digest()
+    known = KnownJobs(tmp_path / "known.jsonl", digest)
+    list(known.noting([JOB]))
+    digest.now = "b"
+    known.hear(Outcome(JOB, "completed", "", 1.0))
+    assert JOB not in KnownJobs(tmp_path / "known.jsonl", digest)
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_that_is_not_at_its_end_is_not_known(tmp_path: Path, status: str):
+    run(KnownJobs(tmp_path / "known.jsonl", Digest()), JOB, status)
+    assert JOB not in KnownJobs(tmp_path / "known.jsonl", Digest())
+
+
+def test_a_line_that_a_crash_cut_off_does_no_harm(tmp_path: Path):
+    path = tmp_path / "known.jsonl"
+    run(KnownJobs(path, Digest()), JOB)
+    with path.open("a") as file:
+        file.write('["seed=2", ["se')
+    assert JOB in KnownJobs(path, Digest())
+
+
+def test_a_known_job_is_skipped_without_composing(tmp_path: Path):
+    def refuse(job: Job) -> DictConfig:
+        raise AssertionError("it is known")
+
+    job = replace(JOB, folder=tmp_path / JOB.name)
+    (job.folder / ".hydra").mkdir(parents=True)
+    (job.folder / ".hydra" / "overrides.yaml").write_text("- seed=1")
+    (job.folder / "result.json").write_text('{"status": "completed", "error": null}')
+    (step,) = plan([job], refuse, known=[job])
+    assert step.action is Action.SKIP
+
+
+def test_the_digest_is_of_the_files_and_of_the_values(tmp_path: Path):
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "sgd.yaml").write_text("lr: 0.1")
+    sources = [{"path": str(tmp_path), "schema": "file", "provider": "main"}]
+    config = OmegaConf.create({"seed": 0, "model": {}, "hydra": {"runtime": {"config_sources": sources}}})
+    assert isinstance(config, DictConfig)
+    first = digest_of_config(config)
+    assert digest_of_config(config) == first
+    (tmp_path / "optimizer" / "sgd.yaml").write_text("lr: 0.2")
+    second = digest_of_config(config)
+    config.seed = 1
+    assert len({first, second, digest_of_config(config)}) == 3
