@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.config import without_hydra
+from cnnlab.errors import UserError
 from cnnlab.preflight import check_job
 from cnnlab.result import objective_value, read_result
 from cnnlab.resume import SINGLE_RUN, quote
@@ -37,7 +38,16 @@ class SweepLauncher(Launcher, ABC):
     """Does what is missing of a sweep."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Takes what Hydra has."""
+        """Takes what Hydra has.
+
+        Raises:
+            UserError: If jobs are to be named in another way.
+        """
+        if any(text.lstrip("+").startswith("hydra.sweep.subdir=") for text in config.hydra.overrides.hydra):
+            raise UserError(
+                "hydra.sweep.subdir is not read: a job's folder is named by what is swept, so that the sweep finds it "
+                "again; leave it out, or take hydra/launcher=basic"
+            )
         self._context, self.config = hydra_context, config
 
     @property
