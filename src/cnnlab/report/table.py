@@ -52,6 +52,7 @@ def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
         name
         for name in results[0]["params"]
         if name != "seed"
+        and not name.startswith("callbacks.pruning.")  # a search's, of each trial
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
         and len({str(one["params"].get(name)) for one in results}) > 1
     ]

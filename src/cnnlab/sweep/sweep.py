@@ -17,6 +17,8 @@ from cnnlab.sweep.engines import Ended, Engine, Started
 from cnnlab.sweep.outcome import Outcome, outcome
 from cnnlab.sweep.task import Task
 
+TENSORBOARD = "tensorboard --logdir"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,6 +42,7 @@ class Sweep:
         num_done: How many jobs were done before.
         settings: See there.
         heard: Is told of each job that ends.
+        readers: Commands that take the folder, to be typed next.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Sweep:
         num_done: int,
         settings: Settings,
         heard: Callable[[Outcome], None] | None = None,
+        readers: tuple[str, ...] = ("python scripts/table.py", TENSORBOARD),
     ) -> None:
         self.folder = folder
         self.num_todo = num_todo
@@ -56,6 +60,7 @@ class Sweep:
         self.settings = settings
         self.outcomes: list[Outcome] = []
         self._heard = heard
+        self._readers = readers
         self._logs: dict[str, Path] = {}
         self._started = time.monotonic()
         self._is_stopped = False
@@ -130,4 +135,4 @@ class Sweep:
                 print(f"  {one.job.name}: {one.status}, {one.reason}\n    {self._logs[one.job.name]}")
         folder = shlex.quote(str(self.folder))
         print(f"in {self.folder}; next:")
-        print(f"  python scripts/table.py {folder}\n  tensorboard --logdir {folder}", flush=True)
+        print("\n".join(f"  {reader} {folder}" for reader in self._readers), flush=True)

@@ -12,7 +12,7 @@ from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.space import Space
 from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, open_study, quieten, try_out
 from cnnlab.sweep.search.trials import Trials
-from cnnlab.sweep.sweep import Sweep
+from cnnlab.sweep.sweep import TENSORBOARD, Sweep
 
 
 def search(
@@ -56,7 +56,11 @@ def search(
         study = open_study(storage.open(), name, space, config)
         trials = Trials(study, space, launcher, config, num_trials=num_trials, is_alone=storage.is_own)
         _announce(launcher, config, num_trials, num_done=trials.num_done)
-        sweep = Sweep(launcher.folder, trials.num_todo, trials.num_done, launcher.settings, heard=trials.hear)
+        sweep = Sweep(
+            *(launcher.folder, trials.num_todo, trials.num_done, launcher.settings),
+            heard=trials.hear,
+            readers=(TENSORBOARD,),  # no table by test accuracy: it would be chosen from
+        )
         failed = None
         try:
             sweep.run(engine, trials.tasks())

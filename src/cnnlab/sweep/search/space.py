@@ -107,8 +107,10 @@ class Space:
         return (*self.fixed, *self.searched(values))
 
     def searched(self, values: dict[str, Value]) -> tuple[str, ...]:
-        """Those of a trial's overrides that are its own."""
-        return tuple(parameter.override(values[parameter.name]) for parameter in self.parameters)
+        """Those of a trial's overrides that are its own; an older trial may lack a parameter that is searched now."""
+        return tuple(
+            parameter.override(values[parameter.name]) for parameter in self.parameters if parameter.name in values
+        )
 
     def examples(self) -> Iterator[tuple[str, ...]]:
         """A few trials' overrides, in which each choice and each end of an interval occurs."""
