@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ def main() -> None:
     if not (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         parser.error(f"{root} has no MNIST/raw/train-images-idx3-ubyte; set CNNLAB_DATA_DIR")
     plain = ["-m", "cnnlab.bench.plain_project", root, str(arguments.epochs)]
-    seconds: dict[str, list[float]] = {"plain": [], "side by side": [], "one by one": [], "overhead": []}
+    seconds: dict[str, list[float]] = {"plain": [], "side by side": [], "one by one": [], "launcher": []}
     for repetition in range(arguments.repetitions):
         seconds["plain"].append(_run([*plain, str(repetition)])[0])
         for name, launcher in (
@@ -34,11 +33,12 @@ def main() -> None:
         ):
             with tempfile.TemporaryDirectory() as folder:
                 sweep = ["train.py", "-m", f"seed=range(0,{arguments.jobs})", f"trainer.max_epochs={arguments.epochs}"]
-                wall_s, text = _run([*sweep, f"hydra.sweep.dir={folder}", *launcher])
+                wall_s, _ = _run([*sweep, f"hydra.sweep.dir={folder}", *launcher])
                 seconds[name].append(wall_s / arguments.jobs)
-                if name == "one by one":
-                    seconds["overhead"].append(_not_the_runs(Path(folder), text))
-        print({name: round(values[-1], 2) for name, values in seconds.items()}, file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            _, text = _run(["-m", "cnnlab.sweep.trivial_jobs", folder, "200", "1"])
+            seconds["launcher"].append(json.loads(text.splitlines()[-1])["job_s"])
+        print({name: round(values[-1], 3) for name, values in seconds.items()}, file=sys.stderr)
     median = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"seconds a job of {arguments.epochs} epochs, the sweep's start-up included; {arguments.jobs} jobs a sweep")
     print(f"plain project, job after job   {median['plain']:.2f}")
@@ -46,21 +46,13 @@ def main() -> None:
     print(f"sweep, two jobs of one thread  {median['side by side']:.2f}")
     print(f"two of one thread / one of two {median['side by side'] / median['one by one']:.2f}")
     print(f"plain project / sweep          {median['plain'] / median['side by side']:.1f}")
-    print(f"of a job, not the run itself   {median['overhead']:.1%}")
+    print(f"the launcher, of a job of 10 s  {median['launcher'] / 10:.1%}")
 
 
 def _run(arguments: list[str]) -> tuple[float, str]:
     started = time.perf_counter()
     done = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True)
     return time.perf_counter() - started, done.stdout
-
-
-def _not_the_runs(folder: Path, text: str) -> float:
-    """The share of the jobs' time that is not a run's setup, fit or test: starting, composing, pictures, ending."""
-    processes_s = sum(float(found) for found in re.findall(r"^\[.*, (\d+\.\d) s$", text, re.MULTILINE))
-    runs = [json.loads(path.read_text())["seconds"] for path in folder.glob("*/result.json")]
-    runs_s: float = sum(run["setup"] + run["fit"] + run["test"] for run in runs)
-    return 1 - runs_s / processes_s
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""python -m tests.sweep.many_jobs FOLDER N: N trivial jobs; prints its memory at the end of each, in bytes."""
+"""python -m cnnlab.sweep.trivial_jobs FOLDER NUM AT_A_TIME: what a sweep itself takes, when its jobs take nothing.
+
+Prints, as JSON, the seconds of a job and the parent's memory, in bytes, at the end of each.
+"""
 
 import json
 import resource
 import sys
+import time
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -11,8 +15,9 @@ from omegaconf import OmegaConf
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.engines.process import Server, Share
+from cnnlab.sweep.outcome import Outcome
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 TRIVIAL = """
 import pathlib, sys
 folder = pathlib.Path(sys.argv[1])
@@ -26,7 +31,7 @@ def memory_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def main(folder: Path, num_jobs: int) -> None:
+def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
     """Runs them."""
     program = folder / "trivial.py"
     program.write_text(TRIVIAL)
@@ -37,10 +42,17 @@ def main(folder: Path, num_jobs: int) -> None:
     jobs = [Job(str(number), (), folder / str(number)) for number in range(num_jobs)]
     tasks = [Task(job, program, (str(job.folder),), folder / "logs" / f"{job.name}.log") for job in jobs]
     memory: list[int] = []
-    sweep = Sweep(folder, num_jobs, 0, Settings(), lambda outcome: memory.append(memory_bytes()))
-    sweep.run(LocalEngine(Server(1, OmegaConf.to_yaml(data)), [Share(), Share()]), tasks)
-    print(json.dumps(memory))
+    times: list[float] = []
+
+    def hear(outcome: Outcome) -> None:
+        memory.append(memory_bytes())
+        times.append(time.monotonic())
+
+    sweep = Sweep(folder, num_jobs, 0, Settings(), hear)
+    sweep.run(LocalEngine(Server(1, OmegaConf.to_yaml(data)), [Share()] * at_a_time), tasks)
+    job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits until the server is loaded
+    print(json.dumps({"job_s": job_s, "memory": memory}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
