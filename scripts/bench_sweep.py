@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+ONE_BY_ONE = ("hydra.launcher.n_jobs=1", "hydra.launcher.threads_per_job=2")
+SIDE_BY_SIDE = ("hydra.launcher.n_jobs=2", "hydra.launcher.threads_per_job=1")
+JOB_S = 10  # of which the launcher's share is told
 
 
 def main() -> None:
@@ -23,30 +26,47 @@ def main() -> None:
     root = os.environ.get("CNNLAB_DATA_DIR", "data")
     if not (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         parser.error(f"{root} has no MNIST/raw/train-images-idx3-ubyte; set CNNLAB_DATA_DIR")
-    plain = ["-m", "cnnlab.bench.plain_project", root, str(arguments.epochs)]
-    seconds: dict[str, list[float]] = {"plain": [], "side by side": [], "one by one": [], "launcher": []}
-    for repetition in range(arguments.repetitions):
-        seconds["plain"].append(_run([*plain, str(repetition)])[0])
-        for name, launcher in (
-            ("side by side", ["hydra.launcher.n_jobs=2", "hydra.launcher.threads_per_job=1"]),
-            ("one by one", ["hydra.launcher.n_jobs=1", "hydra.launcher.threads_per_job=2"]),
-        ):
-            with tempfile.TemporaryDirectory() as folder:
-                sweep = ["train.py", "-m", f"seed=range(0,{arguments.jobs})", f"trainer.max_epochs={arguments.epochs}"]
-                wall_s, _ = _run([*sweep, f"hydra.sweep.dir={folder}", *launcher])
-                seconds[name].append(wall_s / arguments.jobs)
-        with tempfile.TemporaryDirectory() as folder:
-            _, text = _run(["-m", "cnnlab.sweep.trivial_jobs", folder, "200", "1"])
-            seconds["launcher"].append(json.loads(text.splitlines()[-1])["job_s"])
-        print({name: round(values[-1], 3) for name, values in seconds.items()}, file=sys.stderr)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    print(f"seconds a job of {arguments.epochs} epochs, the sweep's start-up included; {arguments.jobs} jobs a sweep")
-    print(f"plain project, job after job   {median['plain']:.2f}")
-    print(f"sweep, one job of two threads  {median['one by one']:.2f}")
-    print(f"sweep, two jobs of one thread  {median['side by side']:.2f}")
-    print(f"two of one thread / one of two {median['side by side'] / median['one by one']:.2f}")
-    print(f"plain project / sweep          {median['plain'] / median['side by side']:.1f}")
-    print(f"the launcher, of a job of 10 s  {median['launcher'] / 10:.1%}")
+    repetitions = [
+        _measure(root, arguments.epochs, arguments.jobs, repetition) for repetition in range(arguments.repetitions)
+    ]
+    print(f"medians of {len(repetitions)}; {arguments.jobs} jobs a sweep, {arguments.epochs} epochs a job")
+    for name in repetitions[0]:
+        print(f"{name:48} {statistics.median(one[name] for one in repetitions):.3g}")
+
+
+def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str, float]:
+    plain_s, _ = _run(["-m", "cnnlab.bench.plain_project", root, str(epochs), str(repetition)])
+    spans = {ONE_BY_ONE: [0.0, 0.0], SIDE_BY_SIDE: [0.0, 0.0]}
+    for number in range(2):  # in halves, since a machine's speed may change by the minute
+        seeds = f"seed=range({number * num_jobs // 2},{(number + 1) * num_jobs // 2})"
+        for launcher, total in spans.items():
+            for index, seconds in enumerate(_sweep([seeds, f"trainer.max_epochs={epochs}", *launcher])):
+                total[index] += seconds / num_jobs
+    with tempfile.TemporaryDirectory() as folder:
+        _, text = _run(["-m", "cnnlab.sweep.trivial_jobs", folder, "200", "1"])
+    job_after_job_s, _ = spans[ONE_BY_ONE]
+    job_s, wall_s = spans[SIDE_BY_SIDE]
+    start_s = (wall_s - job_s) * num_jobs / 2  # of each half
+    found = {
+        "plain project, s a job": plain_s,
+        "one job of two threads at a time, s a job": job_after_job_s,
+        "two jobs of one thread at a time, s a job": job_s,
+        "two of one thread / one of two": job_s / job_after_job_s,
+        "the sweep's own start, s": start_s,
+        "plain project / sweep, all starts included": plain_s / (job_s + start_s / num_jobs),
+        f"launcher's share of a job of {JOB_S} s, %": 100 * json.loads(text.splitlines()[-1])["job_s"] / JOB_S,
+    }
+    print({name: round(value, 3) for name, value in found.items()}, file=sys.stderr, flush=True)
+    return found
+
+
+def _sweep(arguments: list[str]) -> tuple[float, float]:
+    """Seconds from the first job's beginning to the last one's end, and of the whole command."""
+    with tempfile.TemporaryDirectory() as folder:
+        wall_s, _ = _run(["train.py", "-m", *arguments, f"hydra.sweep.dir={folder}"])
+        begun = min(path.stat().st_mtime for path in Path(folder).glob("*/.hydra/hydra.yaml"))
+        ended = max(path.stat().st_mtime for path in Path(folder).glob("*/result.json"))
+    return ended - begun, wall_s
 
 
 def _run(arguments: list[str]) -> tuple[float, str]:

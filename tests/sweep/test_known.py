@@ -49,6 +49,10 @@ def test_a_run_during_which_the_config_changed_is_not_known(tmp_path: Path):
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", digest)
 
 
+def test_a_disk_that_is_full_does_no_harm():
+    run(KnownJobs(Path("/dev/full"), Digest()), JOB)
+
+
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
 def test_a_run_that_is_not_at_its_end_is_not_known(tmp_path: Path, status: str):
     run(KnownJobs(tmp_path / "known.jsonl", Digest()), JOB, status)
