@@ -25,7 +25,7 @@ bench: install  ## how fast an epoch is, against a plain loop and the arithmetic
 	$(BIN)/python scripts/bench.py $(ARGS)
 
 test: install  ## all tests, in parallel, with coverage
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered --cov-fail-under 90
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered --cov-fail-under 90 --durations 15
 
 test-fast: install  ## the tests that take seconds
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'

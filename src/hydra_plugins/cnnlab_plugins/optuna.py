@@ -10,7 +10,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.rules import as_typed, integer
+from cnnlab.rules import TEXT, as_typed, integer
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.extras import require
 
@@ -57,6 +57,12 @@ class OptunaSweeper(Sweeper):
         if not NUM_TRIALS.holds(self.n_trials):
             raise UserError(
                 f"hydra.sweeper.n_trials={as_typed(self.n_trials)} is not allowed; it takes {NUM_TRIALS.allowed}"
+            )
+        if not (self.storage is None or TEXT.holds(self.storage)):
+            raise UserError(f"hydra.sweeper.storage={self.storage} is not allowed; it takes null or a database's URL")
+        if not TEXT.holds(self.study_name):
+            raise UserError(
+                f"hydra.sweeper.study_name={as_typed(self.study_name)} is not allowed; it takes {TEXT.allowed}"
             )
         launcher, loader = self._launcher, self._context.config_loader
         if not isinstance(launcher, SweepLauncher):

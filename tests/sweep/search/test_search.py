@@ -33,10 +33,19 @@ def states(folder: Path, name: str = "optimizer.lr") -> list[str]:
     return [trial.state.name for trial in trials(folder, name)]
 
 
+def search(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Runs a sweep to its end, with the tests' own server."""
+    output = folder.with_name(f"{folder.name}.out")
+    output.unlink(missing_ok=True)
+    return processes.start(
+        output, "-m", *SHORT, f"hydra.sweep.dir={folder}", *OPTUNA, *arguments, lends_server=True
+    ).wait()
+
+
 @pytest.mark.slow
 def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
-    arguments = (*OPTUNA, RATE, "hydra.sweeper.n_trials=6")
-    process = start(tmp_path, *arguments)
+    arguments = (RATE, "hydra.sweeper.n_trials=6")
+    process = start(tmp_path, *OPTUNA, *arguments)
     while len(list(tmp_path.glob("*/result.json"))) < 2:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
@@ -44,7 +53,7 @@ def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
     process.communicate()
     assert len(trials(tmp_path)) < 6
 
-    code, text = sweep(tmp_path, *arguments, measured=True)
+    code, text = search(tmp_path, *arguments)
     assert code == 0, text
     found = trials(tmp_path)
     assert [trial.state for trial in found] == [TrialState.COMPLETE] * 6
@@ -53,12 +62,12 @@ def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
         assert result["params"]["optimizer.lr"] == trial.params["optimizer.lr"]
         assert result["metrics"]["val/acc"] == trial.value
 
-    code, text = sweep(tmp_path, *arguments[:-1], "hydra.sweeper.n_trials=8")
+    code, text = search(tmp_path, *arguments[:-1], "hydra.sweeper.n_trials=8")
     assert (code, len(trials(tmp_path))) == (0, 8), text
     assert "6 done before" in text
     assert len({trial.params["optimizer.lr"] for trial in trials(tmp_path)}) == 8  # none is drawn again
 
-    code, text = sweep(tmp_path, *arguments, "loss=mse")
+    code, text = search(tmp_path, *arguments, "loss=mse")
     assert code == 2
     assert "loss._target_=" in text
     assert "could not be compared" in text
@@ -68,7 +77,7 @@ def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
 def test_the_best_trial_is_an_experiment_with_its_own_weights(tmp_path: Path):
     folder = tmp_path / "sweep"
     space = (RATE, "optimizer=sgd,adam", "hydra.sweeper.n_trials=4", "hydra/sweeper/sampler=random")
-    code, text = sweep(folder, *OPTUNA, *space, "seed=5", measured=True)
+    code, text = search(folder, *space, "seed=5")
     assert code == 0, text
     best = max(results(folder).values(), key=lambda result: result["metrics"]["val/acc"])
     command = [sys.executable, "train.py", "--config-dir", str(folder), "experiment=best_trial"]
@@ -88,7 +97,7 @@ def test_a_pruned_run_says_so_and_has_its_curve(tmp_path: Path, pruner: str):
     code, text = sweep(
         *(tmp_path, *OPTUNA, rates, f"hydra/sweeper/pruner={pruner}", "hydra/sweeper/sampler=grid", *few),
         *("hydra.launcher.n_jobs=1", "trainer.max_epochs=4"),
-        measured=True,
+        measured=pruner == "median",
     )
     assert code == 0, text
     found = trials(tmp_path)
@@ -115,9 +124,7 @@ def test_a_pruned_run_says_so_and_has_its_curve(tmp_path: Path, pruner: str):
 def test_trials_that_fail_or_diverge_are_recorded_and_the_others_run(tmp_path: Path):
     how = "+callbacks.fault.how"
     faults = f"{how}=none,raise,exit,diverge,kill"
-    code, text = sweep(
-        tmp_path, *OPTUNA, "trainer.max_epochs=2", FAULT, faults, "hydra/sweeper/sampler=grid", measured=True
-    )
+    code, text = search(tmp_path, "trainer.max_epochs=2", FAULT, faults, "hydra/sweeper/sampler=grid")
     assert code == 1, text
     name = how.removeprefix("+")
     found = {trial.params[name]: trial for trial in trials(tmp_path, name)}
@@ -136,8 +143,8 @@ def test_trials_that_fail_or_diverge_are_recorded_and_the_others_run(tmp_path: P
 @pytest.mark.slow
 def test_time_to_a_target_in_a_database(tmp_path: Path):
     url = f"sqlite:///{tmp_path}/study.db"
-    code, text = sweep(
-        *(tmp_path / "sweep", *OPTUNA, "optimizer.lr=0.1,1e-9", "hydra/sweeper/sampler=grid"),
+    code, text = search(
+        *(tmp_path / "sweep", "optimizer.lr=0.1,1e-9", "hydra/sweeper/sampler=grid"),
         *("objective=seconds_to_target", "target=0.15", "trainer.max_epochs=3", "trainer.limit_train_batches=40"),
         *(f"hydra.sweeper.storage={url}", "hydra.sweeper.study_name=fast"),
     )
@@ -154,8 +161,8 @@ def test_time_to_a_target_in_a_database(tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["gp", "cmaes"])
 def test_the_other_samplers(tmp_path: Path, sampler: str):
-    code, text = sweep(
-        *(tmp_path, *OPTUNA, RATE, "model.dropout=interval(0,0.5)", f"hydra/sweeper/sampler={sampler}"),
+    code, text = search(
+        *(tmp_path, RATE, "model.dropout=interval(0,0.5)", f"hydra/sweeper/sampler={sampler}"),
         *("hydra.sweeper.n_trials=5", "hydra.sweeper.sampler.n_startup_trials=2"),
     )
     assert code == 0, text
@@ -191,7 +198,7 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, arguments: tuple[str, ..
 @pytest.mark.slow
 def test_a_dry_run_lists_what_is_searched(tmp_path: Path):
     folder = tmp_path / "sweep"
-    code, text = sweep(folder, *OPTUNA, RATE, "optimizer=sgd,adam", "sweep.dry_run=true")
+    code, text = search(folder, RATE, "optimizer=sgd,adam", "sweep.dry_run=true")
     assert code == 0, text
     assert "50 trials" in text
     assert "optimizer.lr: from 0.001 to 1.0, logarithmic" in text

@@ -15,6 +15,7 @@ from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 POLL_S = 0.1
+SEARCH = "CNNLAB_SEARCH"  # environment variable: what a search tells its runs, perhaps a password
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,18 @@ class Surroundings:
     environment: dict[str, str]
 
     @classmethod
-    def here(cls, threads: int) -> "Surroundings":
+    def here(cls, threads: int, but: tuple[str, ...] = ()) -> "Surroundings":
         """As this process has them.
 
         Args:
             threads: For OpenMP and BLAS.
+            but: Variables that are passed on in another way.
         """
-        ours = {name: value for name, value in os.environ.items() if name.startswith(("CNNLAB_", "PYTHONPATH"))}
+        ours = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in but
+        }
         return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 

@@ -16,7 +16,7 @@ from submitit.helpers import DelayedSubmission
 from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import Process, Surroundings
+from cnnlab.sweep.engines.node import SEARCH, Process, Surroundings
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
@@ -94,7 +94,7 @@ class SlurmEngine:
         except (RuntimeError, NameError, ValueError) as error:
             raise UserError(f"hydra/launcher=slurm: {' '.join(str(error).split())}") from None
         self._folder = folder
-        self._surroundings = Surroundings.here(threads)
+        self._surroundings = Surroundings.here(threads, but=(SEARCH,))  # sbatch exports it; submitit writes files
         self._num_at_a_time = num_at_a_time
         self._poll_s = poll_s
         self._record = folder / "jobs.json"

@@ -1,16 +1,18 @@
 """A search from its first trial to its best one."""
 
 import math
+from typing import Any
 
-from omegaconf import DictConfig
-from optuna.trial import FrozenTrial
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import SweepFailed, UserError
+from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
+from cnnlab.sweep.search.announcement import Announcement
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, open_study, quieten, try_out
+from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, make_sampler, open_study, quieten, try_out
 from cnnlab.sweep.search.trials import Trials
 from cnnlab.sweep.sweep import TENSORBOARD, Sweep
 
@@ -37,9 +39,10 @@ def search(
         Interrupted: On SIGINT or SIGTERM.
     """
     quieten()
-    for overrides in space.examples():
+    examples = list(space.examples())
+    for overrides in examples:
         launcher.check(overrides)
-    config = compose(list(space.fixed))
+    config = compose(list(examples[0]))
     _check(config)
     try_out(config, space)
     if is_grid(config):
@@ -49,31 +52,36 @@ def search(
         _announce(launcher, config, num_trials, num_done=0 if storage.is_new else None)
         print("\n".join(f"  {parameter}" for parameter in space.parameters), flush=True)
         return None
-    storage.tell_jobs()
     if not storage.is_own:
-        storage.open()  # refused before there is a folder
+        open_study(storage.open(), name, space, config)  # refused before there is a folder
+    pruner: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
+    Announcement(storage.text, name, config.objective, pruner).publish()
     with launcher.at_work(config) as engine:
         study = open_study(storage.open(), name, space, config)
-        trials = Trials(study, space, launcher, config, num_trials=num_trials, is_alone=storage.is_own)
+        owner = storage.owner()
+        trials = Trials(study, space, launcher, num_trials=num_trials, owner=owner, is_alone=storage.is_own)
+        study.sampler = make_sampler(config, space, trials.num_begun + (0 if storage.is_own else int(owner, 16)))
+        trials.settle()
         _announce(launcher, config, num_trials, num_done=trials.num_done)
-        sweep = Sweep(
-            *(launcher.folder, trials.num_todo, trials.num_done, launcher.settings),
-            heard=trials.hear,
-            readers=(TENSORBOARD,),  # no table by test accuracy: it would be chosen from
-        )
-        failed = None
         try:
-            sweep.run(engine, trials.tasks())
+            _sweep(launcher, trials, engine)
         except SweepFailed as error:
-            failed = error
+            failed: SweepFailed | None = error
+        else:
+            failed = None
         conclude(study, launcher.folder, lambda trial: space.overrides(trial.params), compose)
-        if failed is not None:
-            raise failed
-    return _best_value(study.best_trials)
+    if failed is not None:
+        raise failed
+    return study.best_trials[0].value if study.best_trials else None
 
 
-def _best_value(best: list[FrozenTrial]) -> float | None:
-    return best[0].value if best else None
+def _sweep(launcher: SweepLauncher, trials: Trials, engine: Engine) -> None:
+    sweep = Sweep(
+        *(launcher.folder, trials.num_todo, trials.num_done, launcher.settings),
+        heard=trials.hear,
+        readers=(TENSORBOARD,),  # no table by test accuracy: it would be chosen from
+    )
+    sweep.run(engine, trials.tasks())
 
 
 def _check(config: DictConfig) -> None:

@@ -10,6 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from cnnlab.errors import UserError
 from cnnlab.rules import as_typed
 
+COMPARED_BY = ("objective", "target", "watch")
+
 Value = str | int | float | bool | None
 
 
@@ -88,6 +90,13 @@ class Space:
                 "hydra/sweeper=optuna has nothing to search; give choices, as in optimizer=sgd,adam, or an interval, "
                 "as in 'optimizer.lr=tag(log,interval(1e-4,1))'"
             )
+        if alike := next((name for name in COMPARED_BY if name in searched), None):
+            raise UserError(f"{alike} cannot be searched: it is what trials are compared by; give one value")
+        if deleted := next((one.input_line for one in last.values() if one.is_delete()), None):
+            raise UserError(
+                f"{deleted} cannot be part of a search, whose best trial becomes a config file, which deletes nothing; "
+                "set a value, or choose an option of the group without it"
+            )
         fixed = tuple(str(override.input_line) for name, override in last.items() if name not in searched)
         return cls(
             fixed,
@@ -107,10 +116,8 @@ class Space:
         return (*self.fixed, *self.searched(values))
 
     def searched(self, values: dict[str, Value]) -> tuple[str, ...]:
-        """Those of a trial's overrides that are its own; an older trial may lack a parameter that is searched now."""
-        return tuple(
-            parameter.override(values[parameter.name]) for parameter in self.parameters if parameter.name in values
-        )
+        """Those of a trial's overrides that are its own."""
+        return tuple(parameter.override(values[parameter.name]) for parameter in self.parameters)
 
     def examples(self) -> Iterator[tuple[str, ...]]:
         """A few trials' overrides, in which each choice and each end of an interval occurs."""
@@ -138,6 +145,9 @@ class Space:
 
 def _distribution(override: Override) -> BaseDistribution:
     value = override.value()
+    unknown = set(getattr(value, "tags", None) or ()) - {"log"}
+    if unknown:
+        raise UserError(f"{override.input_line}: the tag {min(unknown)} is not known; log is")
     try:
         if isinstance(value, IntervalSweep):
             return _interval(value)
@@ -159,7 +169,8 @@ def _interval(interval: IntervalSweep) -> IntDistribution | FloatDistribution:
 
 
 def _range(values: list[Any], steps: RangeSweep) -> IntDistribution | FloatDistribution:
-    step, is_log = abs(steps.step), "log" in steps.tags
+    step, is_log = abs(steps.step or 1), "log" in steps.tags
     if all(isinstance(value, int) for value in values):
         return IntDistribution(min(values), max(values), log=is_log, step=int(step))
-    return FloatDistribution(min(values), max(values), log=is_log, step=step)
+    high = float(f"{max(values):.12g}")  # Hydra adds up steps, and their errors
+    return FloatDistribution(min(values), high, log=is_log, step=step)

@@ -2,15 +2,16 @@
 
 import json
 import logging
-import os
+import uuid
 import warnings
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
+from optuna.distributions import distribution_to_json
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, get_storage
@@ -19,13 +20,15 @@ from optuna.study import Study
 
 from cnnlab.config import numeric_params, without_hydra
 from cnnlab.errors import UserError
+from cnnlab.files import write_atomically
 from cnnlab.result import DIRECTIONS
 from cnnlab.rules import as_typed
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 
 EXPERIMENT = "experiment"  # user attribute of a study: what is the same in all of its trials
-JOURNAL = "study.journal"
+JOURNAL, ID = "study.journal", "study.id"
+MAX_SEED = 2**32
 
 
 def quieten() -> None:
@@ -47,8 +50,8 @@ def open_storage(text: str) -> BaseStorage:
     try:
         return get_storage(text) if "://" in text else JournalStorage(JournalFileBackend(text))
     except Exception as error:  # of SQLAlchemy, of a driver, of the system
-        scheme = text.partition("://")[0]
-        reason = " ".join(str(error).split())
+        scheme = text.partition("://")[0] if "://" in text else "a file"
+        reason = " ".join(str(error).replace(text, "…").split())  # it may hold a password
         raise UserError(
             f"hydra.sweeper.storage: {scheme} cannot be opened ({type(error).__name__}: {reason}); "
             "null keeps the study in the sweep's folder"
@@ -63,24 +66,25 @@ class Storage:
         folder: The sweep's.
     """
 
-    VARIABLE = "CNNLAB_SEARCH_STORAGE"
-
     def __init__(self, url: str | None, folder: Path) -> None:
         self.is_own = url is None
         self.text = str(folder.resolve() / JOURNAL) if url is None else url
+        self._id = folder / ID
 
     @property
     def is_new(self) -> bool:
         """Whether there cannot be a study yet."""
         return self.is_own and not Path(self.text).exists()
 
-    def tell_jobs(self) -> None:
-        """By an environment variable: a URL may hold a password, which no run folder may."""
-        os.environ[self.VARIABLE] = self.text
-
     def open(self) -> BaseStorage:
         """Makes the file, if there is none."""
         return open_storage(self.text)
+
+    def owner(self) -> str:
+        """Whose the trials are that this sweep's folder has, wherever it is moved to: 32 hexadecimal digits."""
+        if not self._id.is_file():
+            write_atomically(self._id, uuid.uuid4().hex.encode())
+        return self._id.read_text()
 
 
 def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig) -> Study:
@@ -90,27 +94,33 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
         storage: Where it is kept.
         name: Its own, of which a storage holds many.
         space: What is searched.
-        config: With the fixed overrides only, and Hydra's part.
+        config: A trial's, with Hydra's part.
 
     Raises:
-        UserError: If the study there is of another experiment.
+        UserError: If the study there is of another experiment, or searches something else.
     """
     study = optuna.create_study(
         storage=storage, study_name=name, direction=DIRECTIONS[config.objective], load_if_exists=True
     )
-    experiment = json.dumps(_experiment(without_hydra(config)), sort_keys=True, default=str)
+    experiment = json.dumps(_experiment(without_hydra(config), space), sort_keys=True, default=str)
     known = study.user_attrs.get(EXPERIMENT)
     if known is None:
+        if study.get_trials(deepcopy=False):
+            raise UserError(f"the study {name} has trials that are not cnnlab's; give another hydra.sweeper.study_name")
         study.set_user_attr(EXPERIMENT, experiment)
     elif known != experiment:
         raise UserError(_difference(name, json.loads(known), json.loads(experiment)))
     study.pruner = make_pruner(config) or NopPruner()
-    study.sampler = make_sampler(config, space, len(study.get_trials(deepcopy=False)))
     return study
 
 
-def make_sampler(config: DictConfig, space: Space, num_trials: int = 0) -> BaseSampler:
-    """The sampler of a config, with a seed that moves on with the study: else it would draw again what it has drawn.
+def make_sampler(config: DictConfig, space: Space, drawn: int = 0) -> BaseSampler:
+    """The sampler of a config.
+
+    Args:
+        config: A trial's, with Hydra's part.
+        space: What is searched.
+        drawn: Moves the seed on; with the same one it would draw again what it, or another, has drawn.
 
     Raises:
         UserError: If it refuses an argument.
@@ -120,14 +130,15 @@ def make_sampler(config: DictConfig, space: Space, num_trials: int = 0) -> BaseS
     if is_grid(config):
         arguments["search_space"] = space.grid()  # whose order has to stay
     elif settings.get("seed") is not None:
-        arguments["seed"] = settings.seed + num_trials
+        arguments["seed"] = (settings.seed + drawn) % MAX_SEED
     sampler: BaseSampler = _make("sampler", settings, **arguments)
     return sampler
 
 
 def is_grid(config: DictConfig) -> bool:
     """Whether it tries all combinations."""
-    return bool(get_class(config.hydra.sweeper.sampler._target_) is EveryCombination)
+    target = str(config.hydra.sweeper.sampler._target_)
+    return target.rpartition(".")[2] == EveryCombination.__name__
 
 
 def make_pruner(config: DictConfig) -> BasePruner | None:
@@ -163,10 +174,13 @@ def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
         raise UserError(f"hydra/sweeper/{group}: {reason}") from None
 
 
-def _experiment(config: DictConfig) -> dict[str, Any]:
+def _experiment(config: DictConfig, space: Space) -> dict[str, Any]:
     """What trials must have in common to be compared."""
+    searched = tuple(f"{name}." for name in space.distributions)
+    common = {name: value for name, value in numeric_params(config).items() if not f"{name}.".startswith(searched)}
     target = {"target": config.target} if config.objective == "seconds_to_target" else {}
-    return {**numeric_params(config), "objective": config.objective, **target}
+    values = {f"the search of {name}": distribution_to_json(one) for name, one in space.distributions.items()}
+    return {**common, "objective": config.objective, **target, **values}
 
 
 def _difference(name: str, then: dict[str, Any], now: dict[str, Any]) -> str:

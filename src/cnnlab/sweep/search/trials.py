@@ -1,25 +1,22 @@
 """The trials of a study as the tasks of a sweep."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cnnlab.config import flatten
 from cnnlab.result import objective_value, read_result
-from cnnlab.resume import quote
-from cnnlab.rules import as_typed
 from cnnlab.sweep.job import FINAL, Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.plan import job_name
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import make_pruner
 from cnnlab.sweep.task import Task
 
-FOLDER, REASON = "folder", "reason"  # user attributes of a trial
+OWNER, REASON = "owner", "reason"  # user attributes of a trial
+CALLBACK = "cnnlab.training.Pruning"
+WITHOUT_STORAGE = "++hydra.sweeper.storage=null"  # which a file of sweep=… may have set, with a password
 STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 
@@ -32,8 +29,8 @@ class Trials:
         study: Of `open_study`.
         space: What is searched.
         launcher: Knows the commands.
-        config: With Hydra's part.
         num_trials: How many the study is to have, those of earlier sweeps and of others included.
+        owner: Whose the trials are that are asked for here.
         is_alone: Whether no other sweep can be at work on this study.
     """
 
@@ -42,20 +39,19 @@ class Trials:
         study: Study,
         space: Space,
         launcher: SweepLauncher,
-        config: DictConfig,
         *,
         num_trials: int,
+        owner: str,
         is_alone: bool,
     ) -> None:
         self.study = study
         self.num_trials = num_trials
         self._space = space
         self._launcher = launcher
-        self._pruning = _pruning(config, study.study_name) if make_pruner(config) is not None else {}
         self._is_alone = is_alone
-        self._folder = str(launcher.folder.resolve())
+        self._owner = owner
+        self._is_pruned = not isinstance(study.pruner, NopPruner)
         self._numbers: dict[str, int] = {}  # of a job's name
-        self._settle()
 
     @property
     def num_done(self) -> int:
@@ -65,22 +61,22 @@ class Trials:
     @property
     def num_todo(self) -> int:
         """How many are to be run here, as it looks now."""
-        return len(self._left_open()) + max(0, self.num_trials - self._num_begun())
+        return len(self._left_open()) + max(0, self.num_trials - self.num_begun)
 
     def tasks(self) -> Iterator[Task]:
         """First the trials that were left open, then new ones; each as late as it can be, to know most."""
         for trial in self._left_open():
             yield self._task(trial.number, self._ask_again(trial))
-        while self._num_begun() < self.num_trials:
+        while self.num_begun < self.num_trials:
             asked = self.study.ask(self._space.distributions)
-            asked.set_user_attr(FOLDER, self._folder)
+            asked.set_user_attr(OWNER, self._owner)
             yield self._task(asked.number, asked.params)
 
     def hear(self, outcome: Outcome) -> None:
         """Tells the study what came of a job."""
         self._tell(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Tells what came of trials while no sweep listened: it was killed, and their runs were at an end."""
         for trial in self._left_open():
             job = self._job(trial.number, self._ask_again(trial))
@@ -88,7 +84,7 @@ class Trials:
                 self._tell(trial.number, job, str(job.status), job.error)
 
     def _tell(self, number: int, job: Job, status: str, reason: str) -> None:
-        if status == "interrupted":
+        if status == "interrupted" or self._trials()[number].state.is_finished():  # by hand, in a dashboard
             return
         result = read_result(job.folder)
         value = objective_value(result) if status == "completed" and result is not None else None
@@ -102,21 +98,23 @@ class Trials:
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-    def _num_begun(self) -> int:
-        return sum(trial.state.is_finished() or FOLDER in trial.user_attrs for trial in self._trials())
+    @property
+    def num_begun(self) -> int:
+        """How many are at an end or on their way, here or elsewhere."""
+        return sum(trial.state.is_finished() or OWNER in trial.user_attrs for trial in self._trials())
 
     def _left_open(self) -> list[FrozenTrial]:
-        """Trials of this folder that are not at an end; one killed while it was asked for may not say whose it is."""
-        default = self._folder if self._is_alone else None
+        """Trials of this sweep that are not at an end; one killed while it was asked for may not say whose it is."""
+        default = self._owner if self._is_alone else None
         return [
             trial
             for trial in self._trials()
-            if trial.state == TrialState.RUNNING and trial.user_attrs.get(FOLDER, default) == self._folder
+            if trial.state == TrialState.RUNNING and trial.user_attrs.get(OWNER, default) == self._owner
         ]
 
     def _ask_again(self, trial: FrozenTrial) -> dict[str, object]:
         again = self._open(trial.number)
-        again.set_user_attr(FOLDER, self._folder)
+        again.set_user_attr(OWNER, self._owner)
         for name, distribution in self._space.distributions.items():
             again._suggest(name, distribution)  # what Study.ask calls: the known value, or one if it had none yet
         return again.params
@@ -128,23 +126,10 @@ class Trials:
         searched = self._space.searched(values)  # type: ignore[arg-type]
         name = f"{number:04},{job_name(searched, ())}"
         self._numbers[name] = number
-        return self._launcher.make_job((*self._space.fixed, *searched, *self._callback(number)), name)
+        own = (
+            [f"+callbacks.pruning._target_={CALLBACK}", f"+callbacks.pruning.trial={number}"] if self._is_pruned else []
+        )
+        return self._launcher.make_job((*self._space.fixed, *searched, *own, WITHOUT_STORAGE), name)
 
     def _task(self, number: int, values: dict[str, object]) -> Task:
         return self._launcher.make_task(self._job(number, values))
-
-    def _callback(self, number: int) -> Iterator[str]:
-        for name, value in (self._pruning | {"trial": number}).items() if self._pruning else ():
-            yield f"+callbacks.pruning.{name}={quote(value) if isinstance(value, str) else as_typed(value)}"
-
-
-def _pruning(config: DictConfig, study: str) -> dict[str, Any]:
-    """Arguments of the callback that prunes a run, but for its number."""
-    pruner = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
-    arguments = {
-        "_target_": "cnnlab.training.Pruning",
-        "study": study,
-        "metric": config.objective,
-        "pruner": pruner,
-    }
-    return dict(flatten(arguments))
