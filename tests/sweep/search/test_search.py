@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tests import processes
 from tests.conftest import REPOSITORY
 from tests.processes import unmeasured
-from tests.sweep.sweeps import SHORT, results, start, sweep
+from tests.sweep.sweeps import SHORT, finish, gate, results, start, sweep, wait_for
 
 OPTUNA = ("hydra/sweeper=optuna", "trainer.limit_train_batches=4", "trainer.max_epochs=1")
 RATE = "optimizer.lr=tag(log,interval(1e-3,1))"
@@ -67,10 +68,29 @@ def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
     assert "6 done before" in text
     assert len({trial.params["optimizer.lr"] for trial in trials(tmp_path)}) == 8  # none is drawn again
 
-    code, text = search(tmp_path, *arguments, "loss=mse")
-    assert code == 2
-    assert "loss._target_=" in text
-    assert "could not be compared" in text
+    for change in ("loss=mse", "optimizer.lr=interval(0.1,1)", "optimizer=sgd,adam"):
+        code, text = search(tmp_path, *arguments, change, "sweep.name=optimizer.lr")
+        assert code == 2, text
+        assert "could not be compared" in text
+        assert text.count("\n") == 1, text
+    assert "searches optimizer in another way" in text
+
+
+@pytest.mark.slow
+def test_an_interrupted_trial_goes_on_in_a_folder_that_was_moved_and_with_another_pruner(tmp_path: Path):
+    folder, moved = tmp_path / "here", tmp_path / "there"
+    arguments = (RATE, "hydra.sweeper.n_trials=2", "hydra/sweeper/pruner=median", "sweep.name='2026'")
+    process = start(folder, *OPTUNA, *arguments, gate(moved), "trainer.max_epochs=2", "hydra.launcher.n_jobs=1")
+    wait_for(process, folder, "*/metrics.csv")
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 130
+    assert states(folder, "2026") == ["RUNNING"]
+    folder.rename(moved)
+    (moved / "open").touch()
+    code, text = search(moved, *arguments, gate(moved), "trainer.max_epochs=2", "hydra.sweeper.pruner.n_warmup_steps=1")
+    assert code == 0, text
+    assert states(moved, "2026") == ["COMPLETE", "COMPLETE"]
+    assert len(results(moved)) == 2
 
 
 @pytest.mark.slow
@@ -183,6 +203,11 @@ def test_the_other_samplers(tmp_path: Path, sampler: str):
         ((RATE, "objective=seconds_to_target", "hydra/sweeper/pruner=median"), "no value to prune by"),
         ((RATE, "hydra/launcher=basic"), "takes hydra/launcher=local, slurm or ray"),
         ((RATE, "hydra.sweeper.storage=nosuch://x"), "hydra.sweeper.storage: nosuch"),
+        ((RATE, "hydra.sweeper.storage=5"), "hydra.sweeper.storage=5 is not allowed"),
+        ((RATE, "hydra.sweeper.study_name=null"), "hydra.sweeper.study_name=null is not allowed"),
+        ((RATE, "hydra.sweeper.sampler._target_=optuna.samplers.Nope"), "hydra/sweeper/sampler: "),
+        ((RATE, "~model.dropout"), "~model.dropout cannot be part of a search"),
+        ((RATE, "objective=val/acc,val/loss"), "objective cannot be searched"),
     ],
 )
 def test_what_is_refused_leaves_nothing(tmp_path: Path, arguments: tuple[str, ...], words: str):

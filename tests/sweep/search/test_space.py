@@ -81,10 +81,10 @@ def test_examples_have_each_choice_and_both_ends():
 
 
 def test_a_grid_has_all_values_and_refuses_an_interval():
-    grid = space("optimizer=sgd,adam", "model.depth=range(1,4)", "model.dropout=range(0.0,0.3,0.1)").grid()
+    grid = space("optimizer=sgd,adam", "model.depth=range(1,4)", "model.dropout=range(0.0,1.0,0.3)").grid()
     assert grid["optimizer"] == ["sgd", "adam"]
     assert grid["model.depth"] == [1, 2, 3]
-    assert grid["model.dropout"] == pytest.approx([0.0, 0.1, 0.2])
+    assert grid["model.dropout"] == pytest.approx([0.0, 0.3, 0.6, 0.9])
     with pytest.raises(UserError, match=r"grid cannot try all values of optimizer\.lr, an interval"):
         space("optimizer.lr=interval(0.1,1)").grid()
 
@@ -95,6 +95,7 @@ def test_a_grid_has_all_values_and_refuses_an_interval():
         ("seed=1", "nothing to search"),
         ("optimizer.lr=tag(log,interval(0,1))", "optimizer.lr=tag.log,interval.0,1.. cannot be searched: .*low"),
         ("optimizer.lr=interval(1,0)", "cannot be searched"),
+        ("optimizer.lr=tag(lg,interval(0.1,1))", "the tag lg is not known; log is"),
         ("optimizer.lr=tag(log,range(0.1,0.5,0.1))", "cannot be searched"),
     ],
 )

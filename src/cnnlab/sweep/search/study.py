@@ -29,6 +29,7 @@ from cnnlab.sweep.search.space import Space
 EXPERIMENT = "experiment"  # user attribute of a study: what is the same in all of its trials
 JOURNAL, ID = "study.journal", "study.id"
 MAX_SEED = 2**32
+SEARCHED = "searched: "
 
 
 def quieten() -> None:
@@ -179,12 +180,19 @@ def _experiment(config: DictConfig, space: Space) -> dict[str, Any]:
     searched = tuple(f"{name}." for name in space.distributions)
     common = {name: value for name, value in numeric_params(config).items() if not f"{name}.".startswith(searched)}
     target = {"target": config.target} if config.objective == "seconds_to_target" else {}
-    values = {f"the search of {name}": distribution_to_json(one) for name, one in space.distributions.items()}
-    return {**common, "objective": config.objective, **target, **values}
+    values = {f"{SEARCHED}{name}": distribution_to_json(one) for name, one in space.distributions.items()}
+    return {**values, **common, "objective": config.objective, **target}
 
 
 def _difference(name: str, then: dict[str, Any], now: dict[str, Any]) -> str:
-    key = min(key for key in {*then, *now} if then.get(key) != now.get(key))
+    keys = [key for key in {**now, **then} if then.get(key) != now.get(key)]
+    searched = [key.removeprefix(SEARCHED) for key in keys if key.startswith(SEARCHED)]
+    if searched:
+        return (
+            f"the study {name} searches {min(searched)} in another way, and its trials could not be compared; go on "
+            "with the same values, or give another sweep.name"
+        )
+    key = min(keys)
     return (
         f"{key}={as_typed(now.get(key))}, but the study {name} has {key}={as_typed(then.get(key))}, and its trials "
         "could not be compared; go on without the change, or give another sweep.name"
