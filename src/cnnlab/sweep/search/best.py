@@ -1,5 +1,6 @@
 """What a search has found: the best trial as an experiment, and Optuna's pictures."""
 
+import io
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -113,6 +114,8 @@ def _save(axes: Axes, path: Path) -> Path:
     figure = axes.figure
     assert isinstance(figure, Figure)
     figure.set_size_inches(*SIZE_INCHES)
-    figure.savefig(path, dpi=DPI, bbox_inches="tight")
-    plt.close("all")
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DPI, bbox_inches="tight")
+    plt.close(figure)
+    write_atomically(path, content.getvalue())
     return path

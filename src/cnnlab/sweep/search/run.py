@@ -39,12 +39,7 @@ def search(
         Interrupted: On SIGINT or SIGTERM.
     """
     quieten()
-    examples = list(space.examples())
-    for overrides in examples:
-        launcher.check(overrides)
-    config = compose(list(examples[0]))
-    _check(config)
-    try_out(config, space)
+    config = _checked(space, launcher, compose)
     if is_grid(config):
         num_trials = min(num_trials, math.prod(map(len, space.grid().values())))
     storage = Storage(url, launcher.folder)
@@ -82,6 +77,17 @@ def _sweep(launcher: SweepLauncher, trials: Trials, engine: Engine) -> None:
         readers=(TENSORBOARD,),  # no table by test accuracy: it would be chosen from
     )
     sweep.run(engine, trials.tasks())
+
+
+def _checked(space: Space, launcher: SweepLauncher, compose: Compose) -> DictConfig:
+    """A trial's config, after a look at every choice and both ends of every interval."""
+    examples = list(space.examples())
+    for overrides in examples:
+        launcher.check(overrides)
+    config = compose(list(examples[0]))
+    _check(config)
+    try_out(config, space)
+    return config
 
 
 def _check(config: DictConfig) -> None:
