@@ -22,24 +22,24 @@ class OptunaSweeper(Sweeper):
 
     Args:
         sampler: A constructor of `optuna.samplers`.
-        pruner: One of `optuna.pruners`, or None.
+        pruner: One of `optuna.pruners`.
         storage: A database's URL; None for a journal file in the sweep's folder.
         study_name: The study's in its storage.
         n_trials: How many it is to have: the same command again adds what is missing.
-        params: What is searched, and what is set, as overrides; those that are typed come first.
+        params: What is searched, and what is set, as overrides; what is typed replaces them.
     """
 
     def __init__(
         self,
         sampler: DictConfig,
-        pruner: DictConfig | None,
+        pruner: DictConfig,
         storage: str | None,
         study_name: str,
         n_trials: int,
         params: DictConfig | None,
     ) -> None:
-        self.storage, self.study_name, self.params = storage, study_name, params
-        self.n_trials = n_trials
+        self.storage, self.study_name = storage, study_name
+        self.n_trials, self.params = n_trials, params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Takes what Hydra has."""

@@ -3,7 +3,7 @@
 import io
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
 from cnnlab.config import flatten, without_hydra
 from cnnlab.files import write_atomically
+from cnnlab.sweep.search.space import Space
 
 NAME = "best_trial"  # of the experiment
 NOT_OF_AN_EXPERIMENT = ("callbacks.pruning", "sweep")
@@ -26,26 +27,26 @@ DPI = 120
 Compose = Callable[[list[str]], DictConfig]  # a whole config, Hydra's part included, from overrides
 
 
-def conclude(study: Study, folder: Path, overrides: Callable[[FrozenTrial], Iterable[str]], compose: Compose) -> None:
+def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None:
     """Writes what was found, and says where; nothing if no trial was completed.
 
     Args:
         study: Its trials.
+        space: What they were chosen from.
         folder: The sweep's.
-        overrides: Of a trial.
-        compose: With what all trials have in common.
+        compose: A config from overrides.
     """
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         print("no trial was completed, so there is no best one", flush=True)
         return
     best = study.best_trial
-    of_best = list(overrides(best))
-    objective = compose(of_best).objective
+    overrides = list(space.overrides(best.params))
+    objective = compose(overrides).objective
     head = f"trial {best.number}, the best of {len(completed)} that were completed: {objective} {best.value:.6g}"
     path = folder / "experiment" / f"{NAME}.yaml"
     path.parent.mkdir(exist_ok=True)
-    write_atomically(path, experiment(of_best, compose, head).encode())
+    write_atomically(path, experiment(overrides, compose, head).encode())
     print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
     print(f"  python {Path(sys.argv[0]).name} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
     for picture in draw(study, folder, objective):
@@ -61,11 +62,8 @@ def experiment(overrides: list[str], compose: Compose, head: str) -> str:
         compose: A config from overrides.
         head: One line on where it is from.
     """
-    config, choices = compose(overrides), {}
-    before = _groups(compose([]))
-    for group, option in _groups(config).items():
-        if option != before.get(group):
-            choices[group] = option
+    config, default = compose(overrides), _groups(compose([]))
+    choices = {group: option for group, option in _groups(config).items() if option != default.get(group)}
     plain = dict(_leaves(compose([f"{group}={option}" for group, option in choices.items()])))
     values = OmegaConf.create({})
     for name, value in _leaves(config):

@@ -64,7 +64,7 @@ def search(
             failed: SweepFailed | None = error
         else:
             failed = None
-        conclude(study, launcher.folder, lambda trial: space.overrides(trial.params), compose)
+        conclude(study, space, launcher.folder, compose)
     if failed is not None:
         raise failed
     return study.best_trials[0].value if study.best_trials else None

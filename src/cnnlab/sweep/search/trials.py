@@ -11,7 +11,7 @@ from cnnlab.sweep.job import FINAL, Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.plan import job_name
-from cnnlab.sweep.search.space import Space
+from cnnlab.sweep.search.space import Space, Value
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
@@ -112,7 +112,7 @@ class Trials:
             if trial.state == TrialState.RUNNING and trial.user_attrs.get(OWNER, default) == self._owner
         ]
 
-    def _ask_again(self, trial: FrozenTrial) -> dict[str, object]:
+    def _ask_again(self, trial: FrozenTrial) -> dict[str, Value]:
         again = self._open(trial.number)
         again.set_user_attr(OWNER, self._owner)
         for name, distribution in self._space.distributions.items():
@@ -122,8 +122,8 @@ class Trials:
     def _open(self, number: int) -> Trial:
         return Trial(self.study, self._trials()[number]._trial_id)
 
-    def _job(self, number: int, values: dict[str, object]) -> Job:
-        searched = self._space.searched(values)  # type: ignore[arg-type]
+    def _job(self, number: int, values: dict[str, Value]) -> Job:
+        searched = self._space.searched(values)
         name = f"{number:04},{job_name(searched, ())}"
         self._numbers[name] = number
         own = (
@@ -131,5 +131,5 @@ class Trials:
         )
         return self._launcher.make_job((*self._space.fixed, *searched, *own, WITHOUT_STORAGE), name)
 
-    def _task(self, number: int, values: dict[str, object]) -> Task:
+    def _task(self, number: int, values: dict[str, Value]) -> Task:
         return self._launcher.make_task(self._job(number, values))
