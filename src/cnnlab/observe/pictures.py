@@ -11,11 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from cnnlab.data.module import ImageDataModule
 from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
-from cnnlab.observe.predictions import most_confident_mistakes
+from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
 
 
 class Pictures(Callback):
@@ -58,7 +57,7 @@ class Pictures(Callback):
         classes = data.effective.classes
         mistakes = most_confident_mistakes(logits, labels, self.num_mistakes)
         figures = {
-            "confusion_matrix": draw_confusion(multiclass_confusion_matrix(logits, labels, len(classes)), classes),
+            "confusion_matrix": draw_confusion(confusion_matrix(logits, labels), classes),
             "mistakes": draw_mistakes(images, labels, mistakes, classes),
             "first_layer": draw_filters(first_layer_weights(pl_module)),
         }

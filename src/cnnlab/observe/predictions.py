@@ -13,6 +13,18 @@ class Mistakes(NamedTuple):
     confidence: torch.Tensor  # (K,) the softmax probability of the predicted class
 
 
+def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """How many images of each class (a row) were taken for each class (a column): (C, C) int64.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) int64.
+    """
+    num_classes = logits.shape[1]
+    pairs = labels * num_classes + logits.argmax(dim=1)
+    return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)
+
+
 def most_confident_mistakes(logits: torch.Tensor, labels: torch.Tensor, num: int) -> Mistakes:
     """The wrong predictions that the network was surest of.
 

@@ -1,5 +1,6 @@
 """Objects from a config; an argument that one of them refuses is the user's mistake, and reads so."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,8 +110,11 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
     """Lightning's trainer, with checkpoints that are atomic and steps without empty calls."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    settings = dict(config.trainer)
+    if not config.model.compile:
+        _make_deterministic(settings.pop("deterministic"))
     with naming("trainer"):
-        trainer: Trainer = instantiate(config.trainer, _partial_=True)(
+        trainer: Trainer = instantiate(settings, _partial_=True)(
             default_root_dir=str(folder),
             callbacks=callbacks,
             logger=logger if logger is not None else False,
@@ -121,6 +125,14 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
     loop = trainer.fit_loop.epoch_loop
     trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
     return trainer
+
+
+def _make_deterministic(value: bool | str) -> None:
+    """What Lightning does for `deterministic`, by the one of torch's two ways that does not import its compiler."""
+    torch.set_deterministic_debug_mode({True: "error", False: "default", "warn": "warn"}[value])
+    if value:
+        torch.backends.cudnn.benchmark = False
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # docs.nvidia.com/cuda/cublas, "Results reproducibility"
 
 
 def build_logger(config: DictConfig, folder: Path) -> Logger | None:
