@@ -26,17 +26,9 @@ def main() -> None:
 
     from hydra import compose, initialize_config_dir
 
-    from cnnlab.bench import (
-        Setting,
-        draw_bars,
-        format_startup,
-        format_table,
-        measure,
-        measure_startup,
-        summarise,
-        summarise_startup,
-    )
-    from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE
+    from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE, Setting, measure
+    from cnnlab.bench.present import draw_bars, format_startup, format_table, summarise, summarise_startup
+    from cnnlab.bench.startup import measure_startup
     from cnnlab.errors import UserError
 
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import torch
 
-from cnnlab.bench.contenders import PlainImages, PlainNet
+from cnnlab.bench.contenders import PlainImages
+from cnnlab.bench.plain_net import PlainNet
 from cnnlab.nn import LectureNet
 
 

@@ -1,8 +1,8 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnnlab.bench.contenders import PlainNet
 from cnnlab.bench.floor import FORWARD, matmul_rate, multiply_adds
+from cnnlab.bench.plain_net import PlainNet
 
 
 def test_the_arithmetic_is_what_torch_counts():

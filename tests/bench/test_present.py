@@ -1,5 +1,7 @@
-from cnnlab.bench import Measurement, Setting, Startup, format_startup, format_table, summarise, summarise_startup
 from cnnlab.bench.contenders import Epoch
+from cnnlab.bench.measure import Measurement, Setting
+from cnnlab.bench.present import format_startup, format_table, summarise, summarise_startup
+from cnnlab.bench.startup import Startup
 
 
 def test_ratios_are_medians_of_paired_repetitions():

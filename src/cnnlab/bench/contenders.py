@@ -9,11 +9,11 @@ import torch
 from lightning import Callback
 from omegaconf import DictConfig
 from PIL import Image
-from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from cnnlab.bench.plain_net import PlainNet
 from cnnlab.data import ImageDataModule, Images
 from cnnlab.seeding import derive_seed
 from cnnlab.signals import SignalGuard
@@ -45,24 +45,6 @@ class PlainImages(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         return self.transform(Image.fromarray(self.images[index].numpy())), int(self.labels[index])
-
-
-class PlainNet(nn.Module):
-    """The lecture's network as the tutorials write it, in torch's own layers and layout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, 10, 5), nn.Conv2d(10, 20, 5)
-        self.drop = nn.Dropout2d()
-        self.fc1, self.fc2 = nn.Linear(320, 50), nn.Linear(50, 10)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
-        hidden = functional.relu(functional.max_pool2d(self.conv1(images), 2))
-        hidden = functional.relu(functional.max_pool2d(self.drop(self.conv2(hidden)), 2))
-        hidden = functional.dropout(functional.relu(self.fc1(hidden.flatten(1))), training=self.training)
-        logits: torch.Tensor = self.fc2(hidden)
-        return logits
 
 
 def plain_loop(config: DictConfig, data: ImageDataModule, raw: Images, share: float) -> Epoch:

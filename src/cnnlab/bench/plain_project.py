@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, random_split
 from torchvision import datasets, transforms
 
-from cnnlab.bench.contenders import PlainNet
+from cnnlab.bench.plain_net import PlainNet
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
