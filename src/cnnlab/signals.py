@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -26,6 +26,16 @@ def ignored() -> Iterator[None]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM wait; a process that is started inside has them wait until it lets them come."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class SignalGuard:
@@ -55,9 +65,10 @@ class SignalGuard:
             signal.signal(signum, handler)
 
     def install(self) -> None:
-        """Takes the signals, also from a library that has taken them since."""
+        """Takes the signals, also from a library that has taken them since, and lets come those that were held back."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def check(self) -> None:
         """Raises `Interrupted` if a signal has come."""
@@ -69,8 +80,9 @@ class SignalGuard:
         self.received = self.received or signum
         if not (first and self.deferring):
             raise Interrupted(signum)
-        print(
-            f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
-            file=sys.stderr,
-            flush=True,
-        )
+        with suppress(OSError):  # nobody may be listening any more: the same Ctrl-C ends a tee
+            print(
+                f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
+                file=sys.stderr,
+                flush=True,
+            )

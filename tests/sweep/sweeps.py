@@ -21,10 +21,15 @@ def start(
     folder: Path, *arguments: str, environment: dict[str, str] | None = None, measured: bool = False
 ) -> subprocess.Popen[str]:
     """Begins a sweep in that folder; its coverage is measured where it is asked for, which takes time."""
-    command = [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments]
-    inherited = dict(os.environ) if measured else unmeasured()
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=REPOSITORY, env=inherited | (environment or {}), **output)  # type: ignore[call-overload, no-any-return]
+    return subprocess.Popen(
+        [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments],
+        cwd=REPOSITORY,
+        env=(dict(os.environ) if measured else unmeasured()) | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # and so the leader of a group, as in a terminal
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -33,12 +33,24 @@ def start_from_loaded(folder: Path) -> processes.Command:
 
 @pytest.mark.slow
 def test_an_interrupted_sweep_checkpoints_and_goes_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
-    process = start(tmp_path, *JOBS, gate(tmp_path), "hydra.launcher.n_jobs=1")
-    wait_for(process, tmp_path, "*/metrics.csv")
-    process.send_signal(signal.SIGINT)
+    """By a Ctrl-C in a terminal, which all processes of the group get, or what ends all of a service's processes."""
+    jobs = (*JOBS, gate(tmp_path), "hydra.launcher.n_jobs=1")
+    process = start(tmp_path, *jobs)
+    wait_for(process, tmp_path, "sweep.lock")
+    time.sleep(0.5)  # so that it comes while the server loads, which takes seconds
+    os.killpg(process.pid, signal.SIGINT)
     code, text = finish(process)
     assert code == 130, text
+    assert "Traceback" not in text
+    assert "completed" not in text
+
+    process = start(tmp_path, *jobs)
+    wait_for(process, tmp_path, "*/metrics.csv")
+    os.killpg(process.pid, signal.SIGTERM)
+    code, text = finish(process)
+    assert code == 143, text
     assert [result["status"] for result in results(tmp_path).values()] == ["interrupted"]
+    assert [result["epochs"] for result in results(tmp_path).values()] == [1]
     assert "1 interrupted, 3 not started" in text
     (tmp_path / "open").touch()
     code, text = sweep(tmp_path, *JOBS, gate(tmp_path))

@@ -48,6 +48,20 @@ def test_what_was_killed_can_go_on_whatever_an_earlier_start_wrote(
     assert (result["status"], result["error"]) == ("interrupted", reason)
 
 
+@pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM)])
+def test_a_run_that_was_told_to_end_before_it_could_say_so_is_interrupted(tmp_path: Path, exit_code: int, signum: int):
+    before, begun = job(tmp_path / "a"), job(tmp_path / "b")
+    begin(begun)
+    for one in (before, begun):
+        assert of(one, exit_code) == Outcome(one, "interrupted", f"signal {int(signum)}", 1.5)
+    assert not before.folder.exists()
+    assert begun.is_stopped
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(tmp_path: Path):
+    assert of(job(tmp_path / "a"), -40).reason == "killed by signal 40"
+
+
 def test_a_result_is_written_for_a_run_that_wrote_none(tmp_path: Path):
     one = job(tmp_path / "a")
     begin(one)

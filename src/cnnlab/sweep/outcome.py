@@ -8,11 +8,14 @@ from pathlib import Path
 
 from cnnlab.errors import EXIT_CODES
 from cnnlab.result import Result, read_result
+from cnnlab.signals import SIGNALS
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import PROMPT
 
 EXIT_SIGNAL = 128
+TOLD_TO_END = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit codes of those that were, and ended
+LOG_END_BYTES = 65_536  # of a log, in which a last error is
 FULL_BYTES = 32_768  # so little is left on a disk on which a run cannot even begin
 
 
@@ -46,12 +49,12 @@ def outcome(ended: Ended, log: Path) -> Outcome:
     reason = _last_error(log) if ended.exit_code > 0 else None
     if reason is not None:
         return Outcome(job, "failed", reason, ended.seconds)  # refused, before anything was written
-    reason = _explain(ended)
-    status = "interrupted" if ended.exit_code < 0 else "failed"  # what was killed can go on
+    reason, is_told = _explain(ended), ended.exit_code in TOLD_TO_END
+    status = "interrupted" if is_told or ended.exit_code < 0 else "failed"  # what was killed can go on
     if job.status is not None:
         with contextlib.suppress(OSError):  # a full disk
             Result.of_begun_run(job.folder, status, reason).write(job.folder)
-    return Outcome(job, "failed", reason, ended.seconds)
+    return Outcome(job, "interrupted" if is_told else "failed", reason, ended.seconds)
 
 
 def _is_its_own_word(exit_code: int, status: str) -> bool:
@@ -64,7 +67,11 @@ def _is_its_own_word(exit_code: int, status: str) -> bool:
 
 
 def _last_error(log: Path) -> str | None:
-    text = log.read_text(errors="replace") if log.is_file() else ""
+    text = ""
+    if log.is_file():
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_END_BYTES))
+            text = file.read().decode(errors="replace")
     latest = text.rpartition(f"\n{PROMPT}")[2]
     errors = [line.removeprefix("error: ") for line in latest.splitlines() if line.startswith("error: ")]
     return errors[-1] if errors else None
@@ -73,8 +80,11 @@ def _last_error(log: Path) -> str | None:
 def _explain(ended: Ended) -> str:
     if ended.reason:
         return ended.reason
+    if ended.exit_code in TOLD_TO_END:
+        return f"signal {TOLD_TO_END[ended.exit_code]}"
     if ended.exit_code < 0:
-        name = signal.Signals(-ended.exit_code).name
+        names = {one.value: one.name for one in signal.Signals}  # real-time signals have none
+        name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
     folder = ended.job.folder.parent
     if shutil.disk_usage(folder).free < FULL_BYTES:  # its log cannot tell

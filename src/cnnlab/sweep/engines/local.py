@@ -14,6 +14,8 @@ from cnnlab.sweep.engines.process import Server, Share
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
+SERVER_GONE = 255  # multiprocessing's word for an end of which it has not been told
+
 
 @dataclass
 class _Running:
@@ -22,6 +24,15 @@ class _Running:
     share: Share
     started: float
     reason: str = ""
+
+    def is_alive(self) -> bool:
+        """Whether there is such a process, whatever its server says."""
+        assert self.process.pid is not None
+        try:
+            os.kill(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self) -> None:
         """Ends it and what it has started, of which it leads the group; of one that is gone, what it has left."""
@@ -72,7 +83,8 @@ class LocalEngine:
         """Starts no more jobs, and passes a signal on to those that run."""
         self._is_stopping = True
         for running in self._running.values():
-            if running.process.pid is not None and running.process.is_alive():
+            assert running.process.pid is not None
+            with suppress(ProcessLookupError):
                 os.kill(running.process.pid, signum)
 
     def _start(self, task: Task) -> None:
@@ -84,6 +96,8 @@ class LocalEngine:
         running.process.join()
         exit_code = running.process.exitcode
         assert exit_code is not None
+        if exit_code == SERVER_GONE and running.is_alive():
+            exit_code, running.reason = -signal.SIGKILL, "killed, since the server of its process was; out of memory?"
         running.kill()
         running.process.close()
         self._free.append(running.share)

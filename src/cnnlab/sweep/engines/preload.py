@@ -9,7 +9,6 @@ from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.errors import UserError
 from cnnlab.sweep.engines.process import SHARED_DATA
 
 
@@ -40,7 +39,7 @@ def _share_data(text: str | None) -> None:
     assert isinstance(config, DictConfig)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with contextlib.suppress(UserError, OSError):  # a job will say so
+    with contextlib.suppress(Exception):  # a job will say so
         build_data(config).share()
     torch.set_num_threads(threads)
 

@@ -7,10 +7,11 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
+from cnnlab.signals import held_back
 from cnnlab.sweep.task import Task
 
 SHARED_DATA = "CNNLAB_SHARED_DATA"  # environment variable of the server: what `build_data` reads of a config, as YAML
@@ -40,21 +41,29 @@ class Server:
 
     def __init__(self, threads: int, data: str) -> None:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
-        os.environ[SHARED_DATA] = data
+        self._data = data
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["cnnlab.sweep.engines.preload"])
-        forkserver.ensure_running()  # loads while the sweep is planned
-        del os.environ[SHARED_DATA]
+        self._ensure_running()  # loads while the sweep is planned
 
     def start(self, task: Task, share: Share) -> ForkServerProcess:
         """A process that runs the task; it ends with this one, whatever ends this one."""
+        self._ensure_running()
         process = self._context.Process(target=_run, args=(task, share))
         process.start()
         return process
 
+    def _ensure_running(self) -> None:
+        """The server outlives a signal to the whole group, or to all that a scheduler has started here."""
+        resource_tracker.ensure_running()  # here, since it ends in letting signals come
+        os.environ[SHARED_DATA] = self._data
+        with held_back():
+            forkserver.ensure_running()
+        del os.environ[SHARED_DATA]
+
 
 def _run(task: Task, share: Share) -> None:
-    os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs
+    os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs; it waits until they can act on it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     redirect_output(task.log)
     arguments = task.prepare()
