@@ -28,6 +28,7 @@ from cnnlab.errors import (
     SweepFailed,
     UserError,
 )
+from cnnlab.output import unfailing_output
 from cnnlab.resume import expand_resume, finished
 from cnnlab.signals import SignalGuard
 
@@ -74,7 +75,7 @@ def command_line(main: Callable[[], object]) -> int:
     """
     gc.disable()  # until `collect_garbage`
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through, and `_explain` words them
-    with SignalGuard():
+    with unfailing_output(), SignalGuard():
         try:
             if "LOCAL_RANK" not in os.environ:  # a worker gets the command line of the first process
                 if (result := finished(sys.argv[1:])) is not None:

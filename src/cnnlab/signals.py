@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -80,9 +80,8 @@ class SignalGuard:
         self.received = self.received or signum
         if not (first and self.deferring):
             raise Interrupted(signum)
-        with suppress(OSError):  # nobody may be listening any more: the same Ctrl-C ends a tee
-            print(
-                f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
-                file=sys.stderr,
-                flush=True,
-            )
+        print(
+            f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
+            file=sys.stderr,
+            flush=True,
+        )
