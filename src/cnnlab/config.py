@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -94,6 +95,15 @@ def changed_value(before: DictConfig, now: DictConfig) -> tuple[str, Any, Any] |
     then, today = numeric_params(before), numeric_params(now)
     names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     return (names[0], flat(before).get(names[0]), flat(now).get(names[0])) if names else None
+
+
+def files_are_here(config: DictConfig) -> bool:
+    """Whether the files of a config's data set are in their folder, plain or as `.gz`."""
+    files = config.data.files
+    if "folder" not in files:
+        return True  # of a package
+    folder = Path(files.folder).expanduser()
+    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
 
 
 def _as_number(value: Any) -> Any:

@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from cnnlab.config import AXES, MODEL_AXES, changed_value, uses_axis, without_hydra
 from cnnlab.errors import Carried, UserError
-from cnnlab.rules import RULES, as_typed, integer
+from cnnlab.rules import RULES, as_typed, check_value, integer
 
 ABSENT: Final = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
@@ -37,8 +37,8 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     check_keys(config)
     for key, rule in RULES.items():
         value = _value(config, key)
-        if value is not ABSENT and not rule.holds(value):
-            raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
+        if value is not ABSENT:
+            check_value(key, value, rule)
     _check_data(config)
     _check_axes(config, option_names, overrides)
     _check_selection(config)

@@ -45,7 +45,7 @@ class Result:
         selected_epoch: The epoch whose weights were tested, from 1.
         seconds: Wall time of `setup`, `fit` (all processes of a resumed run together) and `test`; `to_target`, the
             epochs up to the first whose validation accuracy is the config's `target`, null if none was.
-        data: `name`, `sha256` and the sizes of `train`, `val` and `test`.
+        data: `name`, `sha256` and the sizes of `train`, `val` and `test`; `instead_of`, where it is a fallback.
         num_params: Trainable parameters.
         weights_sha256: Hash of the tested weights' bits.
         device: What trained.
@@ -104,12 +104,9 @@ class Result:
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """A run's result.json, or None while it has none."""
-    path = folder / "result.json"
-    if not path.is_file():
-        return None
     try:
-        result = json.loads(path.read_text())
-    except ValueError:
+        result = json.loads((folder / "result.json").read_text())
+    except (OSError, ValueError):
         return None
     return result if isinstance(result, dict) and "status" in result else None
 

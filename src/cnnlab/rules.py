@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from cnnlab.errors import UserError
 from cnnlab.result import DIRECTIONS
 
 
@@ -23,6 +24,26 @@ def integer(minimum: int, maximum: float = math.inf) -> Rule:
     """An integer within bounds."""
     words = f"an integer from {minimum}" + (f" to {maximum}" if maximum < math.inf else " up")
     return Rule(words, lambda value: type(value) is int and minimum <= value <= maximum)
+
+
+def or_null(rule: Rule) -> Rule:
+    """Null is allowed too."""
+    return Rule(f"null or {rule.allowed}", lambda value: value is None or rule.holds(value))
+
+
+def check_value(key: str, value: Any, rule: Rule) -> None:
+    """Refuses a value that is not allowed.
+
+    Args:
+        key: As it is typed.
+        value: Its value.
+        rule: What it may be.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if not rule.holds(value):
+        raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
 
 
 def _number(words: str, holds: Callable[[float], bool]) -> Rule:
@@ -95,7 +116,7 @@ RULES = {
         "a list of integers from 1 up",
         lambda value: _is_list_of(int, value) and len(value) > 0 and min(value) >= 1,
     ),
-    "model.stem": Rule("null or an integer from 1 up", lambda value: value is None or integer(1).holds(value)),
+    "model.stem": or_null(integer(1)),
     "model.dropout": PROBABILITY,
     "model.channel_dropout": PROBABILITY,
     "model.batch_norm": YES_OR_NO,
@@ -121,7 +142,7 @@ RULES = {
             _is_list_of((int, float), value) and list(value) == sorted(value) and all(0 < v < 1 for v in value)
         ),
     ),
-    "sweep.name": Rule("null or a name", lambda value: value is None or TEXT.holds(value)),
+    "sweep.name": Rule("null or a name", lambda value: value is None or type(value) is int or TEXT.holds(value)),
     "sweep.resume": YES_OR_NO,
     "sweep.dry_run": YES_OR_NO,
     "sweep.fail_fast": YES_OR_NO,
@@ -133,7 +154,7 @@ RULES = {
     "trainer.log_every_n_steps": integer(1),
     "trainer.accumulate_grad_batches": integer(1),
     "trainer.deterministic": _one_of(True, False, "warn"),
-    "trainer.gradient_clip_val": Rule("null or a number > 0", lambda value: value is None or POSITIVE.holds(value)),
+    "trainer.gradient_clip_val": or_null(POSITIVE),
     "trainer.limit_train_batches": SOME_AMOUNT,
     "trainer.limit_val_batches": AMOUNT,
     "trainer.limit_test_batches": AMOUNT,

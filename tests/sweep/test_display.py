@@ -28,6 +28,8 @@ def job(folder: Path, metrics: str | None = None) -> Job:
         (HEAD.format(split="val") + "1,9,.1,2,.1,2,.2,1\n2,18,.1,2,.1,2,.9125,1\n", ("2", "91.25%")),
         (HEAD.format(split="test") + "1,9,.1,2,.1,2,.5,1\n", ("1", "50.00%")),
         (HEAD.format(split="val") + "1,9,.1,2,.1,,,1\n", ("1", "")),
+        ("another,file\n1,2\n", ("", "")),
+        (HEAD.format(split="val") + "1,9,.1,2,.1,2,much,1\n", ("", "")),
     ],
 )
 def test_a_run_has_reached_its_last_row(tmp_path: Path, metrics: str | None, expected: tuple[str, str]):

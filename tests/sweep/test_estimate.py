@@ -40,8 +40,9 @@ def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
     record(tmp_path / "runs" / "other", 900.0, 100, network="another.Network")
     record(tmp_path / "runs" / "failed", 900.0, 100, status="failed")
     record(tmp_path / "runs" / "short", 900.0, 2)
-    (tmp_path / "runs" / "damaged").mkdir()
-    (tmp_path / "runs" / "damaged" / "result.json").write_text("{")
+    for number, content in enumerate((b"{", b"\xff", b'{"status": "completed"}')):
+        (tmp_path / "runs" / f"damaged-{number}").mkdir()
+        (tmp_path / "runs" / f"damaged-{number}" / "result.json").write_bytes(content)
     estimate = Estimate.of(config(), tmp_path)
     assert estimate == Estimate(START_S + 80 * 0.3, 3)
     assert estimate.words(num_jobs=4, at_a_time=2) == "about 0:00:50 by 3 earlier runs"

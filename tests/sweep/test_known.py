@@ -7,7 +7,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.sweep import Action, Job, plan
-from cnnlab.sweep.known import KnownJobs, digest_of_config
+from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
 
 
@@ -49,6 +49,20 @@ def test_a_run_during_which_the_config_changed_is_not_known(tmp_path: Path):
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", digest)
 
 
+def test_a_run_on_other_data_than_was_asked_for_is_not_known(tmp_path: Path):
+    path, one = tmp_path / "known.jsonl", replace(JOB, folder=tmp_path)
+    (tmp_path / "result.json").write_text('{"status": "completed", "data": {"name": "a", "instead_of": "b"}}')
+    run(KnownJobs(path, Digest()), one)
+    assert one not in KnownJobs(path, Digest())
+
+
+def test_a_file_that_is_damaged_or_from_elsewhere_is_read_as_far_as_it_can_be(tmp_path: Path):
+    path = tmp_path / "known.jsonl"
+    run(KnownJobs(path, Digest()), JOB)
+    path.write_text('3\n{"a": 1}\n' + path.read_text() + '["seed=2", ["se')
+    assert JOB in KnownJobs(path, Digest())
+
+
 def test_a_disk_that_is_full_does_no_harm():
     run(KnownJobs(Path("/dev/full"), Digest()), JOB)
 
@@ -57,14 +71,6 @@ def test_a_disk_that_is_full_does_no_harm():
 def test_a_run_that_is_not_at_its_end_is_not_known(tmp_path: Path, status: str):
     run(KnownJobs(tmp_path / "known.jsonl", Digest()), JOB, status)
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", Digest())
-
-
-def test_a_line_that_a_crash_cut_off_does_no_harm(tmp_path: Path):
-    path = tmp_path / "known.jsonl"
-    run(KnownJobs(path, Digest()), JOB)
-    with path.open("a") as file:
-        file.write('["seed=2", ["se')
-    assert JOB in KnownJobs(path, Digest())
 
 
 def test_a_known_job_is_skipped_without_composing(tmp_path: Path):
@@ -85,9 +91,15 @@ def test_the_digest_is_of_the_files_and_of_the_values(tmp_path: Path):
     sources = [{"path": str(tmp_path), "schema": "file", "provider": "main"}]
     config = OmegaConf.create({"seed": 0, "model": {}, "hydra": {"runtime": {"config_sources": sources}}})
     assert isinstance(config, DictConfig)
-    first = digest_of_config(config)
-    assert digest_of_config(config) == first
-    (tmp_path / "optimizer" / "sgd.yaml").write_text("lr: 0.2")
-    second = digest_of_config(config)
+    digest = DigestOfConfig(config)
+    first = digest()
+    assert digest() == DigestOfConfig(config)() == first
+    (tmp_path / ".#train.yaml").symlink_to("an editor's lock")
+    assert digest() == first
+    (tmp_path / "optimizer" / "sgd.yaml").write_text("lr: 0.02")
+    second = digest()
     config.seed = 1
-    assert len({first, second, digest_of_config(config)}) == 3
+    third = DigestOfConfig(config)()
+    assert len({first, second, third}) == 3
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    assert digest() != digest()  # and so no run is known

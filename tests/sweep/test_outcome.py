@@ -13,9 +13,9 @@ from tests.sweep.runs import begin, end, job
 
 
 def of(one: Job, exit_code: int, log: str = "", reason: str = "") -> Outcome:
-    path = one.folder.with_suffix(".log")
-    path.write_text(log)
-    return outcome(Ended(one, exit_code, 1.5, reason), path)
+    one.log.parent.mkdir(exist_ok=True)
+    one.log.write_text(log)
+    return outcome(Ended(one, exit_code, 1.5, reason))
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_a_refusal_is_the_last_error_of_the_latest_start_and_leaves_no_folder(tm
 
 def test_a_log_that_was_never_made_is_no_hindrance(tmp_path: Path):
     ended = Ended(job(tmp_path / "a"), 1, 1.5)
-    assert outcome(ended, tmp_path / "a.log").reason == "exited with 1 before the run was completed"
+    assert outcome(ended).reason == "exited with 1 before the run was completed"

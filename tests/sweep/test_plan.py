@@ -70,6 +70,36 @@ def test_another_config_runs_beside_the_old_result_and_is_found_again(
     assert (step.action, step.job.name) == (Action.SKIP, "seed=1~2")
 
 
+@pytest.mark.parametrize("content", [b"", b"\0", b"[1]", b"a: [", b"\xff"])
+def test_a_damaged_record_is_left_and_the_run_is_made_beside_it(tmp_path: Path, content: bytes):
+    begin(job(tmp_path), "completed")
+    (tmp_path / "seed=1" / ".hydra" / "config.yaml").write_bytes(content)
+    (step,) = plan([job(tmp_path)], compose)
+    assert (step.action, step.job.name) == (Action.BEGIN, "seed=1~2")
+    assert "\n" not in step.remark
+    assert step.remark.endswith(": beside the old result")
+
+
+def test_a_run_on_a_fallback_is_made_again_when_the_data_is_there(tmp_path: Path):
+    data = {"name": "digits", "files": {"folder": str(tmp_path / "raw"), "sha256": {"train": "", "test": ""}}}
+
+    def compose_with_data(job: Job) -> DictConfig:
+        return OmegaConf.merge(compose(job), {"data": data})  # type: ignore[return-value]
+
+    one = job(tmp_path)
+    begin(one, "completed")
+    OmegaConf.save(compose_with_data(one), one.folder / ".hydra" / "config.yaml")
+    used = {"name": "few", "instead_of": "digits"}
+    (one.folder / "result.json").write_text(json.dumps({"status": "completed", "error": None, "data": used}))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "train").touch()
+    assert [step.action for step in plan([one], compose_with_data)] == [Action.SKIP]
+    (tmp_path / "raw" / "test.gz").touch()
+    (step,) = plan([one], compose_with_data)
+    assert (step.action, step.job.name) == (Action.BEGIN, "seed=1~2")
+    assert step.remark == "data=digits could not be had, so that it used few, and now is here: beside the old result"
+
+
 def test_a_run_that_was_killed_before_it_recorded_itself_makes_room(tmp_path: Path):
     one = job(tmp_path)
     one.folder.mkdir()

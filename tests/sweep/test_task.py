@@ -7,7 +7,7 @@ from tests.sweep.runs import begin, end, job
 
 
 def task(folder: Path) -> Task:
-    return Task(job(folder), Path("/somewhere/train.py"), ("seed=3", "note='a b'"), folder.with_suffix(".log"))
+    return Task(job(folder), Path("/somewhere/train.py"), ("seed=3", "note='a b'"))
 
 
 def test_a_run_begins_with_its_arguments_alone_also_after_a_failure(tmp_path: Path):

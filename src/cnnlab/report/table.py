@@ -1,12 +1,12 @@
 """The runs of a sweep as a table: what was varied, what came out, over seeds."""
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import UserError
+from cnnlab.result import read_result
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: If there is none.
     """
-    results = [json.loads(path.read_text()) for path in sorted(folder.glob("*/result.json"))]
+    read = [read_result(path.parent) for path in sorted(folder.glob("*/result.json"))]
+    results = [one for one in read if one is not None]
     if not results:
         raise UserError(f"{folder} holds no finished runs; give a sweep's folder such as outputs/sweeps/optimizers")
     return results

@@ -157,7 +157,7 @@ class LiveTable:
             table.add_column(name, justify="left" if name == "running" else "right")
         for job, started in self._running.values():
             epoch, accuracy = latest(job.folder)
-            table.add_row(job.name, epoch, accuracy, f"{time.monotonic() - started:.0f}")
+            table.add_row(Text(job.name), epoch, accuracy, f"{time.monotonic() - started:.0f}")
         return Group(table, Text(self.progress.summary(), style="bold"))
 
 
@@ -177,9 +177,7 @@ def latest(folder: Path) -> tuple[str, str]:
     try:
         with (folder / "metrics.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError:
+        accuracy = next((rows[-1][name] for name in ("val/acc", "test/acc") if rows[-1].get(name)), "")
+        return rows[-1]["epoch"], f"{float(accuracy):.2%}" if accuracy else ""
+    except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or not one of ours
         return "", ""
-    if not rows:
-        return "", ""
-    accuracy = next((rows[-1][name] for name in ("val/acc", "test/acc") if rows[-1].get(name)), "")
-    return rows[-1]["epoch"], f"{float(accuracy):.2%}" if accuracy else ""

@@ -1,8 +1,6 @@
 """How long a sweep will take, before it starts."""
 
 import itertools
-import json
-import os
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+
+from cnnlab.result import read_result
 
 NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: README.md, "How fast, and why"
 START_S = 1.0  # of a job: composing, setting up, testing
@@ -38,13 +38,9 @@ class Estimate:
             config: A job's.
             outputs: Where run folders are.
         """
-        known = [
-            result["seconds"]["fit"] / result["steps"]
-            for result in itertools.islice(_completed(outputs), MAX_RUNS)
-            if result["params"].get("model._target_") == config.model._target_
-            and result["params"].get("data.batch_size") == config.data.batch_size
-            and result["steps"] >= MIN_STEPS
-        ]
+        wanted = (config.model._target_, config.data.batch_size)
+        runs = itertools.islice(_completed(outputs), MAX_RUNS)
+        known = [seconds for *of, seconds in map(_step_s, runs) if tuple(of) == wanted]
         step_s = statistics.median(known) if known else NOMINAL_STEP_S
         return cls(START_S + _num_steps(config) * step_s, len(known))
 
@@ -65,10 +61,25 @@ def _num_steps(config: DictConfig) -> float:
 
 def _completed(outputs: Path) -> Iterator[dict[str, Any]]:
     paths = itertools.chain(outputs.glob("runs/*/result.json"), outputs.glob("sweeps/*/*/result.json"))
-    for path in sorted(paths, key=os.path.getmtime, reverse=True):
-        try:
-            result = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if isinstance(result, dict) and result.get("status") == "completed":
+    for path in sorted(paths, key=_modified, reverse=True):
+        result = read_result(path.parent)
+        if result is not None and result["status"] == "completed":
             yield result
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # it has just been removed
+
+
+def _step_s(result: dict[str, Any]) -> tuple[Any, Any, float]:
+    """The network and the batch size of a run, and what it took a step; nothing where that cannot be told."""
+    try:
+        params, steps, seconds = result["params"], result["steps"], result["seconds"]["fit"]
+        if steps < MIN_STEPS:
+            return None, None, 0.0
+        return params["model._target_"], params["data.batch_size"], seconds / steps
+    except (LookupError, TypeError):  # not a whole run's
+        return None, None, 0.0

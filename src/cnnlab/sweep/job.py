@@ -25,6 +25,11 @@ class Job:
     folder: Path
 
     @property
+    def log(self) -> Path:
+        """What its processes print is appended here."""
+        return self.folder.parent / "logs" / f"{self.name}.log"
+
+    @property
     def status(self) -> str | None:
         """Of its run: as in result.json, `"killed"` if it began and wrote none, None if it never began."""
         record = self.folder / ".hydra" / "overrides.yaml"  # written last
@@ -43,6 +48,12 @@ class Job:
         names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
         if names and (self.status == "failed" or names <= {".hydra", "run.log"}):
             shutil.rmtree(self.folder)
+
+    @property
+    def stand_in(self) -> str | None:
+        """The data set that it really used, where that is not the one that was asked for."""
+        data = (read_result(self.folder) or {}).get("data") or {}
+        return str(data["name"]) if "instead_of" in data else None
 
     @property
     def error(self) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +33,7 @@ class KnownJobs:
         for line in path.read_text().splitlines() if path.is_file() else ():
             try:
                 name, *known = json.loads(line)
-            except ValueError:
+            except (ValueError, TypeError):
                 continue  # written in the moment of a crash
             self._known[name] = known
         self._today = digest()
@@ -49,21 +50,43 @@ class KnownJobs:
     def hear(self, outcome: Outcome) -> None:
         """A run is at an end."""
         job, digest = outcome.job, self._digest()
-        if outcome.status in FINAL and self._begun.get(job.name) == digest:
+        if outcome.status in FINAL and self._begun.get(job.name) == digest and job.stand_in is None:
             with contextlib.suppress(OSError), self._path.open("a") as file:  # a full disk: it is only composed again
                 file.write(json.dumps([job.name, list(job.overrides), digest]) + "\n")
 
 
-def digest_of_config(config: DictConfig) -> str:
-    """A hash of all that a job's config is composed of, but for its own overrides.
+class DigestOfConfig:
+    """A hash of all that a job's config is composed of, but for its own overrides, as it is when called.
 
     Args:
         config: A sweep's composed config, with Hydra's part.
     """
-    values = {**numeric_params(without_hydra(config)), "cnnlab": version("cnnlab")}
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
-    for source in config.hydra.runtime.config_sources:
-        if source.schema == "file":
-            for path in sorted(Path(source.path).rglob("*.yaml")):
-                digest.update(b"\0".join([str(path.relative_to(source.path)).encode(), path.read_bytes()]))
-    return digest.hexdigest()
+
+    def __init__(self, config: DictConfig) -> None:
+        values = {**numeric_params(without_hydra(config)), "cnnlab": version("cnnlab")}
+        self._values = json.dumps(values, sort_keys=True, default=str).encode()
+        sources = config.hydra.runtime.config_sources
+        self._folders = [Path(source.path) for source in sources if source.schema == "file"]
+        self._files: list[tuple[Path, Path, int, int]] = []
+        self._digest = ""
+
+    def __call__(self) -> str:
+        """64 hexadecimal digits; a text that is nothing's hash if a file has just gone."""
+        try:
+            files = [
+                (folder, path, stat.st_mtime_ns, stat.st_size)
+                for folder in self._folders
+                for path in sorted(folder.rglob("[!.]*.yaml"))  # hidden ones are an editor's
+                if (stat := path.stat())
+            ]
+            if files != self._files or not self._digest:
+                self._digest, self._files = self._of(files), files
+        except OSError:
+            return f"cannot be known, {uuid.uuid4()}"
+        return self._digest
+
+    def _of(self, files: list[tuple[Path, Path, int, int]]) -> str:
+        digest = hashlib.sha256(self._values)
+        for folder, path, _, _ in files:
+            digest.update(b"\0".join([str(path.relative_to(folder)).encode(), path.read_bytes()]))
+        return digest.hexdigest()

@@ -4,7 +4,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -14,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from cnnlab.cli import collect_garbage
 from cnnlab.config import without_hydra
 from cnnlab.errors import UserError
 from cnnlab.preflight import check_job
@@ -22,8 +22,9 @@ from cnnlab.resume import SINGLE_RUN, quote
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job
-from cnnlab.sweep.known import KnownJobs, digest_of_config
+from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import sole_sweep
+from cnnlab.sweep.outcome import outcome_before
 from cnnlab.sweep.plan import Action, announce, job_name, plan
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
@@ -41,14 +42,24 @@ class SweepLauncher(Launcher, ABC):
         """Takes what Hydra has.
 
         Raises:
-            UserError: If jobs are to be named in another way.
+            UserError: If the sweep's folders would not be what it counts on, or a value is not allowed.
         """
+        if config.hydra.output_subdir is None:
+            raise UserError("hydra.output_subdir=null is not for a sweep, which finds its runs by what is there")
         if any(text.lstrip("+").startswith("hydra.sweep.subdir=") for text in config.hydra.overrides.hydra):
             raise UserError(
                 "hydra.sweep.subdir is not read: a job's folder is named by what is swept, so that the sweep finds it "
                 "again; leave it out, or take hydra/launcher=basic"
             )
         self._context, self.config = hydra_context, config
+        self.check_values()
+
+    def check_values(self) -> None:
+        """Refuses values of the launcher's own that are not allowed, before anything is written.
+
+        Raises:
+            UserError: With the value, what is allowed and what to do.
+        """
 
     @property
     @abstractmethod
@@ -76,7 +87,7 @@ class SweepLauncher(Launcher, ABC):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs what is missing of these jobs."""
         constant = _constant_keys(self.config)
-        jobs = [self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides]
+        jobs = _each_once([self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides])
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
@@ -87,7 +98,8 @@ class SweepLauncher(Launcher, ABC):
             steps = plan(jobs, self.compose, known)
             announce(self.folder, steps, self.num_at_a_time, estimate)
             todo = [step.job for step in steps if step.action is not Action.SKIP]
-            sweep = Sweep(self.folder, len(todo), len(steps) - len(todo), self.settings, heard=known.hear)
+            done = [outcome_before(step.job) for step in steps if step.action is Action.SKIP]
+            sweep = Sweep(self.folder, len(todo), len(done), self.settings, heard=known.hear, before=done)
             sweep.run(engine, map(self.make_task, known.noting(todo)))
         return [_returned(step.job) for step in steps]
 
@@ -98,6 +110,7 @@ class SweepLauncher(Launcher, ABC):
         Args:
             config: One of theirs.
         """
+        collect_garbage()
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_sweep(self.folder):
             yield self.make_engine(config)
@@ -116,7 +129,7 @@ class SweepLauncher(Launcher, ABC):
         """The command that runs it."""
         folder = f"hydra.run.dir={quote(job.folder)}"
         arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
-        return Task(job, Path(sys.argv[0]).resolve(), arguments, self.folder.resolve() / "logs" / f"{job.name}.log")
+        return Task(job, Path(sys.argv[0]).resolve(), arguments)
 
     def check(self, overrides: Iterable[str]) -> None:
         """Refuses a job with these overrides, if it could not be run.
@@ -131,7 +144,7 @@ class SweepLauncher(Launcher, ABC):
         return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
 
     def _known(self) -> KnownJobs:
-        return KnownJobs(self.folder / "known.jsonl", partial(digest_of_config, self.config))
+        return KnownJobs(self.folder / "known.jsonl", DigestOfConfig(self.config))
 
     def _flags(self) -> list[str]:
         typed = get_args_parser().parse_args()
@@ -143,6 +156,19 @@ class SweepLauncher(Launcher, ABC):
         flags = [text for flag, value in named.items() if value is not None for text in (flag, value)]
         typed_for_hydra = self.config.hydra.overrides.hydra
         return [*flags, *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(NOT_A_JOBS))]
+
+
+def _each_once(jobs: list[Job]) -> list[Job]:
+    """The jobs without those that are typed twice."""
+    if not jobs:
+        raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
+    by_name: dict[str, Job] = {}
+    for job in jobs:
+        same = by_name.setdefault(job.name, job)
+        if same.overrides != job.overrides:
+            both = " and ".join(" ".join(one.overrides) for one in (same, job))
+            raise UserError(f"two jobs would share the folder {job.name}: {both}; set each key once")
+    return list(by_name.values())
 
 
 def _constant_keys(config: DictConfig) -> set[str]:

@@ -35,18 +35,18 @@ class Outcome:
     seconds: float
 
 
-def outcome(ended: Ended, log: Path) -> Outcome:
-    """Of a process that is gone; where it left no word of its own in result.json, this writes it.
+def outcome_before(job: Job) -> Outcome:
+    """Of a run that an earlier sweep has brought to its end."""
+    return Outcome(job, str(job.status), job.error, 0.0)
 
-    Args:
-        ended: How it ended.
-        log: What it printed.
-    """
+
+def outcome(ended: Ended) -> Outcome:
+    """Of a process that is gone; where it left no word of its own in result.json, this writes it."""
     job, result = ended.job, read_result(ended.job.folder)
     status = "" if result is None else str(result["status"])
     if _is_its_own_word(ended.exit_code, status):
         return Outcome(job, status, job.error, ended.seconds)
-    reason = _last_error(log) if ended.exit_code > 0 else None
+    reason = _last_error(job.log) if ended.exit_code > 0 else None
     if reason is not None:
         return Outcome(job, "failed", reason, ended.seconds)  # refused, before anything was written
     reason, is_told = _explain(ended), ended.exit_code in TOLD_TO_END

@@ -9,8 +9,10 @@ from enum import Enum
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from cnnlab.config import changed_value
+from cnnlab.config import changed_value, files_are_here
 from cnnlab.rules import as_typed
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import FINAL, Job
@@ -62,16 +64,30 @@ def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job])
         if job in known:
             return Step(job, _action(status), remark)
         now = compose(job) if now is None else now
-        before = OmegaConf.load(job.folder / ".hydra" / "config.yaml")
-        assert isinstance(before, DictConfig)
-        change = changed_value(before, now)
-        if change is None:
+        difference = _difference(job, now)
+        if difference is None:
             return Step(job, _action(status), remark)
-        key, then, today = change
-        remark = f"{key} was {as_typed(then)} and is now {as_typed(today)}: beside the old result"
+        remark = f"{difference}: beside the old result"
         name = f"{job.name.partition('~')[0]}~{number}"
         job = replace(job, name=name, folder=job.folder.with_name(name))
     raise AssertionError("there is always another number")
+
+
+def _difference(job: Job, now: DictConfig) -> str | None:
+    """What keeps an earlier run from being this one."""
+    try:
+        before = OmegaConf.load(job.folder / ".hydra" / "config.yaml")
+        if not isinstance(before, DictConfig):
+            raise ValueError("it holds a list")
+        change = changed_value(before, now)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        return f"its recorded config is damaged ({' '.join(str(error).split())})"
+    if change is not None:
+        key, then, today = change
+        return f"{key} was {as_typed(then)} and is now {as_typed(today)}"
+    if job.stand_in is not None and files_are_here(now):
+        return f"data={now.data.name} could not be had, so that it used {job.stand_in}, and now is here"
+    return None
 
 
 def _action(status: str) -> Action:

@@ -4,7 +4,7 @@ import shlex
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +43,7 @@ class Sweep:
         settings: See there.
         heard: Is told of each job that ends.
         readers: Commands that take the folder, to be typed next.
+        before: What came of jobs that were done before, as far as it is told again.
     """
 
     def __init__(
@@ -53,15 +54,16 @@ class Sweep:
         settings: Settings,
         heard: Callable[[Outcome], None] | None = None,
         readers: tuple[str, ...] = ("python scripts/table.py", TENSORBOARD),
+        before: Sequence[Outcome] = (),
     ) -> None:
         self.folder = folder
         self.num_todo = num_todo
         self.num_done = num_done
+        self.before = before
         self.settings = settings
         self.outcomes: list[Outcome] = []
         self._heard = heard
         self._readers = readers
-        self._logs: dict[str, Path] = {}
         self._started = time.monotonic()
         self._is_stopped = False
 
@@ -86,27 +88,22 @@ class Sweep:
             self._summarise()
         if guard.received is not None:
             raise Interrupted(guard.received)
-        if any(self._has_failed(one) for one in self.outcomes):
+        if any(map(self._has_failed, [*self.before, *self.outcomes])):
             raise SweepFailed(self.folder)
 
     def _listen(self, engine: Engine, tasks: Iterable[Task], display: Display, guard: SignalGuard) -> None:
-        with closing(engine.run(self._noting_logs(tasks))) as events:
+        with closing(engine.run(tasks)) as events:
             for event in events:
                 if isinstance(event, Started):
                     display.started(event.job)
                 elif isinstance(event, Ended):
-                    self._hear(outcome(event, self._logs[event.job.name]), display)
+                    self._hear(outcome(event), display)
                     if self.settings.fail_fast and self._has_failed(self.outcomes[-1]) and not self._is_stopped:
                         self._stop(engine, signal.SIGINT)
                 else:
                     display.tick()
                 if guard.received is not None and not self._is_stopped:
                     self._stop(engine, guard.received)
-
-    def _noting_logs(self, tasks: Iterable[Task]) -> Iterable[Task]:
-        for task in tasks:
-            self._logs[task.job.name] = task.log
-            yield task
 
     def _hear(self, one: Outcome, display: Display) -> None:
         self.outcomes.append(one)
@@ -130,9 +127,12 @@ class Sweep:
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
         seconds = timedelta(seconds=round(time.monotonic() - self._started))
         print(f"{self.num_todo + self.num_done} jobs in {seconds}: {told}")
-        for one in self.outcomes:
-            if self._has_failed(one):
-                print(f"  {one.job.name}: {one.status}, {one.reason}\n    {self._logs[one.job.name]}")
+        every = [*self.before, *self.outcomes]
+        for one in filter(self._has_failed, every):
+            print(f"  {one.job.name}: {one.status}, {one.reason}\n    {one.job.log}")
+        for name, count in Counter(one.job.stand_in for one in every).items():
+            if name is not None:
+                print(f"  {count} of them used {name}: the data that was asked for could not be had, see their logs")
         folder = shlex.quote(str(self.folder))
         print(f"in {self.folder}; next:")
         print("\n".join(f"  {reader} {folder}" for reader in self._readers), flush=True)

@@ -18,13 +18,11 @@ class Task:
         job: The run.
         program: The script.
         arguments: Of a run that begins.
-        log: What it prints is appended here.
     """
 
     job: Job
     program: Path
     arguments: tuple[str, ...]
-    log: Path
 
     def prepare(self) -> list[str]:
         """Makes room for a run that begins, or finds one to go on with.

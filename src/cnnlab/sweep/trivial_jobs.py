@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.engines.process import Server, Share
+from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -36,20 +37,24 @@ def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
     program = folder / "trivial.py"
     program.write_text(TRIVIAL)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", ["data=mnist_5k"])
-    data = OmegaConf.masked_copy(config, ["data", "augmentation", "seed", "watch"])
+        whole = compose("train", ["data=mnist_5k"], return_hydra_config=True)
+    data = OmegaConf.masked_copy(whole, ["data", "augmentation", "seed", "watch"])
     OmegaConf.resolve(data)
     jobs = [Job(str(number), (), folder / str(number)) for number in range(num_jobs)]
-    tasks = [Task(job, program, (str(job.folder),), folder / "logs" / f"{job.name}.log") for job in jobs]
+    known = KnownJobs(folder / "known.jsonl", DigestOfConfig(whole))
     memory: list[int] = []
     times: list[float] = []
 
     def hear(outcome: Outcome) -> None:
+        known.hear(outcome)
         memory.append(memory_bytes())
         times.append(time.monotonic())
 
+    def task(job: Job) -> Task:
+        return Task(job, program, (str(job.folder),))
+
     sweep = Sweep(folder, num_jobs, 0, Settings(), hear)
-    sweep.run(LocalEngine(Server(1, OmegaConf.to_yaml(data)), [Share()] * at_a_time), tasks)
+    sweep.run(LocalEngine(Server(1, OmegaConf.to_yaml(data)), [Share()] * at_a_time), map(task, known.noting(jobs)))
     job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits until the server is loaded
     print(json.dumps({"job_s": job_s, "memory": memory}))
 

@@ -177,6 +177,7 @@ class Run:
         result.params |= facts
         result.choices["data"] = used.name
         if used is not data:
+            result.data["instead_of"] = data.name
             result.fingerprint = fingerprint(
                 {**numeric_params(self.config), **facts, "sha256": dict(used.files.sha256)}
             )

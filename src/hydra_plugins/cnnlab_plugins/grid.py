@@ -5,7 +5,9 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from cnnlab.errors import UserError
 from cnnlab.preflight import check_job
+from cnnlab.sweep import SweepLauncher
 
 
 class GridSweeper(BasicSweeper):
@@ -23,8 +25,16 @@ class GridSweeper(BasicSweeper):
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None
+        if self.max_batch_size is not None and isinstance(self.launcher, SweepLauncher):
+            raise UserError(
+                f"hydra.sweeper.max_batch_size={self.max_batch_size} has no use here: as many jobs run at a time as "
+                "there is room for; leave it out"
+            )
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        for override in overrides:
+            if override.is_sweep_override() and override.key_or_group.partition(".")[0] == "sweep":
+                raise UserError(f"{override.input_line}: a sweep is one; give {override.key_or_group} one value")
         (jobs,) = self.split_arguments(overrides, None)
         seen: set[str] = set()
         for job in jobs:

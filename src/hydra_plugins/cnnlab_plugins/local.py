@@ -4,6 +4,7 @@ from functools import cached_property
 
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.rules import POSITIVE, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.engines.machine import deal
@@ -25,6 +26,12 @@ class LocalLauncher(SweepLauncher):
         self.n_jobs = n_jobs
         self.threads_per_job = threads_per_job
         self.timeout_s = timeout_s
+
+    def check_values(self) -> None:
+        """The three of them."""
+        check_value("hydra.launcher.n_jobs", self.n_jobs, or_null(integer(1)))
+        check_value("hydra.launcher.threads_per_job", self.threads_per_job, integer(1))
+        check_value("hydra.launcher.timeout_s", self.timeout_s, or_null(POSITIVE))
 
     @property
     def num_at_a_time(self) -> int:

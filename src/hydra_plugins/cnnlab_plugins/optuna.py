@@ -10,11 +10,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.rules import TEXT, as_typed, integer
+from cnnlab.rules import TEXT, Rule, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.extras import require
-
-NUM_TRIALS = integer(1)
 
 
 class OptunaSweeper(Sweeper):
@@ -38,7 +36,7 @@ class OptunaSweeper(Sweeper):
         n_trials: int,
         params: DictConfig | None,
     ) -> None:
-        self.storage, self.study_name = storage, study_name
+        self.storage, self.study_name = storage, str(study_name) if isinstance(study_name, int) else study_name
         self.n_trials, self.params = n_trials, params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -54,16 +52,9 @@ class OptunaSweeper(Sweeper):
         from cnnlab.sweep.search import Space, search
 
         assert self.config is not None
-        if not NUM_TRIALS.holds(self.n_trials):
-            raise UserError(
-                f"hydra.sweeper.n_trials={as_typed(self.n_trials)} is not allowed; it takes {NUM_TRIALS.allowed}"
-            )
-        if not (self.storage is None or TEXT.holds(self.storage)):
-            raise UserError(f"hydra.sweeper.storage={self.storage} is not allowed; it takes null or a database's URL")
-        if not TEXT.holds(self.study_name):
-            raise UserError(
-                f"hydra.sweeper.study_name={as_typed(self.study_name)} is not allowed; it takes {TEXT.allowed}"
-            )
+        check_value("hydra.sweeper.n_trials", self.n_trials, integer(1))
+        check_value("hydra.sweeper.storage", self.storage, or_null(Rule("a database's URL", TEXT.holds)))
+        check_value("hydra.sweeper.study_name", self.study_name, TEXT)
         launcher, loader = self._launcher, self._context.config_loader
         if not isinstance(launcher, SweepLauncher):
             raise UserError("hydra/sweeper=optuna takes hydra/launcher=local, slurm or ray, which record what fails")

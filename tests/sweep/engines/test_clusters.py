@@ -107,8 +107,8 @@ def starts(folder: Path, job: str) -> list[str]:
 
 def in_queue(folder: Path) -> dict[str, str]:
     """The numbers that Slurm gave the jobs."""
-    numbers: dict[str, str] = json.loads((folder / ".submitit" / "jobs.json").read_text())
-    return numbers
+    noted = json.loads((folder / ".submitit" / "jobs.json").read_text())
+    return {name: number for name, (number, _) in noted.items()}
 
 
 def num_epochs(folder: Path, job: str) -> int:

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from cnnlab.errors import UserError
 from cnnlab.sweep.engines.machine import deal
 
 
@@ -19,13 +18,16 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (None, 1, [(2,), (3,), (6,), (7,)]),
         (None, 2, [(2, 3), (6, 7)]),
-        (None, 3, [(2, 3, 6)]),
-        (None, 8, [()]),  # more than there are: the system deals them out
-        (2, 1, [(2,), (3,)]),
+        (4, 1, [(2,), (3,), (6,), (7,)]),
+        (None, 3, [()]),  # others may take the rest: the system deals them out
+        (2, 1, [()] * 2),
+        (None, 8, [()]),  # more than there are
         (5, 1, [()] * 5),
     ],
 )
-def test_jobs_have_cores_of_their_own(four_cores: None, n_jobs: int | None, threads: int, cores: list[tuple[int, ...]]):
+def test_jobs_have_cores_of_their_own_where_they_take_them_all(
+    four_cores: None, n_jobs: int | None, threads: int, cores: list[tuple[int, ...]]
+):
     assert [share.cores for share in deal(n_jobs, threads)] == cores
 
 
@@ -33,9 +35,3 @@ def test_gpus_are_dealt_in_turn(four_cores: None, monkeypatch: pytest.MonkeyPatc
     assert {share.gpu for share in deal(3, 1)} == {None}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-5f")
     assert [share.gpu for share in deal(3, 1)] == ["1", "GPU-5f", "1"]
-
-
-@pytest.mark.parametrize(("n_jobs", "threads", "named"), [(0, 1, "n_jobs=0"), (1, -1, "threads_per_job=-1")])
-def test_a_number_that_is_not_positive_is_refused(n_jobs: int, threads: int, named: str):
-    with pytest.raises(UserError, match=f"hydra.launcher.{named} is not allowed"):
-        deal(n_jobs, threads)

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from cnnlab.errors import UserError
 from cnnlab.sweep.engines.process import Share
 
 
@@ -15,21 +14,16 @@ def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:
         threads_per_job: Cores of each.
 
     Returns:
-        Shares of cores that do not overlap, as far as there are enough; of one GPU each, in turn, where there are any.
-
-    Raises:
-        UserError: If a number is not positive.
+        Shares of cores that do not overlap, where they take all that there are: else the system deals them out, which
+        knows what others do here. Of one GPU each, in turn, where there are any.
     """
-    for name, value in (("n_jobs", n_jobs), ("threads_per_job", threads_per_job)):
-        if value is not None and value < 1:
-            raise UserError(f"hydra.launcher.{name}={value} is not allowed; it takes an integer from 1 up")
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     n_jobs = n_jobs or max(1, (len(cores) or os.cpu_count() or 1) // threads_per_job)
-    is_enough = n_jobs * threads_per_job <= len(cores)
+    is_all = n_jobs * threads_per_job == len(cores)
     gpus = visible_gpus()
     return [
         Share(
-            cores=tuple(cores[job * threads_per_job : (job + 1) * threads_per_job]) if is_enough else (),
+            cores=tuple(cores[job * threads_per_job : (job + 1) * threads_per_job]) if is_all else (),
             gpu=gpus[job % len(gpus)] if gpus else None,
         )
         for job in range(n_jobs)

@@ -92,5 +92,5 @@ def _become(task: Task, arguments: list[str]) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's word to submitit, which all of a step's processes get
-    redirect_output(task.log)
+    redirect_output(task.job.log)
     print(task.typed(arguments), flush=True)

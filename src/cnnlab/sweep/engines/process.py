@@ -65,7 +65,7 @@ class Server:
 def _run(task: Task, share: Share) -> None:
     os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs; it waits until they can act on it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    redirect_output(task.log)
+    redirect_output(task.job.log)
     arguments = task.prepare()
     print(task.typed(arguments), flush=True)
     if share.cores:

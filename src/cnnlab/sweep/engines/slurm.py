@@ -17,7 +17,6 @@ from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import SEARCH, Process, Surroundings
-from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
 EXIT_PREEMPTED = 128 + signal.SIGTERM
@@ -58,9 +57,17 @@ class SlurmTask:
         return DelayedSubmission(SlurmTask(self.task, self.surroundings))
 
 
+@dataclass(frozen=True)
+class _InQueue:
+    """Of a sweep before this: the number of a job, and what it is to run."""
+
+    number: str
+    arguments: tuple[str, ...]
+
+
 @dataclass
 class _Submitted:
-    job: Job
+    task: Task
     handle: submitit.Job[int]
     started: float | None = None
     missed: int = 0  # looks at the queue without it
@@ -99,17 +106,18 @@ class SlurmEngine:
         self._poll_s = poll_s
         self._record = folder / "jobs.json"
         self._submitted: list[_Submitted] = []
+        self._left: dict[str, _InQueue] = {}
         self._is_stopping = False
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
         """Has them run, and tells what happens; whoever stops listening cancels what is in the queue."""
         waiting = iter(tasks)
-        left = self._left_in_queue()
+        self._left = self._left_in_queue()
         is_complete = False
         try:
             while not is_complete or self._submitted:
                 if not is_complete and not self._is_stopping:
-                    is_complete = self._fill(waiting, left)
+                    is_complete = self._fill(waiting)
                 yield from self._look()
                 for _ in range(max(1, round(self._poll_s / TICK_S))):
                     time.sleep(TICK_S)
@@ -125,19 +133,28 @@ class SlurmEngine:
         self._submitted = [one for one in self._submitted if one.started is not None]
         self._cancel("--signal=INT")
 
-    def _fill(self, waiting: Iterable[Task], left: dict[str, str]) -> bool:
+    def _fill(self, waiting: Iterable[Task]) -> bool:
         """Submits as much as there is room for; whether nothing waits any more."""
         tasks = [task for _, task in zip(range(self._num_at_a_time - len(self._submitted)), waiting, strict=False)]
         is_complete = len(tasks) < self._num_at_a_time - len(self._submitted)
-        for task in [task for task in tasks if task.job.name in left]:
-            tasks.remove(task)
-            handle = submitit.SlurmJob[int](self._folder, left.pop(task.job.name))
-            self._submitted.append(_Submitted(task.job, handle))
+        found = {task.job.name: handle for task in tasks if (handle := self._find(task)) is not None}
+        new = [task for task in tasks if task.job.name not in found]
+        if new:
+            found |= {task.job.name: handle for task, handle in zip(new, self._submit(new), strict=True)}
+        self._submitted += [_Submitted(task, found[task.job.name]) for task in tasks]
         if tasks:
-            handles = self._submit(tasks)
-            self._submitted += [_Submitted(task.job, handle) for task, handle in zip(tasks, handles, strict=True)]
             self._note()
         return is_complete
+
+    def _find(self, task: Task) -> submitit.Job[int] | None:
+        """It, if it is in the queue already; one that is there for another run of its name is taken out."""
+        left = self._left.pop(task.job.name, None)
+        if left is None:
+            return None
+        if left.arguments == task.arguments:
+            return submitit.SlurmJob[int](self._folder, left.number)
+        subprocess.run(["scancel", "--quiet", left.number], check=False)
+        return None
 
     def _submit(self, tasks: list[Task]) -> list[submitit.Job[int]]:
         calls: list[Callable[[], int]] = [SlurmTask(task, self._surroundings) for task in tasks]
@@ -152,27 +169,28 @@ class SlurmEngine:
             state = None if states is None else states.get(one.handle.job_id, "")
             if state == "RUNNING" and one.started is None:
                 one.started = time.monotonic()
-                yield Started(one.job)
-            if state == "":
-                one.missed += 1
+                yield Started(one.task.job)
+            one.missed = one.missed + 1 if state == "" else 0
             if one.handle.paths.result_pickle.exists() or one.missed >= LOST_AFTER:
                 if one.started is None:
-                    yield Started(one.job)
+                    yield Started(one.task.job)
                 self._submitted.remove(one)
                 yield _ended(one)
 
-    def _left_in_queue(self) -> dict[str, str]:
-        """Of a sweep before this: name of each job that is still in the queue, to its number there."""
+    def _left_in_queue(self) -> dict[str, _InQueue]:
+        """Those jobs of a sweep before this that are still in the queue, by their names."""
         try:
-            noted: dict[str, str] = json.loads(self._record.read_text())
+            noted = json.loads(self._record.read_text())
         except (OSError, ValueError):
             return {}
         states = _queue() or {}
-        return {name: number for name, number in noted.items() if number in states}
+        left = {name: _InQueue(number, tuple(arguments)) for name, (number, arguments) in noted.items()}
+        return {name: one for name, one in left.items() if one.number in states}
 
     def _note(self) -> None:
-        numbers = {one.job.name: one.handle.job_id for one in self._submitted}
-        write_atomically(self._record, json.dumps(numbers).encode())
+        left = {name: (one.number, one.arguments) for name, one in self._left.items()}
+        ours = {one.task.job.name: (one.handle.job_id, one.task.arguments) for one in self._submitted}
+        write_atomically(self._record, json.dumps(left | ours).encode())
 
     def _cancel(self, *options: str) -> None:
         numbers = [one.handle.job_id for one in self._submitted]
@@ -192,8 +210,10 @@ def _queue() -> dict[str, str] | None:
 def _ended(one: _Submitted) -> Ended:
     seconds = time.monotonic() - one.started if one.started is not None else 0.0
     if not one.handle.paths.result_pickle.exists():
-        return Ended(one.job, -signal.SIGKILL, seconds, "lost by Slurm: cancelled, out of memory, or its node failed")
+        return Ended(
+            one.task.job, -signal.SIGKILL, seconds, "lost by Slurm: cancelled, out of memory, or its node failed"
+        )
     kind, result = submitit.core.utils.pickle_load(one.handle.paths.result_pickle)
     if kind == "error":
-        return Ended(one.job, -signal.SIGKILL, seconds, str(result).strip().splitlines()[-1])
-    return Ended(one.job, result, seconds)
+        return Ended(one.task.job, -signal.SIGKILL, seconds, str(result).strip().splitlines()[-1])
+    return Ended(one.task.job, result, seconds)
