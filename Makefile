@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install train bench test test-fast lint format clean
+.PHONY: help install train bench test test-fast coverage lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,11 +24,14 @@ train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="
 bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)
 
-test: install  ## all tests, in parallel, with coverage
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered --cov-fail-under 90 --durations 15
+test: install  ## all tests, in parallel
+	$(BIN)/pytest --numprocesses 2 --durations 15
 
 test-fast: install  ## the tests that take seconds
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'
+
+coverage: install  ## all tests, and which lines they reach: half as long again
+	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered --cov-fail-under 90
 
 lint: install  ## style and types
 	$(BIN)/ruff check .

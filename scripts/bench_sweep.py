@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1, help="of each job")
-    parser.add_argument("--jobs", type=int, default=8, help="of a sweep")
+    parser.add_argument("--jobs", type=int, default=16, help="of a sweep")
     arguments = parser.parse_args()
     root = os.environ.get("CNNLAB_DATA_DIR", "data")
     if not (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
@@ -36,24 +36,19 @@ def main() -> None:
 
 def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str, float]:
     plain_s, _ = _run(["-m", "cnnlab.bench.plain_project", root, str(epochs), str(repetition)])
-    spans = {ONE_BY_ONE: [0.0, 0.0], SIDE_BY_SIDE: [0.0, 0.0]}
-    for number in range(2):  # in halves, since a machine's speed may change by the minute
-        seeds = f"seed=range({number * num_jobs // 2},{(number + 1) * num_jobs // 2})"
-        for launcher, total in spans.items():
-            for index, seconds in enumerate(_sweep([seeds, f"trainer.max_epochs={epochs}", *launcher])):
-                total[index] += seconds / num_jobs
+    jobs = [f"seed=range(0,{num_jobs})", f"trainer.max_epochs={epochs}"]
+    launchers = [ONE_BY_ONE, SIDE_BY_SIDE]
+    measured = {launcher: _sweep([*jobs, *launcher]) for launcher in launchers[:: 1 if repetition % 2 == 0 else -1]}
     with tempfile.TemporaryDirectory() as folder:
         _, text = _run(["-m", "cnnlab.sweep.trivial_jobs", folder, "200", "1"])
-    job_after_job_s, _ = spans[ONE_BY_ONE]
-    job_s, wall_s = spans[SIDE_BY_SIDE]
-    start_s = (wall_s - job_s) * num_jobs / 2  # of each half
+    (one_s, _), (two_s, wall_s) = (measured[launcher] for launcher in launchers)
     found = {
         "plain project, s a job": plain_s,
-        "one job of two threads at a time, s a job": job_after_job_s,
-        "two jobs of one thread at a time, s a job": job_s,
-        "two of one thread / one of two": job_s / job_after_job_s,
-        "the sweep's own start, s": start_s,
-        "plain project / sweep, all starts included": plain_s / (job_s + start_s / num_jobs),
+        "one job of two threads at a time, s a job": one_s / num_jobs,
+        "two jobs of one thread at a time, s a job": two_s / num_jobs,
+        "two of one thread / one of two": two_s / one_s,
+        "the sweep's own start and end, s": wall_s - two_s,
+        "plain project / sweep, start included": plain_s * num_jobs / wall_s,
         f"launcher's share of a job of {JOB_S} s, %": 100 * json.loads(text.splitlines()[-1])["job_s"] / JOB_S,
     }
     print({name: round(value, 3) for name, value in found.items()}, file=sys.stderr, flush=True)

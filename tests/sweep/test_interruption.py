@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import processes
 from tests.sweep.faults import HANGS
-from tests.sweep.sweeps import SHORT, finish, gate, results, start, sweep, wait_for, wait_until, weights
+from tests.sweep.sweeps import finish, gate, results, start, start_from_loaded, sweep, wait_for, wait_until, weights
 
 JOBS = ("optimizer=momentum,adam", "seed=0,1", "trainer.limit_train_batches=40")
 
@@ -20,15 +19,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
     """The weights of all jobs, and the seconds that they took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     began = time.monotonic()
-    code, text = start_from_loaded(folder).wait()
+    code, text = sweep(folder, *JOBS)
     assert code == 0, text
     return weights(folder), time.monotonic() - began
-
-
-def start_from_loaded(folder: Path) -> processes.Command:
-    """A sweep that loads nothing, so that most moments of it are those of its jobs."""
-    arguments = ("-m", *SHORT, f"hydra.sweep.dir={folder}", *JOBS)
-    return processes.start(folder.with_name(f"{folder.name}.out"), *arguments, lends_server=True)
 
 
 @pytest.mark.slow
@@ -78,15 +71,15 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
     expected, seconds = undisturbed
     moments = random.Random(0)
     for _ in range(20):
-        command = start_from_loaded(tmp_path)
-        command.process.join(moments.uniform(0.1, 0.7 * seconds))
+        command = start_from_loaded(tmp_path, *JOBS)  # and so most moments are those of its jobs
+        command.process.join(moments.uniform(0.1, 0.5 * seconds))
         if command.process.is_alive():
             os.kill(command.process.pid, signal.SIGKILL)
             command.process.join()
-    code, text = start_from_loaded(tmp_path).wait()
+    code, text = sweep(tmp_path, *JOBS)
     assert code == 0, text
     assert weights(tmp_path) == expected
-    code, text = start_from_loaded(tmp_path).wait()
+    code, text = sweep(tmp_path, *JOBS)
     assert (code, "4 done before" in text) == (0, True), text
 
 

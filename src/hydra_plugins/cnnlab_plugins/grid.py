@@ -6,7 +6,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from cnnlab.errors import UserError
-from cnnlab.preflight import check_job
+from cnnlab.preflight import check_jobs
 from cnnlab.sweep import SweepLauncher
 
 
@@ -36,11 +36,7 @@ class GridSweeper(BasicSweeper):
             if override.is_sweep_override() and override.key_or_group.partition(".")[0] == "sweep":
                 raise UserError(f"{override.input_line}: a sweep is one; give {override.key_or_group} one value")
         (jobs,) = self.split_arguments(overrides, None)
-        seen: set[str] = set()
-        for job in jobs:
-            if not seen.issuperset(job):
-                check_job(self.hydra_context.config_loader, self.config, job)
-                seen.update(job)
+        check_jobs(self.hydra_context.config_loader, self.config, jobs)
         if self.config.sweep.dry_run:
             return self.launcher.launch(jobs, initial_job_idx=0)
         return super().sweep(arguments)

@@ -147,7 +147,7 @@ def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
 def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
     slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
 ):
-    process = start(tmp_path, "seed=0", FEW_STEPS, gate(tmp_path), *SLURM, environment=slurm, measured=True)
+    process = start(tmp_path, "seed=0", FEW_STEPS, gate(tmp_path), *SLURM, environment=slurm)
     wait_for(process, tmp_path, "job/metrics.csv")
     (number,) = in_queue(tmp_path).values()
     of_slurm(slurm, "scancel", "--signal=USR2", number)  # what Slurm sends before the time limit
@@ -170,7 +170,7 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
     process.kill()
     process.communicate()
     noted = in_queue(tmp_path)
-    again = start(tmp_path, *arguments, environment=slurm, measured=True)
+    again = start(tmp_path, *arguments, environment=slurm)
     assert again.stdout is not None
     assert "2 goes on" in again.stdout.readline()
     (tmp_path / "open").touch()
@@ -186,7 +186,7 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
 def test_an_interrupt_stops_what_runs_on_slurm_and_what_waits(slurm: dict[str, str], tmp_path: Path):
     one_at_a_time = f"hydra.launcher.cpus_per_task={ALL_CORES}"
     jobs = ("seed=0,1,2", FEW_STEPS, gate(tmp_path))
-    process = start(tmp_path, *jobs, *SLURM, one_at_a_time, environment=slurm, measured=True)
+    process = start(tmp_path, *jobs, *SLURM, one_at_a_time, environment=slurm)
     interrupt_the_first_of_three(process, tmp_path)
     assert of_slurm(slurm, "squeue", "--noheader") == ""
 
@@ -225,7 +225,7 @@ def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict
 @pytest.mark.cluster
 def test_an_interrupt_stops_what_runs_on_ray(tmp_path: Path):
     one_at_a_time = "+hydra.launcher.ray.init.num_cpus=1"
-    process = start(tmp_path, "seed=0,1,2", FEW_STEPS, gate(tmp_path), *RAY, one_at_a_time, measured=True)
+    process = start(tmp_path, "seed=0,1,2", FEW_STEPS, gate(tmp_path), *RAY, one_at_a_time)
     interrupt_the_first_of_three(process, tmp_path)
 
 

@@ -35,12 +35,8 @@ def states(folder: Path, name: str = "optimizer.lr") -> list[str]:
 
 
 def search(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Runs a sweep to its end, with the tests' own server."""
-    output = folder.with_name(f"{folder.name}.out")
-    output.unlink(missing_ok=True)
-    return processes.start(
-        output, "-m", *SHORT, f"hydra.sweep.dir={folder}", *OPTUNA, *arguments, lends_server=True
-    ).wait()
+    """Runs one to its end."""
+    return sweep(folder, *OPTUNA, *arguments)
 
 
 @pytest.mark.slow
@@ -117,7 +113,6 @@ def test_a_pruned_run_says_so_and_has_its_curve(tmp_path: Path, pruner: str):
     code, text = sweep(
         *(tmp_path, *OPTUNA, rates, f"hydra/sweeper/pruner={pruner}", "hydra/sweeper/sampler=grid", *few),
         *("hydra.launcher.n_jobs=1", "trainer.max_epochs=4"),
-        measured=pruner == "median",
     )
     assert code == 0, text
     found = trials(tmp_path)
