@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -81,6 +82,27 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
     assert weights(tmp_path) == expected
     code, text = sweep(tmp_path, *JOBS)
     assert (code, "4 done before" in text) == (0, True), text
+
+
+@pytest.mark.slow
+def test_jobs_whose_server_is_killed_can_go_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
+    process = start(tmp_path, *JOBS, gate(tmp_path))
+    wait_until(process, tmp_path, lambda: len(list(tmp_path.glob("*/metrics.csv"))) == 2, "two jobs at work")
+    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "forkserver"], capture_output=True, text=True)
+    os.kill(int(found.stdout), signal.SIGKILL)
+    wait_until(process, tmp_path, lambda: len(results(tmp_path)) == 2, "two jobs told of")
+    (tmp_path / "open").touch()
+    code, text = finish(process)
+    assert code == 1, text
+    assert "2 failed, 2 completed" in text
+    assert text.count("lost: the server of its process was killed") == 4  # each when it ends, and again at the end
+    assert sorted(result["status"] for result in results(tmp_path).values()) == [
+        *["completed"] * 2,
+        *["interrupted"] * 2,
+    ]
+    code, text = sweep(tmp_path, *JOBS, gate(tmp_path))
+    assert (code, "2 completed, 2 done before" in text) == (0, True), text
+    assert weights(tmp_path) == undisturbed[0]
 
 
 @pytest.mark.slow

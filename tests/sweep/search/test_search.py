@@ -110,10 +110,11 @@ def test_the_best_trial_is_an_experiment_with_its_own_weights(tmp_path: Path):
 def test_a_pruned_run_says_so_and_has_its_curve(tmp_path: Path, pruner: str):
     rates = "optimizer.lr=" + ",".join(["0.1", "0.05", "0.2"] + [f"1e-9{digit}" for digit in range(3)])
     few = ["hydra.sweeper.pruner.n_startup_trials=2"] if pruner == "median" else []
-    code, text = sweep(
+    process = start(  # with its own server, which knows of the search
         *(tmp_path, *OPTUNA, rates, f"hydra/sweeper/pruner={pruner}", "hydra/sweeper/sampler=grid", *few),
         *("hydra.launcher.n_jobs=1", "trainer.max_epochs=4"),
     )
+    code, text = finish(process)
     assert code == 0, text
     found = trials(tmp_path)
     assert {trial.state for trial in found} == {TrialState.COMPLETE, TrialState.PRUNED}, text

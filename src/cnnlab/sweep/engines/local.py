@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 
+from cnnlab.errors import EXIT_CODES
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.process import Server, Share
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
-SERVER_GONE = 255  # multiprocessing's word for an end of which it has not been told
+UNKNOWN = 255  # multiprocessing's word for the exit code of a process whose server is gone
 
 
 @dataclass
@@ -24,15 +25,6 @@ class _Running:
     share: Share
     started: float
     reason: str = ""
-
-    def is_alive(self) -> bool:
-        """Whether there is such a process, whatever its server says."""
-        assert self.process.pid is not None
-        try:
-            os.kill(self.process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
 
     def kill(self) -> None:
         """Ends it and what it has started, of which it leads the group; of one that is gone, what it has left."""
@@ -96,9 +88,10 @@ class LocalEngine:
         running.process.join()
         exit_code = running.process.exitcode
         assert exit_code is not None
-        if exit_code == SERVER_GONE and running.is_alive():
-            exit_code, running.reason = -signal.SIGKILL, "killed, since the server of its process was; out of memory?"
         running.kill()
+        if exit_code == UNKNOWN:
+            exit_code = EXIT_CODES.get(running.job.status or "", -signal.SIGKILL)
+            running.reason = "lost: the server of its process was killed, out of memory?, or it exited with 255"
         running.process.close()
         self._free.append(running.share)
         return Ended(running.job, exit_code, time.monotonic() - running.started, running.reason)
