@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import uuid
 import warnings
 from pathlib import Path
@@ -17,6 +18,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
+from sqlalchemy.exc import DBAPIError
 
 from cnnlab.config import numeric_params, without_hydra
 from cnnlab.errors import UserError
@@ -30,6 +32,7 @@ EXPERIMENT = "experiment"  # user attribute of a study: what is the same in all 
 JOURNAL, ID = "study.journal", "study.id"
 MAX_SEED = 2**32
 SEARCHED = "searched: "
+TABLES_S = 2.0  # more than making a database's tables takes
 
 
 def quieten() -> None:
@@ -49,7 +52,7 @@ def open_storage(text: str) -> BaseStorage:
         UserError: If it cannot be opened.
     """
     try:
-        return get_storage(text) if "://" in text else JournalStorage(JournalFileBackend(text))
+        return _open_new_or_not(text) if "://" in text else JournalStorage(JournalFileBackend(text))
     except Exception as error:  # of SQLAlchemy, of a driver, of the system
         scheme = text.partition("://")[0] if "://" in text else "a file"
         reason = " ".join(str(error).replace(text, "…").split())  # it may hold a password
@@ -57,6 +60,15 @@ def open_storage(text: str) -> BaseStorage:
             f"hydra.sweeper.storage: {scheme} cannot be opened ({type(error).__name__}: {reason}); "
             "null keeps the study in the sweep's folder"
         ) from None
+
+
+def _open_new_or_not(url: str) -> BaseStorage:
+    """A database, in which another sweep may be making the tables in this moment."""
+    try:
+        return get_storage(url)
+    except DBAPIError:
+        time.sleep(TABLES_S)
+        return get_storage(url)
 
 
 class Storage:
