@@ -38,9 +38,8 @@ class Estimate:
             config: A job's.
             outputs: Where run folders are.
         """
-        wanted = (config.model._target_, config.data.batch_size)
         runs = itertools.islice(_completed(outputs), MAX_RUNS)
-        known = [seconds for *of, seconds in map(_step_s, runs) if tuple(of) == wanted]
+        known = [seconds for run in runs if (seconds := _step_s_of(run, config)) is not None]
         step_s = statistics.median(known) if known else NOMINAL_STEP_S
         return cls(START_S + _num_steps(config) * step_s, len(known))
 
@@ -74,12 +73,12 @@ def _modified(path: Path) -> float:
         return 0.0  # it has just been removed
 
 
-def _step_s(result: dict[str, Any]) -> tuple[Any, Any, float]:
-    """The network and the batch size of a run, and what it took a step; nothing where that cannot be told."""
+def _step_s_of(result: dict[str, Any], config: DictConfig) -> float | None:
+    """What a run took a step, if it was of this network and batch size, and long enough to tell."""
     try:
-        params, steps, seconds = result["params"], result["steps"], result["seconds"]["fit"]
-        if steps < MIN_STEPS:
-            return None, None, 0.0
-        return params["model._target_"], params["data.batch_size"], seconds / steps
+        params, steps = result["params"], result["steps"]
+        is_alike = params["model._target_"] == config.model._target_
+        is_alike &= params["data.batch_size"] == config.data.batch_size
+        return float(result["seconds"]["fit"] / steps) if is_alike and steps >= MIN_STEPS else None
     except (LookupError, TypeError):  # not a whole run's
-        return None, None, 0.0
+        return None
