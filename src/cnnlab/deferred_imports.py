@@ -98,11 +98,10 @@ class _ParentFirst(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         package = self._package
-        if not fullname.startswith(self._prefix) or (isinstance(package, DeferredModule) and package.is_serving):
+        is_waiting = isinstance(package, DeferredModule) and not package.is_serving  # it changes its class
+        if not is_waiting or not fullname.startswith(self._prefix):
             return None
-        sys.meta_path.remove(self)
-        if isinstance(package, DeferredModule):
-            package.become()
+        package.become()
         done = sys.modules.get(fullname)
         return None if done is None else ModuleSpec(fullname, _Done(done))
 

@@ -72,16 +72,16 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
     Raises:
         UserError: As for `check`.
     """
+    parser = OverridesParser.create()
     seen: set[str] = set()
     composed: DictConfig | None = None
     for job in jobs:
         new = [text for text in job if text not in seen]
         seen.update(new)
-        if composed is None or any(not _is_value(loader, text) for text in new):
+        if composed is None or not all(_is_value(loader, text) for text in new):
             composed = loader.load_sweep_config(config, job)
-        for text in new:
-            override = OverridesParser.create().parse_override(text)
-            if _is_value(loader, text):
+        else:
+            for override in parser.parse_overrides(new):
                 OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
         if new:
             _check_composed(composed, job)
@@ -90,9 +90,7 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
 def _is_value(loader: ConfigLoader, override: str) -> bool:
     """Whether it sets a value that there is, and is not one of those that choose an option, add or remove."""
     key = override.partition("=")[0]
-    return (
-        key[0] not in "+~" and not loader.get_group_options(key) and not loader.get_group_options(key.partition("@")[0])
-    )
+    return key[0] not in "+~" and not loader.get_group_options(key.partition("@")[0])
 
 
 def _check_composed(job: DictConfig, overrides: list[str]) -> None:

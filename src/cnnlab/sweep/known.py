@@ -73,17 +73,22 @@ class DigestOfConfig:
     def __call__(self) -> str:
         """64 hexadecimal digits; a text that is nothing's hash if a file has just gone."""
         try:
-            files = [
-                (folder, path, stat.st_mtime_ns, stat.st_size)
-                for folder in self._folders
-                for path in sorted(folder.rglob("[!.]*.yaml"))  # hidden ones are an editor's
-                if (stat := path.stat())
-            ]
+            files = [self._look(folder, path) for folder, path in self._paths()]
             if files != self._files or not self._digest:
                 self._digest, self._files = self._of(files), files
         except OSError:
             return f"cannot be known, {uuid.uuid4()}"
         return self._digest
+
+    def _paths(self) -> Iterator[tuple[Path, Path]]:
+        for folder in self._folders:
+            for path in sorted(folder.rglob("[!.]*.yaml")):  # hidden ones are an editor's
+                yield folder, path
+
+    @staticmethod
+    def _look(folder: Path, path: Path) -> tuple[Path, Path, int, int]:
+        stat = path.stat()
+        return folder, path, stat.st_mtime_ns, stat.st_size
 
     def _of(self, files: list[tuple[Path, Path, int, int]]) -> str:
         digest = hashlib.sha256(self._values)

@@ -60,13 +60,10 @@ def search(
         _announce(launcher, config, num_trials, num_done=trials.num_done)
         try:
             _sweep(launcher, trials, engine)
-        except SweepFailed as error:
-            failed: SweepFailed | None = error
-        else:
-            failed = None
+        except SweepFailed:
+            conclude(study, space, launcher.folder, compose)
+            raise
         conclude(study, space, launcher.folder, compose)
-    if failed is not None:
-        raise failed
     return study.best_trials[0].value if study.best_trials else None
 
 

@@ -18,7 +18,6 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from sqlalchemy.exc import DBAPIError
 
 from cnnlab.config import numeric_params, without_hydra
 from cnnlab.errors import UserError
@@ -64,6 +63,8 @@ def open_storage(text: str) -> BaseStorage:
 
 def _open_new_or_not(url: str) -> BaseStorage:
     """A database, in which another sweep may be making the tables in this moment."""
+    from sqlalchemy.exc import DBAPIError  # here, since a journal needs no SQLAlchemy
+
     try:
         return get_storage(url)
     except DBAPIError:
