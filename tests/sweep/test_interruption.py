@@ -86,7 +86,7 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
 
 @pytest.mark.slow
 def test_jobs_whose_server_is_killed_can_go_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
-    process = start(tmp_path, *JOBS, gate(tmp_path))
+    process = start(tmp_path, *JOBS, gate(tmp_path), "hydra.launcher.n_jobs=2")
     wait_until(process, tmp_path, lambda: len(list(tmp_path.glob("*/metrics.csv"))) == 2, "two jobs at work")
     found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "forkserver"], capture_output=True, text=True)
     os.kill(int(found.stdout), signal.SIGKILL)
