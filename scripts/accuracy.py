@@ -46,7 +46,7 @@ def main() -> None:
 
 def run(folder: Path, overrides: list[str]) -> bool:
     """Completes the run of a folder; whether anything was left to do."""
-    from cnnlab.resume import quote
+    from cnnlab.run.resume import quote
 
     recorded = folder / ".hydra" / "config.yaml"
     if recorded.exists() and fingerprint_of(OmegaConf.load(recorded)) != fingerprint_of(composed(overrides)):
@@ -69,7 +69,7 @@ def composed(overrides: list[str]) -> DictConfig:
 
 def fingerprint_of(config: DictConfig | ListConfig) -> str:
     """The same for the same experiment."""
-    from cnnlab.config import fingerprint, numeric_params
+    from cnnlab.experiment.identity import fingerprint, numeric_params
 
     assert isinstance(config, DictConfig)
     return fingerprint(numeric_params(config))

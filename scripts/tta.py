@@ -19,8 +19,8 @@ def main() -> None:
     if arguments.shift < 1:
         parser.error(f"--shift {arguments.shift}: give a number of pixels from 1 up")
 
+    from cnnlab.apply.load import load_finished, probabilities
     from cnnlab.errors import UserError
-    from cnnlab.training.finished import load_finished, probabilities
 
     pairs = []
     for folder in arguments.runs:

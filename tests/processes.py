@@ -11,7 +11,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["cnnlab.training"])
+CONTEXT.set_forkserver_preload(["cnnlab.run.execution"])
 PATIENCE_S = 600  # far more than anything takes on a slow machine
 
 

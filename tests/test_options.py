@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.training import run
+from cnnlab.run.execution import run
 from tests.conftest import REPOSITORY
 
 GROUPS = (

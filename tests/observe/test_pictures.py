@@ -9,7 +9,7 @@ from torch import nn
 from cnnlab.nn import CNN, MLP, LectureNet
 from cnnlab.observe import pictures
 from cnnlab.observe.pictures import first_layer_weights
-from cnnlab.training import run
+from cnnlab.run.execution import run
 from cnnlab.training.build import build_classifier, build_data
 from tests.conftest import SMALL
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.training import run
+from cnnlab.run.execution import run
 from cnnlab.training.console import EpochLines, LectureLines, RunBar, make_console
 from tests.conftest import SMALL
 from tests.processes import start

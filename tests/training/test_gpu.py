@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnnlab.training import run
+from cnnlab.run.execution import run
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

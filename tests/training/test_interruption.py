@@ -12,8 +12,8 @@ import pytest
 import torch
 from lightning import Callback
 
+from cnnlab.run.execution import run
 from cnnlab.signals import Interrupted, SignalGuard
-from cnnlab.training import run
 from cnnlab.training.interruption import StopOnSignal
 from tests.conftest import SMALL
 from tests.processes import start

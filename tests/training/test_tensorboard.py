@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cnnlab.config import AXES
-from cnnlab.training import RunFolderTensorBoard, run
+from cnnlab.experiment.identity import AXES
+from cnnlab.run.execution import run
+from cnnlab.training.tensorboard import RunFolderTensorBoard
 from tests.conftest import SMALL
 
 FAST = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=6", "trainer.log_every_n_steps=2")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import UserError
-from cnnlab.result import read_result
+from cnnlab.run.result import read_result
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from cnnlab.result import read_result
+from cnnlab.run.result import read_result
 
 NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: README.md, "How fast, and why"
 START_S = 1.0  # of a job: composing, setting up, testing

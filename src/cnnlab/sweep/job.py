@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.errors import EXIT_CODES
-from cnnlab.result import read_result
+from cnnlab.run.result import read_result
 
 FINAL = tuple(EXIT_CODES)  # statuses with which nothing is left to do
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from cnnlab.config import numeric_params, without_hydra
+from cnnlab.experiment.identity import numeric_params, without_hydra
 from cnnlab.sweep.job import FINAL, Job
 from cnnlab.sweep.outcome import Outcome
 

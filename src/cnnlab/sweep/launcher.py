@@ -13,12 +13,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from cnnlab.cli import collect_garbage
-from cnnlab.config import without_hydra
+from cnnlab.cli.main import collect_garbage
+from cnnlab.cli.preflight import check_job
 from cnnlab.errors import UserError
-from cnnlab.preflight import check_job
-from cnnlab.result import objective_value, read_result
-from cnnlab.resume import SINGLE_RUN, quote
+from cnnlab.experiment.identity import without_hydra
+from cnnlab.run.result import objective_value, read_result
+from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job

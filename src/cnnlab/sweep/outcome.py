@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.errors import EXIT_CODES
-from cnnlab.result import Result, read_result
+from cnnlab.run.result import Result, read_result
 from cnnlab.signals import SIGNALS
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from cnnlab.config import changed_value, files_are_here
-from cnnlab.rules import as_typed
+from cnnlab.experiment.identity import changed_value, files_are_here
+from cnnlab.experiment.schema import as_typed
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import FINAL, Job
 

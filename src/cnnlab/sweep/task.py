@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.resume import KEY, quote
+from cnnlab.run.resume import KEY, quote
 from cnnlab.sweep.job import Job
 
 PROMPT = "$ "

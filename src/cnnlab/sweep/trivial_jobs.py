@@ -13,8 +13,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cnnlab.sweep import Job, Settings, Sweep, Task
+from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.engines.local import LocalEngine
-from cnnlab.sweep.engines.process import Server, Share
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
 

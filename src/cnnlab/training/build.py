@@ -22,8 +22,8 @@ from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
-from cnnlab.training.epoch_loop import LeanEpochLoop
-from cnnlab.training.profiler import NoProfiler
+from cnnlab.training.fast.epoch_loop import LeanEpochLoop
+from cnnlab.training.fast.profiler import NoProfiler
 
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 

@@ -5,8 +5,8 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from cnnlab.cli.preflight import check_jobs
 from cnnlab.errors import UserError
-from cnnlab.preflight import check_jobs
 from cnnlab.sweep import SweepLauncher
 
 

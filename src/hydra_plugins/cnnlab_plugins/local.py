@@ -4,11 +4,11 @@ from functools import cached_property
 
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.rules import POSITIVE, check_value, integer, or_null
+from cnnlab.experiment.schema import POSITIVE, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
+from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.engines.machine import deal
-from cnnlab.sweep.engines.process import Server, Share
 
 DATA_NODES = ("data", "augmentation", "seed", "watch")
 

@@ -10,7 +10,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.rules import TEXT, Rule, check_value, integer, or_null
+from cnnlab.experiment.schema import TEXT, Rule, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.extras import require
 

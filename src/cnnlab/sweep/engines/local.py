@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 
 from cnnlab.errors import EXIT_CODES
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.process import Server, Share
+from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 

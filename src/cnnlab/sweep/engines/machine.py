@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cnnlab.sweep.engines.process import Share
+from cnnlab.sweep.engines.fork_server import Share
 
 
 def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:

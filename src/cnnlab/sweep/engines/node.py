@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.errors import EXIT_CODES
-from cnnlab.sweep.engines.process import THREADS_VARIABLES, redirect_output
+from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
 from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)

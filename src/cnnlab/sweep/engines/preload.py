@@ -9,13 +9,13 @@ from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.sweep.engines.process import SHARED_DATA
+from cnnlab.sweep.engines.fork_server import SHARED_DATA
 
 
 def _preload() -> None:
     gc.disable()
-    importlib.import_module("cnnlab.cli")
-    importlib.import_module("cnnlab.training")
+    importlib.import_module("cnnlab.cli.main")
+    importlib.import_module("cnnlab.run.execution")
     Hydra.get_mode = _single_run  # type: ignore[method-assign, assignment]
     _share_data(os.environ.pop(SHARED_DATA, None))
     gc.freeze()  # and so never searched for garbage in a job, which would copy its pages

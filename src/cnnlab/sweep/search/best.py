@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
-from cnnlab.config import flatten, without_hydra
+from cnnlab.experiment.identity import flatten, without_hydra
 from cnnlab.files import write_atomically
 from cnnlab.sweep.search.space import Space
 

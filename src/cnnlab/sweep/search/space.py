@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from cnnlab.errors import UserError
-from cnnlab.rules import as_typed
+from cnnlab.experiment.schema import as_typed
 
 COMPARED_BY = ("objective", "target", "watch")
 

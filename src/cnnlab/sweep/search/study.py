@@ -19,11 +19,11 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
-from cnnlab.config import numeric_params, without_hydra
 from cnnlab.errors import UserError
+from cnnlab.experiment.identity import numeric_params, without_hydra
+from cnnlab.experiment.schema import as_typed
 from cnnlab.files import write_atomically
-from cnnlab.result import DIRECTIONS
-from cnnlab.rules import as_typed
+from cnnlab.run.result import DIRECTIONS
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 

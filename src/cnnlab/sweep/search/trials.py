@@ -6,7 +6,7 @@ from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cnnlab.result import objective_value, read_result
+from cnnlab.run.result import objective_value, read_result
 from cnnlab.sweep.job import FINAL, Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.outcome import Outcome
@@ -15,7 +15,7 @@ from cnnlab.sweep.search.space import Space, Value
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
-CALLBACK = "cnnlab.training.Pruning"
+CALLBACK = "cnnlab.sweep.search.pruning.Pruning"
 WITHOUT_STORAGE = "++hydra.sweeper.storage=null"  # which a file of sweep=… may have set, with a password
 STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 

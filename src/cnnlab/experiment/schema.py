@@ -1,0 +1,167 @@
+"""What each value of a config may be: in words, and as a test."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from cnnlab.errors import UserError
+from cnnlab.run.result import DIRECTIONS
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value may be, in words and as a test."""
+
+    allowed: str
+    holds: Callable[[Any], bool]
+
+
+def integer(minimum: int, maximum: float = math.inf) -> Rule:
+    """An integer within bounds."""
+    words = f"an integer from {minimum}" + (f" to {maximum}" if maximum < math.inf else " up")
+    return Rule(words, lambda value: type(value) is int and minimum <= value <= maximum)
+
+
+def or_null(rule: Rule) -> Rule:
+    """Null is allowed too."""
+    return Rule(f"null or {rule.allowed}", lambda value: value is None or rule.holds(value))
+
+
+def check_value(key: str, value: Any, rule: Rule) -> None:
+    """Refuses a value that is not allowed.
+
+    Args:
+        key: As it is typed.
+        value: Its value.
+        rule: What it may be.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if not rule.holds(value):
+        raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
+
+
+def _number(words: str, holds: Callable[[float], bool]) -> Rule:
+    return Rule(
+        f"a number {words}",
+        lambda value: type(value) in (int, float) and math.isfinite(value) and holds(value),
+    )
+
+
+def as_typed(value: Any) -> str:
+    """A value as the command line takes it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _one_of(*options: Any) -> Rule:
+    return Rule(" or ".join(map(as_typed, options)), lambda value: value in options)
+
+
+def _is_list_of(kind: type | tuple[type, ...], value: Any) -> bool:
+    return isinstance(value, ListConfig | list) and all(type(item) is kind or isinstance(item, kind) for item in value)
+
+
+def _is_amount(value: Any, *, zero: bool) -> bool:
+    return type(value) in (int, float) and (value > 0 or (zero and value == 0)) and (type(value) is int or value <= 1)
+
+
+AMOUNT = Rule("a number of batches, or a fraction of them from 0.0 to 1.0", lambda value: _is_amount(value, zero=True))
+SOME_AMOUNT = Rule(
+    "a number of batches from 1 up, or a fraction up to 1.0", lambda value: _is_amount(value, zero=False)
+)
+YES_OR_NO = Rule("true or false", lambda value: type(value) is bool)
+TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+POSITIVE = _number("> 0", lambda value: value > 0)
+NOT_NEGATIVE = _number(">= 0", lambda value: value >= 0)
+PROBABILITY = _number("from 0 to below 1", lambda value: 0 <= value < 1)
+FRACTION = _number("from 0 to 1", lambda value: 0 <= value <= 1)
+
+# A key that the composed config lacks is not checked: not every option has every value.
+RULES = {
+    "seed": integer(0),
+    "select": _one_of("last", "best"),
+    "watch": _one_of("val", "test"),
+    "objective": _one_of(*DIRECTIONS),
+    "target": FRACTION,
+    "console": _one_of("auto", "bar", "lines", "lecture", "none"),
+    "activation.negative_slope": _number("that is finite", math.isfinite),
+    "activation.alpha": POSITIVE,
+    "pool.kernel_size": Rule("2, on which the networks' sizes count", lambda value: type(value) is int and value == 2),
+    "data.name": TEXT,
+    "data.root": Rule(
+        "a folder's path (CNNLAB_DATA_DIR sets it)", lambda value: isinstance(value, str) and value != ""
+    ),
+    "data.classes": Rule(
+        "a list of 10 different names",
+        lambda value: _is_list_of(str, value) and len(value) == len(set(value)) == 10,
+    ),
+    "data.files.sha256": Rule(
+        "file names with their SHA-256", lambda value: isinstance(value, DictConfig | dict) and len(value) > 0
+    ),
+    "data.num_train": integer(2),
+    "data.num_test": integer(1),
+    "data.mean": _number("from 0 to 1", lambda value: 0 <= value <= 1),
+    "data.std": POSITIVE,
+    "data.batch_size": integer(1),
+    "data.eval_batch_size": integer(1),
+    "data.split_seed": integer(0),
+    "model.depth": integer(1),
+    "model.width": integer(1),
+    "model.channels": Rule(
+        "a list of integers from 1 up",
+        lambda value: _is_list_of(int, value) and len(value) > 0 and min(value) >= 1,
+    ),
+    "model.stem": or_null(integer(1)),
+    "model.dropout": PROBABILITY,
+    "model.channel_dropout": PROBABILITY,
+    "model.batch_norm": YES_OR_NO,
+    "model.num_members": integer(1),
+    "model.compile": YES_OR_NO,
+    "model.channels_last": YES_OR_NO,
+    "augmentation.degrees": _number("from 0 to 180", lambda value: 0 <= value <= 180),
+    "augmentation.shift_px": NOT_NEGATIVE,
+    "augmentation.scale": PROBABILITY,
+    "augmentation.shear_degrees": _number("from 0 to 60", lambda value: 0 <= value <= 60),
+    "loss.label_smoothing": PROBABILITY,
+    "loss.reduction": _one_of("mean"),
+    "optimizer.lr": POSITIVE,
+    "optimizer.weight_decay": NOT_NEGATIVE,
+    "optimizer.momentum": PROBABILITY,
+    "scheduler.warmup": PROBABILITY,
+    "scheduler.final_factor": FRACTION,
+    "scheduler.initial_factor": _number("> 0 and <= 1", lambda value: 0 < value <= 1),
+    "scheduler.factor": POSITIVE,
+    "scheduler.milestones": Rule(
+        "ascending fractions, such as [0.5,0.75]",
+        lambda value: (
+            _is_list_of((int, float), value) and list(value) == sorted(value) and all(0 < v < 1 for v in value)
+        ),
+    ),
+    "sweep.name": Rule("null or a name", lambda value: value is None or type(value) is int or TEXT.holds(value)),
+    "sweep.resume": YES_OR_NO,
+    "sweep.dry_run": YES_OR_NO,
+    "sweep.fail_fast": YES_OR_NO,
+    "sweep.fail_on_divergence": YES_OR_NO,
+    "averaging.decay": PROBABILITY,
+    "averaging.every_n_steps": integer(1),
+    "callbacks.pictures.num_mistakes": integer(1),
+    "trainer.max_epochs": integer(1),
+    "trainer.log_every_n_steps": integer(1),
+    "trainer.accumulate_grad_batches": integer(1),
+    "trainer.deterministic": _one_of(True, False, "warn"),
+    "trainer.gradient_clip_val": or_null(POSITIVE),
+    "trainer.limit_train_batches": SOME_AMOUNT,
+    "trainer.limit_val_batches": AMOUNT,
+    "trainer.limit_test_batches": AMOUNT,
+    # a run is whole epochs, each evaluated at its end: metrics.csv has a row for each, schedules count on their number
+    "trainer.max_steps": _one_of(-1),
+    "trainer.max_time": _one_of(None),
+    "trainer.val_check_interval": _one_of(None, 1.0),
+    "trainer.check_val_every_n_epoch": _one_of(1),
+    "trainer.num_nodes": _one_of(1),
+}

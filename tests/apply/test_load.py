@@ -1,0 +1,113 @@
+"""Finished runs read back, and scripts/tta.py over them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.apply.load import load_finished, probabilities
+from cnnlab.errors import UserError
+from tests.conftest import REPOSITORY, SMALL
+
+SHORT = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=8", "callbacks=light", "logger=none")
+AVERAGED = ("averaging=ema", "averaging.decay=0.5", "averaging.every_n_steps=1", "select=best", "optimizer=adam")
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    done = python("train.py", *SHORT, *AVERAGED, f"hydra.run.dir={folder}")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_read_back_as_it_was_tested(trained: Path):
+    classifier, data = load_finished(trained)
+    images, labels = data.part("test")
+    predicted = probabilities(classifier.network, images).argmax(dim=1)
+    accuracy = json.loads((trained / "result.json").read_text())["metrics"]["test/acc"]
+    assert (predicted == labels).double().mean().item() == pytest.approx(accuracy)
+
+
+@pytest.mark.slow
+def test_the_script_gives_the_accuracy_without_beside_that_with_shifted_views(trained: Path):
+    result = json.loads((trained / "result.json").read_text())
+    classifier, data = load_finished(trained)
+    images, labels = data.part("test")
+    shifts = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
+    with torch.no_grad():
+        views = [images.roll(shift, (2, 3)) for shift in shifts]  # the margins are empty
+        mean = sum(classifier.network(view).softmax(dim=1) for view in views)
+    accuracy = (mean.argmax(dim=1) == labels).double().mean().item()
+    done = python("scripts/tta.py", str(trained))
+    assert done.returncode == 0, done.stderr
+    line = f"test accuracy {result['metrics']['test/acc']:.2%}, with test-time augmentation {accuracy:.2%}"
+    assert done.stdout.splitlines()[0] == f"{trained}: {line}"
+
+
+@pytest.mark.slow
+def test_weights_that_were_not_tested_are_refused(trained: Path, tmp_path: Path):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    other = torch.load(copy / "checkpoints" / "best.ckpt", weights_only=True)
+    next(iter(other["state_dict"].values())).add_(1)
+    torch.save(other, copy / "checkpoints" / "best.ckpt")
+    with pytest.raises(UserError, match="does not hold the weights"):
+        load_finished(copy)
+    (copy / "checkpoints" / "best.ckpt").unlink()
+    with pytest.raises(UserError, match="is missing"):
+        load_finished(copy)
+
+
+@pytest.mark.slow
+def test_a_run_on_other_data_is_refused(trained: Path, tmp_path: Path):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    result = json.loads((copy / "result.json").read_text())
+    result["data"]["name"] = "mnist"
+    (copy / "result.json").write_text(json.dumps(result))
+    with pytest.raises(UserError, match="was tested on mnist, but now there is mnist_5k"):
+        load_finished(copy)
+
+
+@pytest.mark.slow
+def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    record = copy / ".hydra" / "config.yaml"
+    record.write_text(record.read_text().replace("  num_members: 1\n", ""))
+    with pytest.raises(UserError, match=r"is another version's .*num_members"):
+        load_finished(copy)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="no completed run there"):
+        load_finished(tmp_path / name)
+
+
+def test_a_view_shows_background_where_the_image_has_left():
+    seen: list[torch.Tensor] = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(images)
+            return images.flatten(1)
+
+    image = torch.arange(1.0, 10.0).view(1, 1, 3, 3)
+    mean = probabilities(Recorder(), image, shift_px=1, background=-1.0)
+    rows = {tuple(map(tuple, view[0, 0].tolist())) for view in seen}
+    assert rows == {
+        ((1, 2, 3), (4, 5, 6), (7, 8, 9)),
+        ((-1, -1, -1), (1, 2, 3), (4, 5, 6)),
+        ((4, 5, 6), (7, 8, 9), (-1, -1, -1)),
+        ((-1, 1, 2), (-1, 4, 5), (-1, 7, 8)),
+        ((2, 3, -1), (5, 6, -1), (8, 9, -1)),
+    }
+    torch.testing.assert_close(mean, torch.stack([view.flatten(1).softmax(1) for view in seen]).mean(0))

@@ -1,0 +1,43 @@
+"""Writing to who does not read."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnlab.cli.output import unfailing_output
+from tests.conftest import REPOSITORY
+
+PRINT = """
+import pathlib, sys
+from cnnlab.cli.output import unfailing_output
+
+with unfailing_output():
+    for _ in range(3):
+        print("x" * 100_000, flush=True)
+    print("buffered")
+pathlib.Path(sys.argv[1]).write_text("reached")
+"""
+
+
+def test_a_program_whose_reader_is_gone_reaches_its_end(tmp_path: Path):
+    end = tmp_path / "end"
+    command = ["sh", "-c", '"$0" -c "$1" "$2" | head -c 1', sys.executable, PRINT, end]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
+    assert (done.stdout, done.stderr, end.read_text()) == (b"x", b"", "reached")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_does_not_matter_to_what_is_printed(tmp_path: Path):
+    with Path("/dev/full").open("w") as full:
+        subprocess.run([sys.executable, "-c", PRINT, tmp_path / "end"], cwd=REPOSITORY, stdout=full, check=True)
+
+
+def test_a_character_that_the_encoding_lacks_is_written_as_its_code(monkeypatch: pytest.MonkeyPatch):
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding="ascii"))
+    with unfailing_output():
+        print("größe")
+    assert content.getvalue() == b"gr\\xf6\\xdfe\n"

@@ -1,0 +1,165 @@
+import os
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from cnnlab.cli.preflight import check, check_same_experiment, claim_folder
+from cnnlab.errors import UserError
+from cnnlab.experiment.identity import MODEL_AXES
+from tests.conftest import REPOSITORY
+
+
+def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
+    with pytest.raises(UserError) as error:
+        check(config, {"logger": logger}, list(overrides))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=-1", "seed=-1 is not allowed; it takes an integer from 0 up"),
+        ("seed=1.5", "seed=1.5 is not allowed"),
+        ("select=first", "select=first is not allowed; it takes last or best"),
+        ("watch=train", "it takes val or test"),
+        ("console=loud", "it takes auto or bar or lines or lecture or none"),
+        ("objective=test/acc", "it takes val/acc or val/loss"),
+        ("data.batch_size=0", "data.batch_size=0 is not allowed; it takes an integer from 1 up"),
+        ("data.batch_size=many", "data.batch_size=many is not allowed"),
+        ("data.batch_size=true", "data.batch_size=true is not allowed"),
+        ("data.std=0", "it takes a number > 0"),
+        ("data.num_val=60000", "mnist has 60000 training images, so it takes an integer from 0 to 59999"),
+        ("data.num_val=-1", "data.num_val=-1 is not allowed"),
+        ("data.fallback=cifar", "data.fallback=cifar is not allowed; data=mnist takes mnist_5k, null"),
+        ("optimizer.lr=-1", "optimizer.lr=-1 is not allowed; it takes a number > 0"),
+        ("optimizer.lr=nan", "optimizer.lr=nan is not allowed"),
+        ("optimizer.lr=null", "optimizer.lr=null is not allowed"),
+        ("optimizer.weight_decay=-0.1", "it takes a number >= 0"),
+        ("optimizer.momentum=1", "it takes a number from 0 to below 1"),
+        ("model.dropout=1", "it takes a number from 0 to below 1"),
+        ("loss.label_smoothing=1.5", "it takes a number from 0 to below 1"),
+        ("trainer.max_epochs=x", "trainer.max_epochs=x is not allowed; it takes an integer from 1 up"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0 is not allowed"),
+        ("trainer.limit_train_batches=0", "it takes a number of batches from 1 up, or a fraction up to 1.0"),
+        ("trainer.limit_val_batches=1.5", "it takes a number of batches, or a fraction of them from 0.0 to 1.0"),
+        ("trainer.gradient_clip_val=-1", "it takes null or a number > 0"),
+        ("trainer.deterministic=x", "it takes true or false or warn"),
+        ("+trainer.max_steps=5", "trainer.max_steps=5 is not allowed; it takes -1"),
+        ("+trainer.num_nodes=2", "trainer.num_nodes=2 is not allowed; it takes 1"),
+        ("data.root=", "data.root= is not allowed; it takes a folder's path"),
+        ("data.root=null", "data.root=null is not allowed"),
+        ("data.num_train=-1", "data.num_train=-1 is not allowed; it takes an integer from 2 up"),
+        ("data.classes=[a,b]", "it takes a list of 10 different names"),
+        ("data.classes=null", "data.classes=null is not allowed"),
+        ("pool.kernel_size=3", "pool.kernel_size=3 is not allowed; it takes 2, on which"),
+        ("model=cnn model.batch_norm=maybe", "model.batch_norm=maybe is not allowed; it takes true or false"),
+        ("scheduler=step scheduler.milestones=[0.8,0.2]", "it takes ascending fractions, such as [0.5,0.75]"),
+        ("callbacks.pictures.num_mistakes=x", "it takes an integer from 1 up"),
+        ("+loss.reduction=none", "loss.reduction=none is not allowed; it takes mean"),
+        ("seed=null", "seed=null is not allowed"),
+        ("+bogus=1", "bogus is not a value of this config, and would do nothing"),
+        ("~optimizer", "optimizer is missing or no group of values"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(compose_run, override: str, message: str):
+    assert message in refusal(compose_run(*override.split()))
+
+
+def test_the_defaults_of_every_option_pass(compose_run):
+    for option in ("", "model=cnn", "model=mlp", "scheduler=onecycle", "scheduler=warmup_cosine", "experiment=lecture"):
+        check(compose_run(*filter(None, [option])), {"logger": "tensorboard"}, [])
+
+
+def test_a_root_that_is_a_file_is_refused(compose_run, tmp_path: Path):
+    (tmp_path / "file").touch()
+    assert "is a file; it takes a folder" in refusal(compose_run(f"data.root={tmp_path / 'file'}"))
+    check(compose_run(f"data.root={tmp_path / 'absent'}"), {}, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "override", "layer"),
+    [
+        ("softmax_regression", "pool=avg", "pool"),
+        ("softmax_regression", "activation=tanh", "activation"),
+        ("mlp", "pool=max", "pool"),
+        ("mlp", "pool.kernel_size=2", "pool"),
+    ],
+)
+def test_an_option_that_the_model_does_not_use_is_refused(compose_run, model: str, override: str, layer: str):
+    message = refusal(compose_run(f"model={model}", override), f"model={model}", override)
+    assert message.startswith(f"{override} has no effect: ")
+    assert f"has no {layer} layer" in message
+
+
+def test_an_experiment_cannot_choose_it_either(compose_run):
+    with pytest.raises(UserError, match=r"pool=avg has no effect: MLP has no pool layer"):
+        check(compose_run("model=mlp", "pool=avg"), {"logger": "none", "pool": "avg"}, [])
+
+
+def test_the_axes_have_the_defaults_of_the_map():
+    train = OmegaConf.load(REPOSITORY / "conf" / "train.yaml")
+    defaults = {
+        name: option for entry in train.defaults if isinstance(entry, DictConfig) for name, option in entry.items()
+    }
+    assert {axis: defaults[axis] for axis in MODEL_AXES} == MODEL_AXES
+
+
+def test_nothing_is_selected_on_the_test_set(compose_run):
+    assert "nothing is selected on the test set" in refusal(compose_run("select=best", "watch=test"))
+    assert "select=best needs validation images" in refusal(compose_run("select=best", "data.num_val=0"))
+    assert "select=best needs validation" in refusal(compose_run("select=best", "trainer.limit_val_batches=0"))
+
+
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, logger: str, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert refusal(compose_run(), logger=logger) == (
+        f'logger={logger} needs the package {logger}: pip install -e ".[{logger}]"'
+    )
+
+
+@pytest.mark.parametrize("content", [None, "{seed: ", "[1, 2]"])
+def test_a_record_that_cannot_be_read_is_refused(compose_run, tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / ".hydra").mkdir()
+        (tmp_path / ".hydra" / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged or missing .*; begin a new run"):
+        check_same_experiment(compose_run(f"resume={tmp_path}"))
+
+
+def release(lock: int) -> None:
+    os.close(lock)
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path):
+    folder = tmp_path / "runs" / "first"
+    release(claim_folder(folder, resume=False))
+    (folder / ".hydra").mkdir()
+    release(claim_folder(folder, resume=False))  # whoever had it was killed before it began
+    (folder / ".hydra" / "overrides.yaml").touch()
+    with pytest.raises(UserError, match="two runs never share a folder"):
+        claim_folder(folder, resume=False)
+    release(claim_folder(folder, resume=True))
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UserError, match="exists and is not empty"):
+        claim_folder(tmp_path, resume=False)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_which_a_process_runs_is_refused(tmp_path: Path, resume: bool):
+    lock = claim_folder(tmp_path / "run", resume=False)
+    with pytest.raises(UserError, match="another process is writing to"):
+        claim_folder(tmp_path / "run", resume=resume)
+    release(lock)
+    release(claim_folder(tmp_path / "run", resume=resume))
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be made: File exists; give another place"):
+        claim_folder(tmp_path / "file", resume=False)

@@ -1,0 +1,80 @@
+import pytest
+
+from cnnlab.experiment.identity import AXES, axis_choices, changed_value, fingerprint, flat_params, numeric_params
+
+
+def print_of(config) -> str:
+    return fingerprint(numeric_params(config))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "console=lines",
+        "callbacks=full",
+        "logger=none",
+        "trainer.log_every_n_steps=7",
+        "data.root=elsewhere",
+        "data.fallback=null",
+    ],
+)
+def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_run, override: str):
+    assert print_of(compose_run(override)) == print_of(compose_run())
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "optimizer=adam",
+        "optimizer.lr=0.02",
+        "activation=tanh",
+        "init=zeros",
+        "pool=avg",
+        "loss=mse",
+        "scheduler=cosine",
+        "model.dropout=0.1",
+        "data=mnist_5k",
+        "data.batch_size=32",
+        "data.split_seed=1",
+        "select=best",
+        "watch=test",
+        "trainer.max_epochs=3",
+        "trainer.precision=bf16-mixed",
+        "trainer.accelerator=cpu",
+        "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc}",
+    ],
+)
+def test_what_can_change_the_numbers_does(compose_run, override: str):
+    assert print_of(compose_run(override)) != print_of(compose_run())
+
+
+def test_params_are_flat_and_resolved(compose_run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CNNLAB_DATA_DIR", "/somewhere")
+    params = flat_params(compose_run("optimizer=adagrad"))
+    assert params["optimizer.lr"] == 0.01
+    assert params["data.root"] == "/somewhere"
+    assert params["model.activation._target_"] == "torch.nn.ReLU"
+    assert not [name for name, value in params.items() if isinstance(value, dict) and value]
+
+
+def test_the_choice_of_an_axis_without_effect_is_none(compose_run):
+    names = {axis: f"{axis}_option" for axis in AXES}
+    assert axis_choices(compose_run(), names) == names
+    mlp = axis_choices(compose_run("model=mlp"), names)
+    assert (mlp["activation"], mlp["pool"]) == ("activation_option", "none")
+    softmax = axis_choices(compose_run("model=softmax_regression"), names)
+    assert (softmax["activation"], softmax["pool"], softmax["init"]) == ("none", "none", "init_option")
+
+
+def test_an_integer_and_the_same_float_are_one_experiment(compose_run):
+    assert print_of(compose_run("optimizer.lr=1")) == print_of(compose_run("optimizer.lr=1.0"))
+
+
+def test_an_axis_that_the_model_does_not_use_is_no_part_of_the_experiment(compose_run):
+    assert print_of(compose_run("model=mlp", "pool=avg")) == print_of(compose_run("model=mlp"))
+
+
+def test_the_first_changed_value_is_named(compose_run):
+    assert changed_value(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1, 2)
+    assert changed_value(compose_run("console=none"), compose_run()) is None

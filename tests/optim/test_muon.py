@@ -1,0 +1,108 @@
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.errors import UserError
+from cnnlab.nn import Committee, LectureNet, SoftmaxRegression
+from cnnlab.optim import MuonAdamW
+
+
+def lecture() -> nn.Module:
+    torch.manual_seed(0)
+    return LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), 0.0, 0.0)
+
+
+def train(network: nn.Module, optimizer: torch.optim.Optimizer, num_steps: int, first: int = 0) -> None:
+    for step in range(first, first + num_steps):
+        generator = torch.Generator().manual_seed(step)
+        images = torch.randn(16, 1, 28, 28, generator=generator)
+        labels = torch.randint(0, 10, (16,), generator=generator)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
+
+
+def test_hidden_weights_go_to_muon_and_the_rest_to_adamw():
+    network = lecture()
+    muon, adamw = MuonAdamW(network.parameters()).param_groups
+    assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)]
+    assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)]
+
+
+def test_each_member_of_a_committee_has_an_output_layer():
+    muon, adamw = MuonAdamW(Committee([lecture(), lecture()]).parameters()).param_groups
+    assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)] * 2
+    assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)] * 2
+
+
+def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
+    network = lecture()
+    before = network.layers[2][0].weight.detach().clone()
+    train(network, MuonAdamW(network.parameters(), lr=0.01, weight_decay=0.0), num_steps=1)
+    update = (network.layers[2][0].weight.detach() - before).flatten(1)  # (20, 250)
+    singular = torch.linalg.svdvals(update.double())
+    # Newton-Schulz leaves singular values between about 0.7 and 1.2; the scale is 0.2·√max(20, 250) (match_rms_adamw)
+    scale = 0.01 * 0.2 * 250**0.5
+    assert 0.5 * scale < singular.min()
+    assert singular.max() < 1.35 * scale
+
+
+def test_it_is_torchs_muon_and_adamw_side_by_side(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.float)  # in which torch's would iterate
+    ours, theirs = lecture(), lecture()
+    optimizer = MuonAdamW(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.9)
+    weights = [theirs.layers[0][0].weight, theirs.layers[2][0].weight, theirs.layers[6].weight]
+    hidden = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]
+    muon = torch.optim.Muon(hidden, lr=0.01, weight_decay=0.1, momentum=0.9, adjust_lr_fn="match_rms_adamw")
+    biases = [theirs.layers[0][0].bias, theirs.layers[2][0].bias, theirs.layers[6].bias]
+    rest = [*biases, *theirs.layers[9].parameters()]
+    adamw = torch.optim.AdamW(rest, lr=0.01, weight_decay=0.1)
+    for step in range(3):
+        train(ours, optimizer, 1, first=step)
+        theirs.zero_grad()
+        generator = torch.Generator().manual_seed(step)
+        images = torch.randn(16, 1, 28, 28, generator=generator)
+        labels = torch.randint(0, 10, (16,), generator=generator)
+        nn.functional.cross_entropy(theirs(images), labels).backward()
+        for matrix, weight in zip(hidden, weights, strict=True):
+            matrix.grad = weight.grad.flatten(1)
+        muon.step()
+        adamw.step()
+    for ours_weight, theirs_weight in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(ours_weight, theirs_weight)
+
+
+def test_a_schedule_sets_the_learning_rate_of_both():
+    network = lecture()
+    optimizer = MuonAdamW(network.parameters(), weight_decay=0.0)
+    before = [weight.detach().clone() for weight in network.parameters()]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    train(network, optimizer, 1)
+    assert all(torch.equal(now, then) for now, then in zip(network.parameters(), before, strict=True))
+
+
+def test_a_saved_state_goes_on_in_the_same_bits():
+    whole, part, resumed = lecture(), lecture(), lecture()
+    train(whole, MuonAdamW(whole.parameters()), 4)
+    optimizer = MuonAdamW(part.parameters())
+    train(part, optimizer, 2)
+    resumed.load_state_dict(part.state_dict())
+    again = MuonAdamW(resumed.parameters(), lr=1.0)
+    again.load_state_dict(optimizer.state_dict())
+    train(resumed, again, 2, first=2)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True))
+
+
+def test_a_network_without_hidden_weights_is_refused():
+    with pytest.raises(UserError, match="take optimizer=adamw"):
+        MuonAdamW(SoftmaxRegression().parameters())
+
+
+def test_the_order_of_weights_in_memory_changes_nothing():
+    plain, turned = lecture(), lecture().to(memory_format=torch.channels_last)
+    assert not turned.layers[2][0].weight.is_contiguous()
+    train(plain, MuonAdamW(plain.parameters()), num_steps=3)
+    train(turned, MuonAdamW(turned.parameters()), num_steps=3)
+    for ours, theirs in zip(turned.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
