@@ -5,7 +5,6 @@ those that are completed already are not run again, and interrupted ones go on.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,14 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
+
+from cnnlab.errors import EXIT_USER_ERROR
+from cnnlab.experiment.identity import fingerprint
+from cnnlab.metrics import ACCURACY
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.resume import quote
+from cnnlab.run.status import Status
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LECTURE_EPOCHS = 40
@@ -34,9 +40,11 @@ def main() -> None:
     results, fits, plain_epochs = [], [], []
     for seed in range(arguments.seeds):
         overrides = [f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
-        folder = arguments.out.resolve() / arguments.experiment / str(seed)
+        folder = RunFolder(arguments.out.resolve() / arguments.experiment / str(seed))
         is_new = run(folder, overrides)
-        results.append(read(folder))
+        result = folder.result()
+        assert result is not None, "it is completed"
+        results.append(result)
         if arguments.against_plain and is_new:
             fits.append(results[-1]["seconds"]["fit"])
             plain_epochs.append(plain_epoch_seconds())
@@ -44,17 +52,14 @@ def main() -> None:
     print(summarise(results, fits, plain_epochs))
 
 
-def run(folder: Path, overrides: list[str]) -> bool:
+def run(folder: RunFolder, overrides: list[str]) -> bool:
     """Completes the run of a folder; whether anything was left to do."""
-    from cnnlab.run.resume import quote
-
-    recorded = folder / ".hydra" / "config.yaml"
-    if recorded.exists() and fingerprint_of(OmegaConf.load(recorded)) != fingerprint_of(composed(overrides)):
+    if folder.has_begun and fingerprint(folder.config()) != fingerprint(composed(overrides)):
         print(f"{folder} is a run of another config; remove it, or give another --out", file=sys.stderr)
-        sys.exit(2)
-    if (folder / "result.json").exists() and read(folder)["status"] == "completed":
+        sys.exit(EXIT_USER_ERROR)
+    if folder.status is Status.COMPLETED:
         return False
-    what = [f"resume={folder}"] if recorded.exists() else [*overrides, f"hydra.run.dir={quote(folder)}"]
+    what = [f"resume={folder}"] if folder.has_begun else [*overrides, f"hydra.run.dir={quote(folder.path)}"]
     done = subprocess.run([sys.executable, "train.py", *what], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(done.returncode)
@@ -65,20 +70,6 @@ def composed(overrides: list[str]) -> DictConfig:
     """The config of a run with these overrides."""
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
         return compose("train", overrides)
-
-
-def fingerprint_of(config: DictConfig | ListConfig) -> str:
-    """The same for the same experiment."""
-    from cnnlab.experiment.identity import fingerprint, numeric_params
-
-    assert isinstance(config, DictConfig)
-    return fingerprint(numeric_params(config))
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """A run's result.json."""
-    content: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return content
 
 
 def plain_epoch_seconds() -> float:
@@ -96,7 +87,7 @@ def plain_epoch_seconds() -> float:
 
 def format_run(result: dict[str, Any], plain_epoch: list[float]) -> str:
     """A line."""
-    accuracy = result["metrics"]["test/acc"]
+    accuracy = result["metrics"][ACCURACY.of("test")]
     remark = "  collapsed" if accuracy < COLLAPSED else ""
     plain = "".join(f", plain loop's epoch {seconds:.2f} s" for seconds in plain_epoch)
     return f"seed {result['seed']}: {accuracy:.2%}, fit {result['seconds']['fit']:.2f} s{plain}{remark}"
@@ -110,7 +101,7 @@ def summarise(results: list[dict[str, Any]], fits: list[float], plain_epochs: li
         fits: Seconds of those that the plain loop was timed beside.
         plain_epochs: Its seconds.
     """
-    accuracies = [result["metrics"]["test/acc"] for result in results]
+    accuracies = [result["metrics"][ACCURACY.of("test")] for result in results]
     fit = median(result["seconds"]["fit"] for result in results)
     spread = f" ± {stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
     collapsed = sum(accuracy < COLLAPSED for accuracy in accuracies)

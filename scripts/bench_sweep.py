@@ -40,7 +40,7 @@ def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str
     launchers = [ONE_BY_ONE, SIDE_BY_SIDE]
     measured = {launcher: _sweep([*jobs, *launcher]) for launcher in launchers[:: 1 if repetition % 2 == 0 else -1]}
     with tempfile.TemporaryDirectory() as folder:
-        _, text = _run(["-m", "cnnlab.sweep.trivial_jobs", folder, "200", "1"])
+        _, text = _run(["-m", "cnnlab.bench.trivial_jobs", folder, "200", "1"])
     (one_s, _), (two_s, wall_s) = (measured[launcher] for launcher in launchers)
     found = {
         "plain project, s a job": plain_s,

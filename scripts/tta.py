@@ -19,7 +19,8 @@ def main() -> None:
     if arguments.shift < 1:
         parser.error(f"--shift {arguments.shift}: give a number of pixels from 1 up")
 
-    from cnnlab.apply.load import load_finished, probabilities
+    from cnnlab.apply.load import load_finished
+    from cnnlab.apply.predict import probabilities
     from cnnlab.errors import UserError
 
     pairs = []

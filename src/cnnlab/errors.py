@@ -1,7 +1,6 @@
-"""What can go wrong, and the exit code that says so."""
+"""What can go wrong."""
 
-EXIT_FAILED, EXIT_USER_ERROR, EXIT_DIVERGED, EXIT_PRUNED = 1, 2, 3, 4
-EXIT_CODES = {"completed": 0, "diverged": EXIT_DIVERGED, "pruned": EXIT_PRUNED}  # of a run that is at its end
+EXIT_USER_ERROR = 2  # the other exit codes are those of run.Status
 
 
 class UserError(ValueError):

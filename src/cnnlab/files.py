@@ -1,7 +1,9 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and files that one process has at a time."""
 
 import os
 from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -29,3 +31,17 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def try_lock(path: Path) -> BaseFileLock | None:
+    """Locks a file, which is made, until the lock is released or the process ends, however it ends.
+
+    Returns:
+        The lock, or None if another process holds it.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock

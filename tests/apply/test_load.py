@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnnlab.apply.load import load_finished, probabilities
+from cnnlab.apply.load import load_finished
+from cnnlab.apply.predict import probabilities
 from cnnlab.errors import UserError
 from tests.conftest import REPOSITORY, SMALL
 

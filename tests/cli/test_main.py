@@ -136,7 +136,7 @@ def test_a_finished_run_has_nothing_to_resume(tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     code, text = start(tmp_path / "again", f"resume={folder}").wait()
     assert code == 0
-    assert text.startswith("nothing to do: this run is completed, test/acc 0.")
+    assert text == f"nothing to do: the run in {folder} is completed\n"
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
@@ -145,7 +145,7 @@ def test_a_run_does_not_go_on_as_another_experiment_and_stays_as_it_is(tmp_path:
     start(tmp_path / "log", *FAST, f"hydra.run.dir={folder}").wait()
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for change, line in (
-        ("seed=1", f"error: seed=1, but the run in {folder} has seed=0; go on without the change"),
+        ("seed=1", f"error: seed=1, but the run in {folder} has seed=0; resume it without the change"),
         ("optimizer=adam", "error: optimizer._target_=torch.optim.Adam, but the run in "),
     ):
         code, text = train(f"resume={folder}", change)

@@ -1,10 +1,8 @@
 import pytest
+from omegaconf import OmegaConf
 
-from cnnlab.experiment.identity import AXES, axis_choices, changed_value, fingerprint, flat_params, numeric_params
-
-
-def print_of(config) -> str:
-    return fingerprint(numeric_params(config))
+from cnnlab.experiment.axes import AXES, axis_choices
+from cnnlab.experiment.identity import difference, fingerprint, flat_params, with_fallback
 
 
 @pytest.mark.parametrize(
@@ -19,7 +17,7 @@ def print_of(config) -> str:
     ],
 )
 def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_run, override: str):
-    assert print_of(compose_run(override)) == print_of(compose_run())
+    assert fingerprint(compose_run(override)) == fingerprint(compose_run())
 
 
 @pytest.mark.parametrize(
@@ -43,10 +41,11 @@ def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_
         "trainer.precision=bf16-mixed",
         "trainer.accelerator=cpu",
         "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc}",
+        "+callbacks.ours={_target_: cnnlab.optim.ExponentialMovingAverage, decay: 0.9}",
     ],
 )
 def test_what_can_change_the_numbers_does(compose_run, override: str):
-    assert print_of(compose_run(override)) != print_of(compose_run())
+    assert fingerprint(compose_run(override)) != fingerprint(compose_run())
 
 
 def test_params_are_flat_and_resolved(compose_run, monkeypatch: pytest.MonkeyPatch):
@@ -68,13 +67,27 @@ def test_the_choice_of_an_axis_without_effect_is_none(compose_run):
 
 
 def test_an_integer_and_the_same_float_are_one_experiment(compose_run):
-    assert print_of(compose_run("optimizer.lr=1")) == print_of(compose_run("optimizer.lr=1.0"))
+    assert fingerprint(compose_run("optimizer.lr=1")) == fingerprint(compose_run("optimizer.lr=1.0"))
 
 
 def test_an_axis_that_the_model_does_not_use_is_no_part_of_the_experiment(compose_run):
-    assert print_of(compose_run("model=mlp", "pool=avg")) == print_of(compose_run("model=mlp"))
+    assert fingerprint(compose_run("model=mlp", "pool=avg")) == fingerprint(compose_run("model=mlp"))
 
 
-def test_the_first_changed_value_is_named(compose_run):
-    assert changed_value(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1, 2)
-    assert changed_value(compose_run("console=none"), compose_run()) is None
+def test_the_first_difference_is_named(compose_run):
+    assert difference(compose_run("seed=1", "console=none"), compose_run("seed=2")) == ("seed", 1, 2)
+    assert difference(compose_run("console=none"), compose_run()) is None
+
+
+def test_a_run_on_its_fallback_is_the_experiment_on_that_data_set(compose_run):
+    assert fingerprint(with_fallback(compose_run())) == fingerprint(compose_run("data=mnist_5k"))
+    all_train = with_fallback(compose_run("data.num_val=0", "data.batch_size=32"))
+    assert fingerprint(all_train) == fingerprint(compose_run("data=mnist_5k", "data.num_val=0", "data.batch_size=32"))
+    assert compose_run().data.name == "mnist"
+
+
+def test_hydras_part_is_no_part_of_the_experiment(compose_run):
+    config = compose_run()
+    with_hydra = config.copy()
+    OmegaConf.update(with_hydra, "hydra", {"job": {"name": "x"}}, force_add=True)
+    assert fingerprint(with_hydra) == fingerprint(config)

@@ -1,12 +1,15 @@
+import pytest
 from omegaconf import OmegaConf
 
-from cnnlab.experiment.schema import RULES
+from cnnlab.errors import UserError
+from cnnlab.experiment.schema import RULES, check_values
+from tests.conftest import REPOSITORY
 
 # Lightning's, or torch's, arguments that no option gives, but a user may; and those that are null until given
 MAY_BE_GIVEN = {
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),
-    "sweep.name",
+    *("hydra.launcher.n_jobs", "hydra.launcher.timeout_s", "hydra.sweeper.storage"),
 }
 OPTIONS = (
     "model=cnn",
@@ -21,8 +24,15 @@ OPTIONS = (
 )
 
 
+def hydra_part(group: str, option: str):
+    """A launcher's or sweeper's values, as they stand in a composed config."""
+    values = OmegaConf.load(REPOSITORY / "conf" / "hydra" / group / f"{option}.yaml")
+    return OmegaConf.create({"sweep": {"name": "a"}, "hydra": {group: values, "sweep": {"dir": "b"}}})
+
+
 def test_every_rule_is_about_a_value_that_some_option_has_and_allows_it(compose_run):
-    configs = [compose_run(), *(compose_run(option) for option in OPTIONS)]
+    hydras = [hydra_part("launcher", "local"), hydra_part("launcher", "slurm"), hydra_part("sweeper", "optuna")]
+    configs = [compose_run(), *(compose_run(option) for option in OPTIONS), *hydras]
     for key, rule in RULES.items():
         values = [value for config in configs if (value := OmegaConf.select(config, key)) is not None]
         assert bool(values) == (key not in MAY_BE_GIVEN), key
@@ -33,3 +43,13 @@ def test_null_is_allowed_where_it_means_something():
     assert RULES["trainer.gradient_clip_val"].holds(None)
     assert RULES["trainer.max_time"].holds(None)
     assert not RULES["optimizer.lr"].holds(None)
+
+
+def test_our_launchers_keys_are_checked_and_those_of_other_packages_are_not():
+    config = OmegaConf.create({"hydra": {"launcher": {"_target_": "hydra_plugins.joblib.Launcher", "n_jobs": -1}}})
+    check_values(config)
+    config.hydra.launcher._target_ = "hydra_plugins.cnnlab_plugins.local.LocalLauncher"
+    with pytest.raises(
+        UserError, match=r"hydra\.launcher\.n_jobs=-1 is not allowed; it takes null or an integer from 1"
+    ):
+        check_values(config)

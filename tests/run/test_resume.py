@@ -42,7 +42,7 @@ def test_a_plus_does_not_make_it_another_key(folder: Path):
 
 
 def test_a_sweep_cannot_go_on_with_one_run(folder: Path):
-    with pytest.raises(UserError, match="-m begins many"):
+    with pytest.raises(UserError, match="-m starts many"):
         expand_resume(["-m", f"resume={folder}"])
 
 
@@ -65,7 +65,14 @@ def test_with_anything_else_typed_a_finished_run_is_looked_at_again(folder: Path
 
 @pytest.mark.parametrize(
     ("status", "done"),
-    [("completed", True), ("diverged", True), ("pruned", True), ("interrupted", False), ("failed", False)],
+    [
+        ("completed", True),
+        ("diverged", True),
+        ("pruned", True),
+        ("interrupted", False),
+        ("killed", False),
+        ("failed", False),
+    ],
 )
 def test_only_a_run_with_nothing_left_to_do_is_finished(folder: Path, status: str, done: bool):
     assert finished([f"resume={folder}"]) is None

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.run.summary import print_summary, short_path
 
@@ -14,7 +15,7 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
         seconds={"setup": 1.0, "fit": 20.26, "test": 0.51},
         data={"name": "mnist"},
     )
-    print_summary(result, tmp_path, None)
+    print_summary(result, RunFolder(tmp_path), None)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:5] == [
         "test        accuracy 98.00%, loss 0.0500",
@@ -22,12 +23,12 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
         "epochs      4, weights of epoch 3",
         "seconds     20.3 fit, 0.5 test",
     ]
-    result.metrics["val/acc"] = None
-    print_summary(result, tmp_path, None)
+    result.metrics |= {"val/acc": None, "val/loss": None}
+    print_summary(result, RunFolder(tmp_path), None)
     assert "validation" not in capsys.readouterr().out
 
 
 def test_a_path_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert short_path(tmp_path / "outputs" / "run") == "outputs/run"
-    assert short_path(tmp_path.parent / "elsewhere") == str(tmp_path.parent / "elsewhere")
+    assert short_path(RunFolder(tmp_path / "outputs" / "run")) == "outputs/run"
+    assert short_path(RunFolder(tmp_path.parent / "elsewhere")) == str(tmp_path.parent / "elsewhere")

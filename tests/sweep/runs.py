@@ -7,18 +7,19 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 
+from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Job
 from tests.conftest import REPOSITORY
 
 
 def job(folder: Path) -> Job:
     """One that has not begun."""
-    return Job(folder.name, (), folder)
+    return Job(folder.name, (), RunFolder(folder))
 
 
 def begin(job: Job) -> None:
     """Hydra's record."""
-    record = job.folder / ".hydra"
+    record = job.folder.path / ".hydra"
     record.mkdir(parents=True)
     for name, text in _record().items():
         (record / name).write_text(text)
@@ -39,4 +40,4 @@ def _record() -> dict[str, str]:
 
 def end(job: Job, status: str, error: str | None = None) -> None:
     """result.json, as far as a sweep reads it."""
-    (job.folder / "result.json").write_text(json.dumps({"status": status, "error": error}))
+    (job.folder.path / "result.json").write_text(json.dumps({"status": status, "error": error}))

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
 from cnnlab.sweep import Job, display
 from cnnlab.sweep.display import Lines, LiveTable, Progress, describe, latest, make_display
 from cnnlab.sweep.outcome import Outcome
@@ -17,7 +19,7 @@ def job(folder: Path, metrics: str | None = None) -> Job:
     folder.mkdir()
     if metrics is not None:
         (folder / "metrics.csv").write_text(metrics)
-    return Job(folder.name, (), folder)
+    return Job(folder.name, (), RunFolder(folder))
 
 
 @pytest.mark.parametrize(
@@ -38,16 +40,16 @@ def test_a_run_has_reached_its_last_row(tmp_path: Path, metrics: str | None, exp
 
 def test_an_end_is_one_line(tmp_path: Path):
     one = job(tmp_path / "seed=1", HEAD.format(split="val") + "2,18,.1,2,.1,2,.5,1\n")
-    assert describe(Outcome(one, "completed", "", 3.14)) == "seed=1: completed, epoch 2, accuracy 50.00%, 3.1 s"
+    assert describe(Outcome(one, Status.COMPLETED, "", 3.14)) == "seed=1: completed, epoch 2, accuracy 50.00%, 3.1 s"
     other = job(tmp_path / "seed=2")
-    assert describe(Outcome(other, "failed", "no such", 0.0)) == "seed=2: failed, 0.0 s: no such"
+    assert describe(Outcome(other, Status.FAILED, "no such", 0.0)) == "seed=2: failed, 0.0 s: no such"
 
 
 def test_the_time_that_is_left_is_that_of_the_jobs_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(display.time, "monotonic", lambda: 100.0)
     progress = Progress(num_jobs=5, skipped=3)
     assert progress.summary() == "0/5 jobs: 3 skipped; left ?"
-    for name, status in (("a", "completed"), ("b", "failed")):
+    for name, status in (("a", Status.COMPLETED), ("b", Status.FAILED)):
         progress.count(Outcome(job(tmp_path / name), status, "", 1.0))
     monkeypatch.setattr(display.time, "monotonic", lambda: 120.0)
     assert progress.summary() == "2/5 jobs: 1 completed, 1 failed, 3 skipped; left 0:00:30"
@@ -59,7 +61,7 @@ def test_without_a_terminal_there_is_a_line_for_each_end(tmp_path: Path, capsys:
     for name in "ab":
         shown.started(one := job(tmp_path / name))
         shown.tick()
-        shown.ended(Outcome(one, "completed", "", 1.0))
+        shown.ended(Outcome(one, Status.COMPLETED, "", 1.0))
     shown.close()
     assert capsys.readouterr().out == "[1/2] a: completed, 1.0 s\n[2/2] b: completed, 1.0 s\n"
 
@@ -72,14 +74,14 @@ def test_on_a_terminal_there_is_a_row_for_each_running_job(tmp_path: Path, monke
     first, second = job(tmp_path / "first"), job(tmp_path / "second")
     for one in (first, second):
         shown.started(one)
-    (first.folder / "metrics.csv").write_text(HEAD.format(split="val") + "7,9,.1,2,.1,2,.25,1\n")
+    (first.folder.path / "metrics.csv").write_text(HEAD.format(split="val") + "7,9,.1,2,.1,2,.25,1\n")
     monkeypatch.setattr(display, "LOOK_S", -1.0)
     screen.truncate(0)
     shown.tick()
     drawn = screen.getvalue()
     assert all(text in drawn for text in ("first", "second", "7", "25.00%", "0/2 jobs; left ?"))
     screen.truncate(0)
-    shown.ended(Outcome(first, "failed", "no such", 1.0))
+    shown.ended(Outcome(first, Status.FAILED, "no such", 1.0))
     _, _, below = screen.getvalue().partition("first: failed, epoch 7, accuracy 25.00%, 1.0 s: no such")
     assert "second" in below
     assert "1/2 jobs: 1 failed" in below

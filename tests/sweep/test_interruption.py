@@ -94,11 +94,11 @@ def test_jobs_whose_server_is_killed_can_go_on(undisturbed: tuple[dict[str, str]
     (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 1, text
-    assert "2 failed, 2 completed" in text
+    assert "2 killed, 2 completed" in text
     assert text.count("lost: the server of its process was killed") == 4  # each when it ends, and again at the end
     assert sorted(result["status"] for result in results(tmp_path).values()) == [
         *["completed"] * 2,
-        *["interrupted"] * 2,
+        *["killed"] * 2,
     ]
     code, text = sweep(tmp_path, *JOBS, gate(tmp_path))
     assert (code, "2 completed, 2 done before" in text) == (0, True), text

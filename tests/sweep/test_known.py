@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
 from cnnlab.sweep import Action, Job, plan
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
@@ -20,12 +22,12 @@ class Digest:
         return self.now
 
 
-def run(known: KnownJobs, job: Job, status: str = "completed") -> None:
+def run(known: KnownJobs, job: Job, status: Status = Status.COMPLETED) -> None:
     assert list(known.noting([job])) == [job]
     known.hear(Outcome(job, status, "", 1.0))
 
 
-JOB = Job("seed=1", ("seed=1", "trainer.max_epochs=2"), Path("seed=1"))
+JOB = Job("seed=1", ("seed=1", "trainer.max_epochs=2"), RunFolder(Path("seed=1")))
 
 
 def test_a_run_is_known_to_the_next_sweep_until_something_changes(tmp_path: Path):
@@ -45,12 +47,12 @@ def test_a_run_during_which_the_config_changed_is_not_known(tmp_path: Path):
     known = KnownJobs(tmp_path / "known.jsonl", digest)
     list(known.noting([JOB]))
     digest.now = "b"
-    known.hear(Outcome(JOB, "completed", "", 1.0))
+    known.hear(Outcome(JOB, Status.COMPLETED, "", 1.0))
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", digest)
 
 
 def test_a_run_on_other_data_than_was_asked_for_is_not_known(tmp_path: Path):
-    path, one = tmp_path / "known.jsonl", replace(JOB, folder=tmp_path)
+    path, one = tmp_path / "known.jsonl", replace(JOB, folder=RunFolder(tmp_path))
     (tmp_path / "result.json").write_text('{"status": "completed", "data": {"name": "a", "instead_of": "b"}}')
     run(KnownJobs(path, Digest()), one)
     assert one not in KnownJobs(path, Digest())
@@ -67,8 +69,8 @@ def test_a_disk_that_is_full_does_no_harm():
     run(KnownJobs(Path("/dev/full"), Digest()), JOB)
 
 
-@pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_a_run_that_is_not_at_its_end_is_not_known(tmp_path: Path, status: str):
+@pytest.mark.parametrize("status", [Status.FAILED, Status.INTERRUPTED, Status.KILLED])
+def test_a_run_that_is_not_at_its_end_is_not_known(tmp_path: Path, status: Status):
     run(KnownJobs(tmp_path / "known.jsonl", Digest()), JOB, status)
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", Digest())
 
@@ -77,10 +79,10 @@ def test_a_known_job_is_skipped_without_composing(tmp_path: Path):
     def refuse(job: Job) -> DictConfig:
         raise AssertionError("it is known")
 
-    job = replace(JOB, folder=tmp_path / JOB.name)
-    (job.folder / ".hydra").mkdir(parents=True)
-    (job.folder / ".hydra" / "overrides.yaml").write_text("- seed=1")
-    (job.folder / "result.json").write_text('{"status": "completed", "error": null}')
+    job = replace(JOB, folder=RunFolder(tmp_path / JOB.name))
+    (job.folder.path / ".hydra").mkdir(parents=True)
+    (job.folder.path / ".hydra" / "overrides.yaml").write_text("- seed=1")
+    (job.folder.path / "result.json").write_text('{"status": "completed", "error": null}')
     (step,) = plan([job], refuse, known=[job])
     assert step.action is Action.SKIP
 

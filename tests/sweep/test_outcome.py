@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.run.status import Status
 from cnnlab.sweep import Job
 from cnnlab.sweep.engines import Ended
 from cnnlab.sweep.outcome import Outcome, outcome
@@ -20,32 +21,40 @@ def of(one: Job, exit_code: int, log: str = "", reason: str = "") -> Outcome:
 
 @pytest.mark.parametrize(
     ("exit_code", "status"),
-    [(0, "completed"), (3, "diverged"), (4, "pruned"), (1, "failed"), (2, "failed"), (130, "interrupted")],
+    [
+        (0, "completed"),
+        (3, "diverged"),
+        (4, "pruned"),
+        (1, "failed"),
+        (2, "failed"),
+        (130, "interrupted"),
+        (143, "interrupted"),
+    ],
 )
 def test_the_runs_own_word_is_believed_where_its_exit_code_agrees(tmp_path: Path, exit_code: int, status: str):
     one = job(tmp_path / "a")
     begin(one)
     end(one, status, "why")
-    written = (one.folder / "result.json").read_bytes()
-    assert of(one, exit_code) == Outcome(one, status, "why", 1.5)
-    assert (one.folder / "result.json").read_bytes() == written
+    written = (one.folder.path / "result.json").read_bytes()
+    assert of(one, exit_code) == Outcome(one, Status(status), "why", 1.5)
+    assert (one.folder.path / "result.json").read_bytes() == written
 
 
 @pytest.mark.parametrize(
     ("signum", "reason"),
     [(signal.SIGKILL, "killed by SIGKILL; out of memory?"), (signal.SIGSEGV, "killed by SIGSEGV")],
 )
-@pytest.mark.parametrize("earlier", [None, "interrupted", "failed"])
-def test_what_was_killed_can_go_on_whatever_an_earlier_start_wrote(
+@pytest.mark.parametrize("earlier", [None, "interrupted", "killed", "failed"])
+def test_what_was_killed_can_resume_whatever_an_earlier_start_wrote(
     tmp_path: Path, signum: int, reason: str, earlier: str | None
 ):
     one = job(tmp_path / "a")
     begin(one)
     if earlier is not None:
         end(one, earlier, "of an earlier start")
-    assert of(one, -signum) == Outcome(one, "failed", reason, 1.5)
-    result = json.loads((one.folder / "result.json").read_text())
-    assert (result["status"], result["error"]) == ("interrupted", reason)
+    assert of(one, -signum) == Outcome(one, Status.KILLED, reason, 1.5)
+    result = json.loads((one.folder.path / "result.json").read_text())
+    assert (result["status"], result["error"]) == ("killed", reason)
 
 
 @pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM)])
@@ -53,9 +62,9 @@ def test_a_run_that_was_told_to_end_before_it_could_say_so_is_interrupted(tmp_pa
     before, begun = job(tmp_path / "a"), job(tmp_path / "b")
     begin(begun)
     for one in (before, begun):
-        assert of(one, exit_code) == Outcome(one, "interrupted", f"signal {int(signum)}", 1.5)
-    assert not before.folder.exists()
-    assert begun.is_stopped
+        assert of(one, exit_code) == Outcome(one, Status.INTERRUPTED, f"signal {int(signum)}", 1.5)
+    assert not before.folder.path.exists()
+    assert begun.folder.status is Status.INTERRUPTED
 
 
 def test_a_signal_without_a_name_is_told_by_its_number(tmp_path: Path):
@@ -66,7 +75,7 @@ def test_a_result_is_written_for_a_run_that_wrote_none(tmp_path: Path):
     one = job(tmp_path / "a")
     begin(one)
     of(one, 0)
-    result = json.loads((one.folder / "result.json").read_text())
+    result = json.loads((one.folder.path / "result.json").read_text())
     assert (result["status"], result["seed"], result["overrides"]) == ("failed", 3, ["data=mnist_5k", "seed=3"])
     assert result["error"] == "exited with 0 before the run was completed"
 
@@ -75,16 +84,16 @@ def test_the_engines_reason_comes_before_the_signals_name(tmp_path: Path):
     one = job(tmp_path / "a")
     begin(one)
     assert of(one, -signal.SIGKILL, reason="killed after 40 s").reason == "killed after 40 s"
-    assert one.status == "interrupted"
+    assert one.folder.status is Status.KILLED
 
 
 def test_a_refusal_is_the_last_error_of_the_latest_start_and_leaves_no_folder(tmp_path: Path):
     one = job(tmp_path / "a")
     log = "$ python train.py\nerror: of an earlier start\n$ python train.py\nerror: one\nerror: two\nmore\n"
-    assert of(one, 2, log) == Outcome(one, "failed", "two", 1.5)
+    assert of(one, 2, log) == Outcome(one, Status.FAILED, "two", 1.5)
     earlier = "$ python train.py\nerror: of an earlier start\n$ python train.py\n"
     assert of(one, 1, earlier).reason == "exited with 1 before the run was completed"
-    assert not one.folder.exists()
+    assert not one.folder.path.exists()
 
 
 def test_a_log_that_was_never_made_is_no_hindrance(tmp_path: Path):

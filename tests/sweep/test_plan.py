@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.sweep import Action, Job, announce, job_name, plan
+from cnnlab.run.folder import RunFolder
+from cnnlab.sweep import Action, Job, announce, plan
 from cnnlab.sweep.estimate import Estimate
 
 
@@ -20,15 +21,15 @@ def begin(job: Job, status: str | None = None, **changes: int) -> None:
     """The files of a run that began, and ended if it has a status."""
     config = compose(job)
     config.trainer.update(changes)
-    (job.folder / ".hydra").mkdir(parents=True)
-    OmegaConf.save(config, job.folder / ".hydra" / "config.yaml")
-    (job.folder / ".hydra" / "overrides.yaml").write_text("[]")
+    (job.folder.path / ".hydra").mkdir(parents=True)
+    OmegaConf.save(config, job.folder.path / ".hydra" / "config.yaml")
+    (job.folder.path / ".hydra" / "overrides.yaml").write_text("[]")
     if status is not None:
-        (job.folder / "result.json").write_text(json.dumps({"status": status, "error": None}))
+        (job.folder.path / "result.json").write_text(json.dumps({"status": status, "error": None}))
 
 
 def job(folder: Path, name: str = "seed=1") -> Job:
-    return Job(name, (name,), folder / name)
+    return Job(name, (name,), RunFolder(folder / name))
 
 
 @pytest.mark.parametrize(
@@ -37,9 +38,10 @@ def job(folder: Path, name: str = "seed=1") -> Job:
         ("completed", Action.SKIP),
         ("diverged", Action.SKIP),
         ("pruned", Action.SKIP),
-        ("interrupted", Action.CONTINUE),
-        (None, Action.CONTINUE),
-        ("failed", Action.AGAIN),
+        ("interrupted", Action.RESUME),
+        ("killed", Action.RESUME),
+        (None, Action.RESUME),
+        ("failed", Action.RETRY),
     ],
 )
 def test_what_is_done_with_a_run_that_was_there(tmp_path: Path, status: str | None, action: Action):
@@ -53,7 +55,7 @@ def test_a_run_that_is_not_there_begins_without_composing_its_config(tmp_path: P
         raise AssertionError("a new job has nothing to be compared with")
 
     (step,) = plan([job(tmp_path)], refuse)
-    assert step.action is Action.BEGIN
+    assert step.action is Action.START
 
 
 def test_another_config_runs_beside_the_old_result_and_is_found_again(
@@ -61,7 +63,7 @@ def test_another_config_runs_beside_the_old_result_and_is_found_again(
 ):
     begin(job(tmp_path), "completed", max_epochs=7)
     (step,) = plan([job(tmp_path)], compose)
-    assert (step.action, step.job.folder) == (Action.BEGIN, tmp_path / "seed=1~2")
+    assert (step.action, step.job.folder.path) == (Action.START, tmp_path / "seed=1~2")
     assert step.remark == "trainer.max_epochs was 7 and is now 3: beside the old result"
     announce(tmp_path, [step], 2, Estimate(10.0, 0))
     assert "seed=1~2: new; trainer.max_epochs was 7" in capsys.readouterr().out
@@ -75,7 +77,7 @@ def test_a_damaged_record_is_left_and_the_run_is_made_beside_it(tmp_path: Path, 
     begin(job(tmp_path), "completed")
     (tmp_path / "seed=1" / ".hydra" / "config.yaml").write_bytes(content)
     (step,) = plan([job(tmp_path)], compose)
-    assert (step.action, step.job.name) == (Action.BEGIN, "seed=1~2")
+    assert (step.action, step.job.name) == (Action.START, "seed=1~2")
     assert "\n" not in step.remark
     assert step.remark.endswith(": beside the old result")
 
@@ -88,39 +90,30 @@ def test_a_run_on_a_fallback_is_made_again_when_the_data_is_there(tmp_path: Path
 
     one = job(tmp_path)
     begin(one, "completed")
-    OmegaConf.save(compose_with_data(one), one.folder / ".hydra" / "config.yaml")
+    OmegaConf.save(compose_with_data(one), one.folder.path / ".hydra" / "config.yaml")
     used = {"name": "few", "instead_of": "digits"}
-    (one.folder / "result.json").write_text(json.dumps({"status": "completed", "error": None, "data": used}))
+    (one.folder.path / "result.json").write_text(json.dumps({"status": "completed", "error": None, "data": used}))
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "train").touch()
     assert [step.action for step in plan([one], compose_with_data)] == [Action.SKIP]
     (tmp_path / "raw" / "test.gz").touch()
     (step,) = plan([one], compose_with_data)
-    assert (step.action, step.job.name) == (Action.BEGIN, "seed=1~2")
-    assert step.remark == "data=digits could not be had, so that it used few, and now is here: beside the old result"
+    assert (step.action, step.job.name) == (Action.START, "seed=1~2")
+    assert step.remark == "data=digits was unavailable, so it used few, and is available now: beside the old result"
 
 
 def test_a_run_that_was_killed_before_it_recorded_itself_makes_room(tmp_path: Path):
     one = job(tmp_path)
-    one.folder.mkdir()
-    (one.folder / "run.log").touch()
-    assert one.status is None
-    one.clear()
-    assert not one.folder.exists()
+    one.folder.path.mkdir()
+    (one.folder.path / "run.log").touch()
+    assert one.folder.status is None
+    one.folder.clear()
+    assert not one.folder.path.exists()
 
 
 def test_what_is_not_a_runs_is_left(tmp_path: Path):
     one = job(tmp_path)
-    one.folder.mkdir()
-    (one.folder / "notes.txt").touch()
-    one.clear()
-    assert (one.folder / "notes.txt").exists()
-
-
-def test_a_folder_is_called_by_what_is_swept():
-    overrides = ["seed=3", "optimizer=adam", "trainer.max_epochs=2", "+callbacks.x=1"]
-    assert job_name(overrides, ["trainer.max_epochs"]) == "+callbacks.x=1,optimizer=adam,seed=3"
-    assert job_name(["data.root=/a/b"], []) == "data.root=_a_b"
-    assert job_name([], []) == "job"
-    assert len(job_name(["x=" + "y" * 999], []).encode()) == 200
-    assert job_name(["x=" + "y" * 999], []) != job_name(["x=" + "y" * 998], [])
+    one.folder.path.mkdir()
+    (one.folder.path / "notes.txt").touch()
+    one.folder.clear()
+    assert (one.folder.path / "notes.txt").exists()

@@ -16,7 +16,7 @@ def test_a_run_begins_with_its_arguments_alone_also_after_a_failure(tmp_path: Pa
     begin(one.job)
     end(one.job, "failed")
     assert one.prepare() == ["seed=3", "note='a b'"]
-    assert not one.job.folder.exists()
+    assert not one.job.folder.path.exists()
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
@@ -25,7 +25,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
     assert one.prepare() == ["seed=3", "note='a b'", f"resume='{one.job.folder}'"]
     end(one.job, "interrupted")
     assert one.prepare()[-1] == f"resume='{one.job.folder}'"
-    assert one.job.folder.exists()
+    assert one.job.folder.path.exists()
 
 
 def test_it_is_told_as_it_would_be_typed(tmp_path: Path):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cnnlab.errors import UserError
-from cnnlab.training.build import build_callbacks, build_classifier, build_logger, build_trainer
+from cnnlab.training.build import build_callbacks, build_classifier, build_trainer
+from cnnlab.training.loggers import build_logger
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_an_epochs_metrics_are_means_over_its_images(compose_run, tmp_path: Path
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(compose_run, tmp_path: Path):
-    from cnnlab.run.execution import weights_sha256
+    from cnnlab.training.checkpoint import weights_sha256
 
     hashes = [weights_sha256(fit(compose_run(*SHORT, f"seed={seed}"), tmp_path).network) for seed in (0, 0, 1)]
     assert hashes[0] == hashes[1] != hashes[2]

@@ -32,11 +32,13 @@ def test_one_line_an_epoch_and_a_table_at_the_end(compose_run, capsys: pytest.Ca
         compose_run(*SMALL, "console=lines", "trainer.max_epochs=2", "trainer.limit_train_batches=2", "callbacks=light")
     )
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:9] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
-    assert "  train loss 2." in lines[0]
-    assert "  val loss 2." in lines[0]
-    assert lines[0].endswith("%  lr 0.01")
-    assert [line.split()[0] for line in lines[3:]] == [
+    assert lines[0] == "model lecture (21,840 parameters), optimizer momentum (lr 0.01), 2 epochs on cpu"
+    assert lines[1].startswith("data mnist_5k (4,000 training, 500 validation, 500 test images), folder ")
+    assert [line[:9] for line in lines[2:4]] == ["epoch 1/2", "epoch 2/2"]
+    assert "  train loss 2." in lines[2]
+    assert "  val loss 2." in lines[2]
+    assert lines[2].endswith("%  lr 0.01")
+    assert [line.split()[0] for line in lines[5:]] == [
         "test",
         "validation",
         "epochs",
@@ -50,7 +52,7 @@ def test_one_line_an_epoch_and_a_table_at_the_end(compose_run, capsys: pytest.Ca
 def test_the_lectures_lines_count_images_and_batches(compose_run, capsys: pytest.CaptureFixture[str]):
     run(compose_run(*SMALL, "console=lecture", "trainer.max_epochs=1", "data.batch_size=10", "callbacks=light"))
     lines = [line.partition("Loss:")[0] for line in capsys.readouterr().out.splitlines()]
-    assert lines[:3] == ["Train Epoch: 1 [0/4000 (0%)]\t", "Train Epoch: 1 [2000/4000 (50%)]\t", "[1] Validation "]
+    assert lines[2:5] == ["Train Epoch: 1 [0/4000 (0%)]\t", "Train Epoch: 1 [2000/4000 (50%)]\t", "[1] Validation "]
 
 
 @pytest.mark.slow

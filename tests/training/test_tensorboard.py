@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cnnlab.experiment.identity import AXES
+from cnnlab.experiment.axes import AXES
 from cnnlab.run.execution import run
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 from tests.conftest import SMALL
@@ -55,8 +55,7 @@ def test_what_a_killed_process_logged_past_its_checkpoint_is_hidden(tmp_path: Pa
         first.log_metrics({"loss": float(step)}, step)
     first.close()
     time.sleep(1.1)  # event files are read in the order of their names, which hold whole seconds
-    second = RunFolderTensorBoard(tmp_path)
-    second.resume_from(3)
+    second = RunFolderTensorBoard(tmp_path, purge_step=3)
     for step in range(3, 5):
         second.log_metrics({"loss": 10.0 + step}, step)
     second.close()

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.bench.contenders import Epoch, bare_loop, data_seconds, lightning_loop, plain_loop
 from cnnlab.bench.floor import matmul_rate, multiply_adds
-from cnnlab.run.execution import quieten
 from cnnlab.training.build import build_data
 from cnnlab.training.fast.memory import keep_freed_memory
+from cnnlab.training.quiet import quieten
 
 CONTENDERS = ("plain", "bare", "lightning", "floor")
 PLAIN_SHARE = 0.1  # of an epoch: the plain loop is slow and its steps are alike

@@ -17,19 +17,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.cli.output import unfailing_output
-from cnnlab.errors import (
-    EXIT_CODES,
-    EXIT_DIVERGED,
-    EXIT_FAILED,
-    EXIT_PRUNED,
-    EXIT_USER_ERROR,
-    Carried,
-    Diverged,
-    Pruned,
-    SweepFailed,
-    UserError,
-)
+from cnnlab.errors import EXIT_USER_ERROR, Carried, Diverged, Pruned, SweepFailed, UserError
 from cnnlab.run.resume import expand_resume, finished
+from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard
 
 # a disk that is full or not ours to write is the user's to mend
@@ -78,9 +68,9 @@ def command_line(main: Callable[[], object]) -> int:
     with unfailing_output(), SignalGuard():
         try:
             if "LOCAL_RANK" not in os.environ:  # a worker gets the command line of the first process
-                if (result := finished(sys.argv[1:])) is not None:
-                    print(f"nothing to do: this run is {result['status']}, test/acc {result['metrics']['test/acc']}")
-                    return EXIT_CODES[result["status"]]
+                if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
+                    print(f"nothing to do: the run in {folder} is {status.label}")
+                    return status.exit_code
                 sys.argv[1:] = expand_resume(sys.argv[1:])
             main()
         except Carried as carrier:
@@ -95,18 +85,18 @@ def command_line(main: Callable[[], object]) -> int:
 def _report(error: Exception) -> int:
     if isinstance(error, Diverged):
         print(f"diverged: {error}", file=sys.stderr)
-        return EXIT_DIVERGED
+        return Status.DIVERGED.exit_code
     if isinstance(error, Pruned):
         print(f"pruned: {error}", file=sys.stderr)
-        return EXIT_PRUNED
+        return Status.PRUNED.exit_code
     if isinstance(error, SweepFailed):
-        return EXIT_FAILED
+        return Status.FAILED.exit_code
     line = _explain(error)
     if line is not None:
         print(f"error: {line}", file=sys.stderr)
         return EXIT_USER_ERROR
     traceback.print_exception(error)
-    return EXIT_FAILED
+    return Status.FAILED.exit_code
 
 
 def _explain(error: Exception) -> str | None:

@@ -1,15 +1,18 @@
-"""What each value of a config may be: in words, and as a test."""
+"""What each value of a config may be, in words and as a test: the only place that says so."""
 
 import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.run.result import DIRECTIONS
+from cnnlab.metrics import OBJECTIVES
+
+ABSENT: Final = object()
+OURS = "hydra_plugins.cnnlab_plugins."  # launchers and sweepers whose keys we check; other packages check theirs
 
 
 @dataclass(frozen=True)
@@ -31,19 +34,30 @@ def or_null(rule: Rule) -> Rule:
     return Rule(f"null or {rule.allowed}", lambda value: value is None or rule.holds(value))
 
 
-def check_value(key: str, value: Any, rule: Rule) -> None:
-    """Refuses a value that is not allowed.
+def check_values(config: DictConfig) -> None:
+    """Refuses a config with a value that is not allowed; a key that the config lacks is not checked.
 
     Args:
-        key: As it is typed.
-        value: Its value.
-        rule: What it may be.
+        config: A composed config; with Hydra's part, the keys of its launcher and sweeper are checked too.
 
     Raises:
-        UserError: If it is not.
+        UserError: With the value and what is allowed.
     """
-    if not rule.holds(value):
-        raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
+    for key, rule in RULES.items():
+        value = _value(config, key)
+        if value is not ABSENT and not rule.holds(value):
+            raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
+
+
+def _value(config: DictConfig, key: str) -> Any:
+    *path, name = key.split(".")
+    node: Any = config
+    for step in path:
+        node = node.get(step) if isinstance(node, DictConfig) else None
+    if not isinstance(node, DictConfig) or name not in node or OmegaConf.is_missing(node, name):
+        return ABSENT
+    is_foreign = path[:1] == ["hydra"] and not str(node.get("_target_", OURS)).startswith(OURS)
+    return ABSENT if is_foreign else node[name]
 
 
 def _number(words: str, holds: Callable[[float], bool]) -> Rule:
@@ -86,7 +100,7 @@ RULES = {
     "seed": integer(0),
     "select": _one_of("last", "best"),
     "watch": _one_of("val", "test"),
-    "objective": _one_of(*DIRECTIONS),
+    "objective": _one_of(*OBJECTIVES),
     "target": FRACTION,
     "console": _one_of("auto", "bar", "lines", "lecture", "none"),
     "activation.negative_slope": _number("that is finite", math.isfinite),
@@ -164,4 +178,15 @@ RULES = {
     "trainer.val_check_interval": _one_of(None, 1.0),
     "trainer.check_val_every_n_epoch": _one_of(1),
     "trainer.num_nodes": _one_of(1),
+    "hydra.launcher.n_jobs": or_null(integer(1)),
+    "hydra.launcher.threads_per_job": integer(1),
+    "hydra.launcher.timeout_s": or_null(POSITIVE),
+    "hydra.launcher.array_parallelism": integer(1),
+    "hydra.launcher.cpus_per_task": integer(1),
+    "hydra.launcher.timeout_min": integer(1),
+    "hydra.launcher.max_num_timeout": integer(0),
+    "hydra.launcher.poll_s": POSITIVE,
+    "hydra.sweeper.n_trials": integer(1),
+    "hydra.sweeper.storage": or_null(Rule("a database's URL", TEXT.holds)),
+    "hydra.sweeper.study_name": Rule("a name", lambda value: type(value) is int or TEXT.holds(value)),
 }

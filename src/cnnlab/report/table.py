@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import UserError
-from cnnlab.run.result import read_result
+from cnnlab.metrics import ACCURACY
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: If there is none.
     """
-    read = [read_result(path.parent) for path in sorted(folder.glob("*/result.json"))]
-    results = [one for one in read if one is not None]
+    results = [result for run in RunFolder.all_in(folder) if (result := run.result()) is not None]
     if not results:
         raise UserError(f"{folder} holds no finished runs; give a sweep's folder such as outputs/sweeps/optimizers")
     return results
@@ -91,10 +92,11 @@ def _is_typed(name: str, results: list[dict[str, Any]]) -> bool:
 
 
 def _row(values: tuple[str, ...], runs: list[dict[str, Any]]) -> Row:
-    completed = [one for one in runs if one["status"] == "completed" and one["metrics"]["test/acc"] is not None]
+    accuracy = ACCURACY.of("test")
+    completed = [one for one in runs if one["status"] == Status.COMPLETED and one["metrics"][accuracy] is not None]
     return Row(
         values,
-        [one["metrics"]["test/acc"] for one in completed],
+        [one["metrics"][accuracy] for one in completed],
         len(runs) - len(completed),
         statistics.median(one["seconds"]["fit"] for one in runs),
     )

@@ -1,43 +1,43 @@
 """One run: from a composed config to its result.json."""
 
 import contextlib
-import hashlib
-import logging
 import shlex
 import sys
 import time
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from cnnlab.cli.preflight import check, check_keys
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, Pruned, UserError
-from cnnlab.experiment.identity import axis_choices, fingerprint, flat_params, numeric_params
-from cnnlab.run.result import METRICS, Result, objective_value
-from cnnlab.run.summary import print_summary, short_path
+from cnnlab.experiment.check import check, check_keys
+from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
+from cnnlab.metrics import RESULT_METRICS, metric_names
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.result import Result, objective_value
+from cnnlab.run.status import Status
+from cnnlab.run.summary import Introduction, print_summary, short_path
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
     build_callbacks,
     build_classifier,
     build_data,
-    build_logger,
     build_trainer,
 )
-from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint
+from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
+from cnnlab.training.loggers import build_logger, close_logger
+from cnnlab.training.quiet import quieten
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
@@ -55,32 +55,33 @@ def run(config: DictConfig) -> float | None:
     Raises:
         UserError: If the config or the data is refused.
         Diverged: If a loss became NaN or infinite.
-        Pruned: If a search has no use for the rest.
+        Pruned: If a search ended the run early.
         Interrupted: On SIGINT or SIGTERM.
     """
     one_run = Run(config)
-    if config.resume is None and (one_run.folder / "result.json").exists():
+    if config.resume is None and one_run.folder.result_json.exists():
         raise UserError(f"{one_run.folder} has a result already, and two runs never share a folder; give another")
-    result = one_run.result
     try:
         with SignalGuard() as guard:
             one_run.execute(guard)
-        result.status = "completed"
-    except Diverged as error:
-        result.status, result.error = "diverged", str(error)
-        raise
-    except Pruned as error:
-        result.status, result.error = "pruned", str(error)
-        raise
-    except Interrupted as error:
-        result.status, result.error = "interrupted", f"signal {error.signum}"
-        raise
+        one_run.result.status = Status.COMPLETED
     except BaseException as error:
-        result.status, result.error = "failed", " ".join(f"{type(error).__name__}: {error}".split())
+        one_run.result.status, one_run.result.error = _status_of(error)
         raise
     finally:
         one_run.close()
-    return objective_value(asdict(result))
+    return objective_value(asdict(one_run.result))
+
+
+def _status_of(error: BaseException) -> tuple[Status, str]:
+    match error:
+        case Diverged():
+            return Status.DIVERGED, str(error)
+        case Pruned():
+            return Status.PRUNED, str(error)
+        case Interrupted():
+            return Status.INTERRUPTED, f"signal {error.signum}"
+    return Status.FAILED, " ".join(f"{type(error).__name__}: {error}".split())
 
 
 class Run:
@@ -93,71 +94,65 @@ class Run:
     def __init__(self, config: DictConfig) -> None:
         self.config = config
         self.hydra = HydraConfig.get()
-        self.folder = Path(self.hydra.runtime.output_dir)
-        self.last = self.folder / "checkpoints" / "last.ckpt"
-        self.history = History(self.folder / "metrics.csv", config.watch)
+        self.folder = RunFolder(Path(self.hydra.runtime.output_dir))
+        self.history = History(self.folder.metrics_csv, config.watch)
         self.result = Result(overrides=list(self.hydra.overrides.task))
         self.logger: Logger | None = None
         self._started = time.perf_counter()
 
+    @property
+    def best_checkpoint(self) -> Path | None:
+        """With select=best, of the best epoch, which is tested."""
+        return self.folder.best_checkpoint if self.config.select == "best" else None
+
     def execute(self, guard: SignalGuard) -> None:
         """Checks, builds, fits, tests."""
-        config, result = self.config, self.result
+        config, last = self.config, self.folder.last_checkpoint
         check_keys(config)
         option_names = dict(self.hydra.runtime.choices)
-        result.params, result.seed = flat_params(config), config.seed
-        result.choices = axis_choices(config, option_names)
-        numeric = numeric_params(config)
-        result.fingerprint = fingerprint(numeric)
+        self.result = result = Result.of_experiment(config, option_names, self.result.overrides)
         check(config, option_names, result.overrides)
         quieten()
 
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
-        checkpoint = load_checkpoint(self.last) if config.resume is not None and self.last.is_file() else None
-        self.logger = logger = build_logger(config, self.folder)
-        if isinstance(logger, RunFolderTensorBoard) and config.resume is not None:
-            logger.resume_from(0 if checkpoint is None else checkpoint["global_step"])
-        trainer = build_trainer(config, self.folder, self._callbacks(guard), logger)
+        checkpoint = load_checkpoint(last) if config.resume is not None and last.is_file() else None
+        first_step = 0 if checkpoint is None else checkpoint["global_step"]
+        self.logger = build_logger(config, self.folder.path, None if config.resume is None else first_step)
+        trainer = build_trainer(config, self.folder.path, self._callbacks(guard), self.logger)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resume=checkpoint is not None)
         self._test(trainer, classifier, data)
         self._log_outcome()
-        print_summary(result, self.folder, logger)
+        print_summary(result, self.folder, self.logger)
 
     def close(self) -> None:
         """Ends the logger, then writes result.json, last of all files; nothing interrupts it."""
         with ignored():
-            self._close()
-
-    def _close(self) -> None:
-        if self.result.status == "interrupted":
-            rank_zero_only(print)(
-                f"go on with: python train.py resume={shlex.quote(short_path(self.folder))}", file=sys.stderr
-            )
-        if isinstance(self.logger, RunFolderTensorBoard):
-            self.logger.close()
-        elif isinstance(self.logger, WandbLogger) and self.logger._experiment is not None:
-            self.logger.experiment.finish()  # so that a sweep's next job gets a run of its own
-        with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
-            rank_zero_only(self.result.write)(self.folder)
+            if self.result.status is Status.INTERRUPTED:
+                command = f"python train.py resume={shlex.quote(short_path(self.folder))}"
+                rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
+            if self.logger is not None:
+                close_logger(self.logger)
+            with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
+                rank_zero_only(self.result.write)(self.folder)
 
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
-        best = self.last.with_name("best.ckpt") if self.config.select == "best" else None
         return [
             *build_averaging(self.config),  # first: a checkpoint holds the average after its step
-            StopOnSignal(guard, self.last),
+            StopOnSignal(guard, self.folder.last_checkpoint),
+            *([] if self.config.console == "none" else [Introduction(self.result, self.folder)]),
             self.history,
             *make_console(self.config.console),
             *build_callbacks(self.config),
-            EpochCheckpoint(self.history, self.last, best),
+            EpochCheckpoint(self.history, self.folder.last_checkpoint, self.best_checkpoint),
         ]
 
     def _fit(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, *, resume: bool) -> None:
-        result = self.result
+        result, last = self.result, self.folder.last_checkpoint
         try:
-            trainer.fit(classifier, datamodule=data, ckpt_path=self.last if resume else None, weights_only=True)
+            trainer.fit(classifier, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
         except MisconfigurationException as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         finally:
@@ -168,35 +163,27 @@ class Run:
         self._select()
 
     def _record_data(self, data: ImageDataModule) -> None:
-        """Says which data set was really used: a fallback is another experiment than the one that was asked for."""
+        """Says which data set was really used: a fallback makes it another experiment than the requested one."""
         result, used = self.result, data.effective
         result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
-        facts = {
-            f"data.{name}": getattr(used, name) for name in ("name", "mean", "std", "num_train", "num_val", "num_test")
-        }
-        result.params |= facts
-        result.choices["data"] = used.name
         if used is not data:
+            experiment = with_fallback(self.config)
+            result.params, result.fingerprint = flat_params(experiment), fingerprint(experiment)
+            result.choices["data"] = used.name
             result.data["instead_of"] = data.name
-            result.fingerprint = fingerprint(
-                {**numeric_params(self.config), **facts, "sha256": dict(used.files.sha256)}
-            )
 
     def _select(self) -> None:
-        rows, watch = self.history.rows, self.config.watch
+        rows = self.history.rows
         if not rows:
             return
         row = self.history.best_row() if self.config.select == "best" else rows[-1]
         assert row is not None, "select=best needs validation, which is checked"
         self.result.selected_epoch = int(row["epoch"])
-        for name in (f"{watch}/acc", f"{watch}/loss"):
-            self.result.metrics[name] = row.get(name)
+        self.result.metrics |= {name: row.get(name) for name in metric_names(self.config.watch)}
 
     def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
-        selected = self.last.with_name("best.ckpt") if self.config.select == "best" else None
-        trainer.test(classifier, datamodule=data, ckpt_path=selected, verbose=False, weights_only=True)
-        for name in ("test/acc", "test/loss"):
-            self.result.metrics[name] = classifier.measured.get(name)
+        trainer.test(classifier, datamodule=data, ckpt_path=self.best_checkpoint, verbose=False, weights_only=True)
+        self.result.metrics |= {name: classifier.measured.get(name) for name in metric_names("test")}
         self.result.weights_sha256 = weights_sha256(classifier.network)
         self.result.seconds["test"] = self._lap()
 
@@ -213,7 +200,7 @@ class Run:
             "seed": int(config.seed),
         }
         if isinstance(logger, RunFolderTensorBoard):
-            logger.log_outcome(choices, dict.fromkeys(METRICS, 0.0))
+            logger.log_outcome(choices, dict.fromkeys(RESULT_METRICS, 0.0))
         else:
             logger.log_hyperparams(choices)
 
@@ -221,23 +208,3 @@ class Run:
         now = time.perf_counter()
         seconds, self._started = now - self._started, now
         return round(seconds, 3)
-
-
-def weights_sha256(network: torch.nn.Module) -> str:
-    """A hash of the bits of all parameters and buffers, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def quieten() -> None:
-    """Silences Lightning's notes on hardware and products, and warnings that do not apply here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
-    warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
-    warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images
-    warnings.filterwarnings("ignore", "The `srun` command is available")  # hydra/launcher=slurm is the way here
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a check for kernels, which costs on every tensor

@@ -6,21 +6,18 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from cnnlab.experiment.identity import axis_choices, fingerprint, flat_params, numeric_params
+from cnnlab.experiment.axes import axis_choices
+from cnnlab.experiment.identity import fingerprint, flat_params
 from cnnlab.files import write_atomically
+from cnnlab.metrics import RESULT_METRICS, SECONDS_TO_TARGET
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
 
 SCHEMA = 1
-METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")  # fractions, nats
-DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {  # of each objective; none is of the test set
-    "val/acc": "maximize",
-    "val/loss": "minimize",
-    "seconds_to_target": "minimize",
-}
 VERSIONED = ("cnnlab", "torch", "lightning", "hydra-core", "numpy")
 
 
@@ -33,13 +30,13 @@ class Result:
     """The outcome of one run.
 
     Attributes:
-        status: `completed`, `diverged`, `interrupted`, `failed` or `pruned`.
+        status: See there.
         fingerprint: Hash of every config value that can change the numbers.
         choices: Option name of each axis; `none` where the model does not use the axis.
         overrides: What was typed.
         params: Every config value, flat.
         seed: The run's seed.
-        metrics: Of `METRICS`; what was not measured is null.
+        metrics: Of `RESULT_METRICS`; what was not measured is null.
         epochs: Epochs that were finished.
         steps: Optimiser steps.
         selected_epoch: The epoch whose weights were tested, from 1.
@@ -53,13 +50,13 @@ class Result:
         error: One line, unless the run completed.
     """
 
-    status: str = "failed"
+    status: Status = Status.FAILED
     fingerprint: str = ""
     choices: dict[str, str] = field(default_factory=dict)
     overrides: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    metrics: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(METRICS))
+    metrics: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(RESULT_METRICS))
     epochs: int = 0
     steps: int = 0
     selected_epoch: int | None = None
@@ -72,43 +69,43 @@ class Result:
     error: str | None = None
 
     @classmethod
-    def of_begun_run(cls, folder: Path, status: str, error: str) -> "Result":
+    def of_experiment(cls, config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> "Result":
+        """What is known before a run: which experiment it is.
+
+        Args:
+            config: The composed config.
+            option_names: Hydra's `runtime.choices`.
+            overrides: What was typed.
+        """
+        return cls(
+            fingerprint=fingerprint(config),
+            choices=axis_choices(config, option_names),
+            overrides=overrides,
+            params=flat_params(config),
+            seed=config.seed,
+        )
+
+    @classmethod
+    def of_begun_run(cls, folder: RunFolder, status: Status, error: str) -> "Result":
         """Of a run that could not write its own: what it wrote before, if anything, or what it was to be.
 
         Args:
-            folder: It has `.hydra`.
+            folder: Of a run that has begun.
             status: What became of it.
             error: One line.
         """
-        before = read_result(folder)
+        before = folder.result()
         if before is not None:
             result = cls(**{name: value for name, value in before.items() if name != "schema"})
         else:
-            config, hydra = (OmegaConf.load(folder / ".hydra" / name) for name in ("config.yaml", "hydra.yaml"))
-            assert isinstance(config, DictConfig)
-            result = cls(
-                fingerprint=fingerprint(numeric_params(config)),
-                choices=axis_choices(config, dict(hydra.hydra.runtime.choices)),
-                overrides=list(hydra.hydra.overrides.task),
-                params=flat_params(config),
-                seed=config.seed,
-            )
+            result = cls.of_experiment(folder.config(), folder.option_names(), folder.overrides())
         result.status, result.error = status, error
         return result
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: RunFolder) -> None:
         """Writes result.json into the run folder, atomically; a number that is not finite becomes null."""
         content = json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False)
-        write_atomically(folder / "result.json", content.encode() + os.linesep.encode())
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """A run's result.json, or None while it has none."""
-    try:
-        result = json.loads((folder / "result.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) and "status" in result else None
+        write_atomically(folder.result_json, content.encode() + os.linesep.encode())
 
 
 def objective_value(result: dict[str, Any]) -> float | None:
@@ -118,7 +115,7 @@ def objective_value(result: dict[str, Any]) -> float | None:
         result: As in result.json.
     """
     objective = result["params"].get("objective")
-    value = result["seconds"].get("to_target") if objective == "seconds_to_target" else result["metrics"].get(objective)
+    value = result["seconds"].get("to_target") if objective == SECONDS_TO_TARGET else result["metrics"].get(objective)
     return None if value is None else float(value)
 
 

@@ -2,13 +2,13 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig
 
-from cnnlab.errors import EXIT_CODES, UserError
-from cnnlab.run.result import read_result
+from cnnlab.errors import UserError
+from cnnlab.experiment.identity import difference
+from cnnlab.experiment.schema import as_typed
+from cnnlab.run.folder import RunFolder
 
 KEY = "resume="
 SINGLE_RUN = "hydra.mode=RUN"  # also where `sweep=…` says otherwise
@@ -30,34 +30,45 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if not named:
         return arguments
     if {"-m", "--multirun"} & set(arguments):
-        raise UserError(f"{named[-1]} goes on with one run, and -m begins many; leave one of them out")
+        raise UserError(f"{named[-1]} resumes one run, and -m starts many; leave one of them out")
     folder = _folder(named[-1])
-    record = folder / ".hydra" / "overrides.yaml"
-    if not record.is_file() or record.stat().st_size == 0:
+    if not folder.has_begun:
         raise UserError(f"resume={folder}: no run there; it takes a run folder such as outputs/runs/<time>-<name>")
-    try:
-        recorded = [str(override) for override in OmegaConf.load(record)]
-    except (YAMLError, TypeError) as error:
-        raise UserError(
-            f"resume={folder}: {record} is damaged ({' '.join(str(error).split())}); begin a new run"
-        ) from None
-    recorded = [override for override in recorded if not override.startswith(KEY)]
+    recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
     # Hydra would write its record again, not atomically: killed in that moment, a run could not go on
-    own = [f"hydra.run.dir={quote(folder)}", "hydra.output_subdir=null", SINGLE_RUN]
-    return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder)}"]
+    own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
+    return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
 
 
-def finished(arguments: list[str]) -> dict[str, Any] | None:
-    """The result of the run that `resume=` names, if there is nothing left to do and nothing else was typed."""
+def finished(arguments: list[str]) -> RunFolder | None:
+    """The folder of the run that `resume=` names, if that run is final and nothing else was typed."""
     if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
         return None
-    result = read_result(_folder(arguments[0]))
-    return result if result is not None and result["status"] in EXIT_CODES else None
+    folder = _folder(arguments[0])
+    return folder if folder.status is not None and folder.status.is_final else None
 
 
-def _folder(argument: str) -> Path:
-    return Path(argument.lstrip("+").removeprefix(KEY).strip("\"'"))
+def check_same_experiment(config: DictConfig) -> None:
+    """Refuses to resume a run as another experiment.
+
+    Args:
+        config: A composed config whose `resume` names the run, if any.
+
+    Raises:
+        UserError: If a value that can change the numbers is not that run's.
+    """
+    if config.resume is None:
+        return
+    if change := difference(RunFolder(Path(config.resume)).config(), config):
+        raise UserError(
+            f"{change.name}={as_typed(change.now)}, but the run in {config.resume} has "
+            f"{change.name}={as_typed(change.before)}; resume it without the change, or start a new run"
+        )
+
+
+def _folder(argument: str) -> RunFolder:
+    return RunFolder(Path(argument.lstrip("+").removeprefix(KEY).strip("\"'")))
 
 
 def quote(value: Path | str) -> str:

@@ -1,38 +1,63 @@
-"""The table at the end of a run."""
+"""What a run says of itself at its start and at its end."""
 
 import shlex
 from pathlib import Path
 
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from cnnlab.data import ImageDataModule
+from cnnlab.metrics import METRICS, SPLITS
+from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
-def short_path(folder: Path) -> str:
-    """How to type a folder: relative where it is below this one."""
-    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+def short_path(folder: RunFolder) -> str:
+    """How to type a folder: relative where it is below the current one."""
+    path = folder.path
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _figures(metrics: dict[str, float | None], part: str) -> str | None:
-    accuracy, loss = metrics[f"{part}/acc"], metrics[f"{part}/loss"]
-    return None if accuracy is None or loss is None else f"accuracy {accuracy:.2%}, loss {loss:.4f}"
+class Introduction(Callback):
+    """Prints two lines when the data is there: what is trained, and on what.
 
+    Args:
+        result: What is known of the run so far.
+        folder: The run's.
+    """
 
-def _is_dry_run(result: Result) -> bool:
-    return bool(result.params.get("trainer.fast_dev_run", False))
+    def __init__(self, result: Result, folder: RunFolder) -> None:
+        self.result = result
+        self.folder = folder
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints them, in one process."""
+        if not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ImageDataModule)
+        choices, num_params = self.result.choices, self.result.num_params
+        sizes = ", ".join(f"{data.sizes[split]:,} {title}" for split, title in SPLITS.items())
+        print(
+            f"model {choices['model']} ({num_params:,} parameters), optimizer {choices['optimizer']} "
+            f"(lr {self.result.params['optimizer.lr']:g}), {trainer.max_epochs} epochs on {self.result.device}\n"
+            f"data {data.effective.name} ({sizes} images), folder {short_path(self.folder)}",
+            flush=True,
+        )
 
 
 @rank_zero_only
-def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
-    """Prints accuracy, loss, epochs, seconds, the folder, and what to type next."""
-    metrics, shown = result.metrics, short_path(folder)
+def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> None:
+    """Prints the metrics, epochs, seconds, the folder, and what to type next."""
+    shown = short_path(folder)
+    is_dry_run = bool(result.params.get("trainer.fast_dev_run", False))
     rows = {
-        "test": _figures(metrics, "test"),
-        "validation": _figures(metrics, "val"),
+        "test": _metrics_text(result, "test"),
+        "validation": _metrics_text(result, "val"),
         "epochs": f"{result.epochs}, weights of epoch {result.selected_epoch}",
-        "note": "fast_dev_run only tries whether it runs: these are no results" if _is_dry_run(result) else None,
+        "note": "fast_dev_run only tries whether it runs: these are no results" if is_dry_run else None,
         "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
         "data": str(result.data["name"]),
         "folder": shown,
@@ -42,3 +67,9 @@ def print_summary(result: Result, folder: Path, logger: Logger | None) -> None:
     for name, text in rows.items():
         if text is not None:
             print(f"{name:<12}{text}")
+
+
+def _metrics_text(result: Result, split: str) -> str | None:
+    values = {metric: result.metrics[metric.of(split)] for metric in reversed(METRICS)}
+    measured = [f"{metric.title} {metric.text(value)}" for metric, value in values.items() if value is not None]
+    return ", ".join(measured) or None

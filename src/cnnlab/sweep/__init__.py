@@ -3,7 +3,8 @@
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.lock import sole_sweep
-from cnnlab.sweep.plan import Action, Step, announce, job_name, plan
+from cnnlab.sweep.names import job_name
+from cnnlab.sweep.plan import Action, Step, announce, plan
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 

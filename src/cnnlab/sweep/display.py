@@ -5,7 +5,6 @@ import sys
 import time
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -13,6 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cnnlab.metrics import ACCURACY
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.outcome import Outcome
 
@@ -153,7 +155,7 @@ class LiveTable:
 
     def _draw(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for name in ("running", "epoch", "accuracy", "s"):
+        for name in ("running", "epoch", ACCURACY.title, "s"):
             table.add_column(name, justify="left" if name == "running" else "right")
         for job, started in self._running.values():
             epoch, accuracy = latest(job.folder)
@@ -161,23 +163,24 @@ class LiveTable:
         return Group(table, Text(self.progress.summary(), style="bold"))
 
 
-STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow"}
+STYLES = {Status.FAILED: "red", Status.KILLED: "red", Status.DIVERGED: "yellow", Status.INTERRUPTED: "yellow"}
 
 
 def describe(outcome: Outcome) -> str:
     """A job's end on one line."""
     epoch, accuracy = latest(outcome.job.folder)
-    reached = f", epoch {epoch}, accuracy {accuracy}" if epoch else ""
+    reached = f", epoch {epoch}, {ACCURACY.title} {accuracy}" if epoch else ""
     reason = f": {outcome.reason}" if outcome.reason else ""
     return f"{outcome.job.name}: {outcome.status}{reached}, {outcome.seconds:.1f} s{reason}"
 
 
-def latest(folder: Path) -> tuple[str, str]:
+def latest(folder: RunFolder) -> tuple[str, str]:
     """The last row of a run's metrics.csv: its epoch, and the watched split's accuracy; empty before the first."""
     try:
-        with (folder / "metrics.csv").open(newline="") as file:
+        with folder.metrics_csv.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        accuracy = next((rows[-1][name] for name in ("val/acc", "test/acc") if rows[-1].get(name)), "")
-        return rows[-1]["epoch"], f"{float(accuracy):.2%}" if accuracy else ""
+        watched = (ACCURACY.of("val"), ACCURACY.of("test"))
+        accuracy = next((rows[-1][name] for name in watched if rows[-1].get(name)), "")
+        return rows[-1]["epoch"], ACCURACY.text(float(accuracy)) if accuracy else ""
     except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or not one of ours
         return "", ""

@@ -2,7 +2,6 @@
 
 import itertools
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from cnnlab.run.result import read_result
+from cnnlab.run.folder import find_runs
+from cnnlab.run.status import Status
 
 NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: README.md, "How fast, and why"
 START_S = 1.0  # of a job: composing, setting up, testing
@@ -38,7 +38,9 @@ class Estimate:
             config: A job's.
             outputs: Where run folders are.
         """
-        runs = itertools.islice(_completed(outputs), MAX_RUNS)
+        results = (result for run in find_runs(outputs) if (result := run.result()) is not None)
+        completed = (result for result in results if result["status"] == Status.COMPLETED)
+        runs = itertools.islice(completed, MAX_RUNS)
         known = [seconds for run in runs if (seconds := _step_s_of(run, config)) is not None]
         step_s = statistics.median(known) if known else NOMINAL_STEP_S
         return cls(START_S + _num_steps(config) * step_s, len(known))
@@ -56,21 +58,6 @@ def _num_steps(config: DictConfig) -> float:
     if limit is not None:
         batches = min(batches, limit) if isinstance(limit, int) else batches * limit
     return float(batches * config.trainer.max_epochs)
-
-
-def _completed(outputs: Path) -> Iterator[dict[str, Any]]:
-    paths = itertools.chain(outputs.glob("runs/*/result.json"), outputs.glob("sweeps/*/*/result.json"))
-    for path in sorted(paths, key=_modified, reverse=True):
-        result = read_result(path.parent)
-        if result is not None and result["status"] == "completed":
-            yield result
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0  # it has just been removed
 
 
 def _step_s_of(result: dict[str, Any], config: DictConfig) -> float | None:

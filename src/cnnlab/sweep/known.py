@@ -1,4 +1,4 @@
-"""Jobs whose runs are known to be of today's config, without composing it again: a sixth of a second for each."""
+"""Jobs whose runs are known to have today's config, without composing it: that takes a sixth of a second for each."""
 
 import contextlib
 import hashlib
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from cnnlab.experiment.identity import numeric_params, without_hydra
-from cnnlab.sweep.job import FINAL, Job
+from cnnlab.experiment.identity import fingerprint
+from cnnlab.sweep.job import Job
 from cnnlab.sweep.outcome import Outcome
 
 
@@ -42,15 +42,15 @@ class KnownJobs:
         return isinstance(job, Job) and self._known.get(job.name) == [list(job.overrides), self._today]
 
     def noting(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """These jobs, each asked for when its run begins, or goes on, which is only done with the same config."""
+        """These jobs, each taken when its run starts, or is resumed, which is only done with the same config."""
         for job in jobs:
             self._begun[job.name] = self._digest()
             yield job
 
     def hear(self, outcome: Outcome) -> None:
-        """A run is at an end."""
+        """Notes how a run ended."""
         job, digest = outcome.job, self._digest()
-        if outcome.status in FINAL and self._begun.get(job.name) == digest and job.stand_in is None:
+        if outcome.status.is_final and self._begun.get(job.name) == digest and job.folder.fallback is None:
             with contextlib.suppress(OSError), self._path.open("a") as file:  # a full disk: it is only composed again
                 file.write(json.dumps([job.name, list(job.overrides), digest]) + "\n")
 
@@ -63,8 +63,7 @@ class DigestOfConfig:
     """
 
     def __init__(self, config: DictConfig) -> None:
-        values = {**numeric_params(without_hydra(config)), "cnnlab": version("cnnlab")}
-        self._values = json.dumps(values, sort_keys=True, default=str).encode()
+        self._values = f"{fingerprint(config)} cnnlab {version('cnnlab')}".encode()
         sources = config.hydra.runtime.config_sources
         self._folders = [Path(source.path) for source in sources if source.schema == "file"]
         self._files: list[tuple[Path, Path, int, int]] = []

@@ -1,31 +1,30 @@
 """What Hydra's launchers of ours have in common: only where the jobs run is their own."""
 
+import argparse
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.cli.main import collect_garbage
-from cnnlab.cli.preflight import check_job
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import without_hydra
-from cnnlab.run.result import objective_value, read_result
+from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
+from cnnlab.sweep.check import check_job
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import sole_sweep
+from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.outcome import outcome_before
-from cnnlab.sweep.plan import Action, announce, job_name, plan
+from cnnlab.sweep.plan import Action, announce, each_once, plan
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 
@@ -42,7 +41,7 @@ class SweepLauncher(Launcher, ABC):
         """Takes what Hydra has.
 
         Raises:
-            UserError: If the sweep's folders would not be what it counts on, or a value is not allowed.
+            UserError: If the sweep's folders would not be what it counts on.
         """
         if config.hydra.output_subdir is None:
             raise UserError("hydra.output_subdir=null is not for a sweep, which finds its runs by what is there")
@@ -52,14 +51,6 @@ class SweepLauncher(Launcher, ABC):
                 "again; leave it out, or take hydra/launcher=basic"
             )
         self._context, self.config = hydra_context, config
-        self.check_values()
-
-    def check_values(self) -> None:
-        """Refuses values of the launcher's own that are not allowed, before anything is written.
-
-        Raises:
-            UserError: With the value, what is allowed and what to do.
-        """
 
     @property
     @abstractmethod
@@ -86,8 +77,8 @@ class SweepLauncher(Launcher, ABC):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs what is missing of these jobs."""
-        constant = _constant_keys(self.config)
-        jobs = _each_once([self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides])
+        constant = list(OmegaConf.select(self.config, EXCLUDED))
+        jobs = each_once(self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides)
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
@@ -110,7 +101,6 @@ class SweepLauncher(Launcher, ABC):
         Args:
             config: One of theirs.
         """
-        collect_garbage()
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_sweep(self.folder):
             yield self.make_engine(config)
@@ -123,11 +113,11 @@ class SweepLauncher(Launcher, ABC):
             name: Of its folder.
         """
         kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
-        return Job(name, kept, self.folder / name)
+        return Job.in_sweep(self.folder, name, kept)
 
     def make_task(self, job: Job) -> Task:
         """The command that runs it."""
-        folder = f"hydra.run.dir={quote(job.folder)}"
+        folder = f"hydra.run.dir={quote(job.folder.path)}"
         arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
         return Task(job, Path(sys.argv[0]).resolve(), arguments)
 
@@ -147,39 +137,22 @@ class SweepLauncher(Launcher, ABC):
         return KnownJobs(self.folder / "known.jsonl", DigestOfConfig(self.config))
 
     def _flags(self) -> list[str]:
-        typed = get_args_parser().parse_args()
-        named = {
-            "--config-path": typed.config_path,
-            "--config-name": typed.config_name,
-            "--config-dir": typed.config_dir,
-        }
-        flags = [text for flag, value in named.items() if value is not None for text in (flag, value)]
         typed_for_hydra = self.config.hydra.overrides.hydra
-        return [*flags, *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(NOT_A_JOBS))]
+        return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(NOT_A_JOBS))]
 
 
-def _each_once(jobs: list[Job]) -> list[Job]:
-    """The jobs without those that are typed twice."""
-    if not jobs:
-        raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
-    by_name: dict[str, Job] = {}
-    for job in jobs:
-        same = by_name.setdefault(job.name, job)
-        if same.overrides != job.overrides:
-            both = " and ".join(" ".join(one.overrides) for one in (same, job))
-            raise UserError(f"two jobs would share the folder {job.name}: {both}; set each key once")
-    return list(by_name.values())
-
-
-def _constant_keys(config: DictConfig) -> set[str]:
-    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-    parsed = OverridesParser.create().parse_overrides([*params, *config.hydra.overrides.task])
-    last = {override.key_or_group: override for override in parsed}  # what is typed replaces what a file sweeps
-    return {key for key, override in last.items() if not override.is_sweep_override()}
+def _config_flags() -> list[str]:
+    """Those of Hydra's flags on the command line that say which config it is."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
+        parser.add_argument(short, long)
+    typed = vars(parser.parse_known_args()[0])
+    flags = {f"--{name.replace('_', '-')}": value for name, value in typed.items() if value is not None}
+    return [text for flag in flags.items() for text in flag]
 
 
 def _returned(job: Job) -> JobReturn:
-    result = read_result(job.folder)
+    result = job.folder.result()
     returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
     returned.return_value = None if result is None else objective_value(result)
     return returned

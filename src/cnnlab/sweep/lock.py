@@ -1,6 +1,5 @@
 """One sweep at a time in a folder."""
 
-import fcntl
 import json
 import os
 import socket
@@ -9,49 +8,40 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnlab.errors import UserError
+from cnnlab.files import try_lock, write_atomically
 
 
 @contextmanager
 def sole_sweep(folder: Path) -> Iterator[None]:
-    """Holds `sweep.lock` in a sweep's folder, which says who is at work there.
+    """Locks a sweep's folder; `sweep.lock` in it says who works there.
 
-    The system takes the lock away from a process that dies, however it dies; between machines that do not share locks,
-    the file's own word counts.
+    The system releases the lock of a process that dies, however it dies; between machines that do not share locks, the
+    file's content counts.
 
     Args:
         folder: It must exist.
 
     Raises:
-        UserError: If another sweep is at work there.
+        UserError: If another sweep works there.
     """
-    path = folder / "sweep.lock"
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _take(file, path)
+    record = folder / "sweep.lock"
+    lock, holder, host = try_lock(folder / ".lock"), _read(record), socket.gethostname()
+    who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
+    if lock is None:
+        raise UserError(f"{who} is at work in {folder}; wait for it, or give another sweep.name")
+    with lock:
+        if holder.get("host", host) != host:
+            raise UserError(f"{who} is at work in {folder}, or was killed; if it is no longer alive, remove {record}")
+        write_atomically(record, json.dumps({"pid": os.getpid(), "host": host}).encode())
         try:
             yield
         finally:
-            os.ftruncate(file, 0)
-    finally:
-        os.close(file)
+            record.unlink(missing_ok=True)
 
 
-def _take(file: int, path: Path) -> None:
-    holder, here = _read(file), socket.gethostname()
-    who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
+def _read(record: Path) -> dict[str, object]:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"{who} is at work in {path.parent}; wait for it, or give another sweep.name") from None
-    if holder.get("host", here) != here:
-        raise UserError(f"{who} is at work in {path.parent}, or was killed; if it is no longer alive, remove {path}")
-    os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps({"pid": os.getpid(), "host": here}).encode(), 0)
-
-
-def _read(file: int) -> dict[str, object]:
-    try:
-        holder = json.loads(os.pread(file, 1000, 0))
-    except ValueError:
+        holder = json.loads(record.read_text())
+    except (OSError, ValueError):
         return {}
     return holder if isinstance(holder, dict) and {"pid", "host"} <= set(holder) else {}

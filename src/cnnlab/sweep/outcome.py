@@ -6,15 +6,15 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.errors import EXIT_CODES
-from cnnlab.run.result import Result, read_result
+from cnnlab.run.result import Result
+from cnnlab.run.status import Status
 from cnnlab.signals import SIGNALS
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import PROMPT
 
 EXIT_SIGNAL = 128
-TOLD_TO_END = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit codes of those that were, and ended
+TOLD_TO_END = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit codes after such a signal
 LOG_END_BYTES = 65_536  # of a log, in which a last error is
 FULL_BYTES = 32_768  # so little is left on a disk on which a run cannot even begin
 
@@ -24,46 +24,53 @@ class Outcome:
     """What came of a job.
 
     Attributes:
-        status: As in result.json.
         reason: One line, unless the run completed.
         seconds: How long its process ran.
     """
 
     job: Job
-    status: str
+    status: Status
     reason: str
     seconds: float
 
 
 def outcome_before(job: Job) -> Outcome:
     """Of a run that an earlier sweep has brought to its end."""
-    return Outcome(job, str(job.status), job.error, 0.0)
+    status = job.folder.status
+    assert status is not None, "it has begun"
+    return Outcome(job, status, job.folder.error, 0.0)
 
 
 def outcome(ended: Ended) -> Outcome:
-    """Of a process that is gone; where it left no word of its own in result.json, this writes it."""
-    job, result = ended.job, read_result(ended.job.folder)
-    status = "" if result is None else str(result["status"])
-    if _is_its_own_word(ended.exit_code, status):
-        return Outcome(job, status, job.error, ended.seconds)
+    """Of a process that has ended; where it wrote no result.json about it, this does."""
+    job, folder = ended.job, ended.job.folder
+    result = folder.result()
+    status = None if result is None else Status(result["status"])
+    if status is not None and _agrees(status, ended.exit_code):
+        return Outcome(job, status, folder.error, ended.seconds)
     reason = _last_error(job.log) if ended.exit_code > 0 else None
     if reason is not None:
-        return Outcome(job, "failed", reason, ended.seconds)  # refused, before anything was written
-    reason, is_told = _explain(ended), ended.exit_code in TOLD_TO_END
-    status = "interrupted" if is_told or ended.exit_code < 0 else "failed"  # what was killed can go on
-    if job.status is not None:
+        return Outcome(job, Status.FAILED, reason, ended.seconds)  # refused, before anything was written
+    status, reason = _status_by(ended.exit_code), _explain(ended)
+    if folder.has_begun:
         with contextlib.suppress(OSError):  # a full disk
-            Result.of_begun_run(job.folder, status, reason).write(job.folder)
-    return Outcome(job, "interrupted" if is_told else "failed", reason, ended.seconds)
+            Result.of_begun_run(folder, status, reason).write(folder)
+    return Outcome(job, status, reason, ended.seconds)
 
 
-def _is_its_own_word(exit_code: int, status: str) -> bool:
-    """Whether a process that ended so has itself written that it would; what it wrote may be of an earlier start."""
-    if status == "failed":
+def _agrees(status: Status, exit_code: int) -> bool:
+    """Whether result.json is of the process that ended so; it may be of an earlier start."""
+    if status is Status.FAILED:
         return exit_code >= 0
-    if status == "interrupted":
+    if status is Status.INTERRUPTED:
         return exit_code > EXIT_SIGNAL
-    return EXIT_CODES.get(status) == exit_code
+    return status.exit_code == exit_code
+
+
+def _status_by(exit_code: int) -> Status:
+    if exit_code in TOLD_TO_END:
+        return Status.INTERRUPTED
+    return Status.KILLED if exit_code < 0 else Status.FAILED
 
 
 def _last_error(log: Path) -> str | None:
@@ -86,7 +93,7 @@ def _explain(ended: Ended) -> str:
         names = {one.value: one.name for one in signal.Signals}  # real-time signals have none
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
-    folder = ended.job.folder.parent
+    folder = ended.job.folder.path.parent
     if shutil.disk_usage(folder).free < FULL_BYTES:  # its log cannot tell
         return f"no space left on the disk of {folder}"
     return f"exited with {ended.exit_code} before the run was completed"

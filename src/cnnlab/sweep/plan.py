@@ -1,32 +1,37 @@
 """What is left to do of a sweep."""
 
-import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from cnnlab.experiment.identity import changed_value, files_are_here
+from cnnlab.errors import UserError
+from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
+from cnnlab.run.status import Status
 from cnnlab.sweep.estimate import Estimate
-from cnnlab.sweep.job import FINAL, Job
-
-MAX_NAME_BYTES = 200  # of a folder; filesystems take 255
+from cnnlab.sweep.job import Job
 
 
 class Action(Enum):
     """What a sweep does with a job."""
 
-    BEGIN = "new"
-    CONTINUE = "goes on"
-    AGAIN = "again, it failed"
+    START = "new"
+    RESUME = "to resume"
+    RETRY = "to retry"
     SKIP = "done"
+
+    @classmethod
+    def after(cls, status: Status) -> "Action":
+        """With a run that has this status."""
+        if status.is_final:
+            return cls.SKIP
+        return cls.RESUME if status.can_resume else cls.RETRY
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,23 @@ class Step:
     remark: str = ""
 
 
+def each_once(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs without those that are typed twice.
+
+    Raises:
+        UserError: If there are none, or two different ones would share a folder.
+    """
+    by_name: dict[str, Job] = {}
+    for job in jobs:
+        same = by_name.setdefault(job.name, job)
+        if same.overrides != job.overrides:
+            both = " and ".join(" ".join(one.overrides) for one in (same, job))
+            raise UserError(f"two jobs would share the folder {job.name}: {both}; set each key once")
+    if not by_name:
+        raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
+    return list(by_name.values())
+
+
 def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Container[Job] = frozenset()) -> list[Step]:
     """Looks into each job's folder.
 
@@ -50,7 +72,7 @@ def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Conta
     Args:
         jobs: In the sweep's order.
         compose: A job's config as it is now.
-        known: Jobs whose runs are of that config, without a look.
+        known: Jobs whose runs have that config, without a look.
     """
     return [_step(job, compose, known) for job in jobs]
 
@@ -58,42 +80,42 @@ def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Conta
 def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job]) -> Step:
     remark, now = "", None
     for number in itertools.count(2):
-        status = job.status
+        status = job.folder.status
         if status is None:
-            return Step(job, Action.BEGIN, remark)
+            return Step(job, Action.START, remark)
         if job in known:
-            return Step(job, _action(status), remark)
+            return Step(job, Action.after(status), remark)
         now = compose(job) if now is None else now
-        difference = _difference(job, now)
-        if difference is None:
-            return Step(job, _action(status), remark)
-        remark = f"{difference}: beside the old result"
-        name = f"{job.name.partition('~')[0]}~{number}"
-        job = replace(job, name=name, folder=job.folder.with_name(name))
+        changed = _changed(job, now)
+        if changed is None:
+            return Step(job, Action.after(status), remark)
+        remark = f"{changed}: beside the old result"
+        job = Job.in_sweep(job.folder.path.parent, f"{job.name.partition('~')[0]}~{number}", job.overrides)
     raise AssertionError("there is always another number")
 
 
-def _difference(job: Job, now: DictConfig) -> str | None:
+def _changed(job: Job, now: DictConfig) -> str | None:
     """What keeps an earlier run from being this one."""
     try:
-        before = OmegaConf.load(job.folder / ".hydra" / "config.yaml")
-        if not isinstance(before, DictConfig):
-            raise ValueError("it holds a list")
-        change = changed_value(before, now)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        change = difference(job.folder.config(), now)
+    except UserError as error:
+        return str(error).partition("; ")[0]
+    except OmegaConfBaseException as error:
         return f"its recorded config is damaged ({' '.join(str(error).split())})"
     if change is not None:
-        key, then, today = change
-        return f"{key} was {as_typed(then)} and is now {as_typed(today)}"
-    if job.stand_in is not None and files_are_here(now):
-        return f"data={now.data.name} could not be had, so that it used {job.stand_in}, and now is here"
+        return f"{change.name} was {as_typed(change.before)} and is now {as_typed(change.now)}"
+    if job.folder.fallback is not None and _files_are_here(now):
+        return f"data={now.data.name} was unavailable, so it used {job.folder.fallback}, and is available now"
     return None
 
 
-def _action(status: str) -> Action:
-    if status in FINAL:
-        return Action.SKIP
-    return Action.AGAIN if status == "failed" else Action.CONTINUE
+def _files_are_here(config: DictConfig) -> bool:
+    """Whether the files of a config's data set are in their folder, plain or as `.gz`; without loading torch."""
+    files = config.data.files
+    if "folder" not in files:
+        return True  # of a package
+    folder = Path(files.folder).expanduser()
+    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
 
 
 def announce(
@@ -109,9 +131,8 @@ def announce(
         every: Whether to name every job, and not only those with a remark.
     """
     counts = Counter(step.action for step in steps)
-    told = ", ".join(f"{count} {action.value}" for action, count in counts.items())
-    room = f"{at_a_time} at a time" if at_a_time is not None else "as many at a time as there is room for"
-    print(f"{folder}: {len(steps)} jobs, {room} ({told})", flush=True)
+    parts = ", ".join(f"{count} {action.value}" for action, count in counts.items())
+    print(f"{folder}: {len(steps)} jobs, {at_a_time_text(at_a_time)} ({parts})", flush=True)
     if todo := len(steps) - counts[Action.SKIP]:
         print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)
     for step in steps:
@@ -119,17 +140,6 @@ def announce(
             print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)
 
 
-def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
-    """The folder's name of a job, such as `optimizer=adam,seed=3`.
-
-    Args:
-        overrides: The job's.
-        constant: Keys that are the same in all jobs.
-    """
-    constant = set(constant)
-    swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
-    name = ",".join(swept).replace("/", "_")
-    if len(name.encode()) > MAX_NAME_BYTES:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # so that two that begin alike do not share a folder
-        name = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest
-    return name or "job"
+def at_a_time_text(num: int | None) -> str:
+    """How many jobs run at a time, in words."""
+    return f"{num} at a time" if num is not None else "as many at a time as there is room for"

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cnnlab.errors import SweepFailed
+from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted, SignalGuard
 from cnnlab.sweep.display import Display, make_display
 from cnnlab.sweep.engines import Ended, Engine, Started
@@ -116,12 +117,13 @@ class Sweep:
         self._is_stopped = True
 
     def _has_failed(self, one: Outcome) -> bool:
-        if one.status == "interrupted":
+        if one.status is Status.INTERRUPTED:
             return not self._is_stopped  # by somebody else
-        return one.status == "failed" or (one.status == "diverged" and self.settings.fail_on_divergence)
+        is_failure = one.status in (Status.FAILED, Status.KILLED)
+        return is_failure or (one.status is Status.DIVERGED and self.settings.fail_on_divergence)
 
     def _summarise(self) -> None:
-        counts = Counter(one.status for one in self.outcomes)
+        counts = Counter(str(one.status) for one in self.outcomes)
         counts["done before"] = self.num_done
         counts["not started"] = self.num_todo - len(self.outcomes)
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
@@ -129,10 +131,10 @@ class Sweep:
         print(f"{self.num_todo + self.num_done} jobs in {seconds}: {told}")
         every = [*self.before, *self.outcomes]
         for one in filter(self._has_failed, every):
-            print(f"  {one.job.name}: {one.status}, {one.reason}\n    {one.job.log}")
-        for name, count in Counter(one.job.stand_in for one in every).items():
+            print(f"  {one.job.name}: {one.status.label}: {one.reason}\n    {one.job.log}")
+        for name, count in Counter(one.job.folder.fallback for one in every).items():
             if name is not None:
-                print(f"  {count} of them used {name}: the data that was asked for could not be had, see their logs")
+                print(f"  {count} of them used {name}: the requested data was unavailable, see their logs")
         folder = shlex.quote(str(self.folder))
         print(f"in {self.folder}; next:")
         print("\n".join(f"  {reader} {folder}" for reader in self._readers), flush=True)

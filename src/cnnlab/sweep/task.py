@@ -12,12 +12,12 @@ PROMPT = "$ "
 
 @dataclass(frozen=True)
 class Task:
-    """`python PROGRAM ARGUMENT …`, for a run that begins or one that goes on: that is seen when and where it starts.
+    """`python PROGRAM ARGUMENT …`, for a run that starts or is resumed, which is decided when and where it starts.
 
     Attributes:
         job: The run.
         program: The script.
-        arguments: Of a run that begins.
+        arguments: Of a run that starts.
     """
 
     job: Job
@@ -25,14 +25,15 @@ class Task:
     arguments: tuple[str, ...]
 
     def prepare(self) -> list[str]:
-        """Makes room for a run that begins, or finds one to go on with.
+        """Makes room for a run that starts, or finds one to resume.
 
         Returns:
             The arguments as they have to be.
         """
-        if self.job.is_stopped:
-            return [*self.arguments, f"{KEY}{quote(self.job.folder)}"]
-        self.job.clear()
+        folder = self.job.folder
+        if folder.status is not None and folder.status.can_resume:
+            return [*self.arguments, f"{KEY}{quote(folder.path)}"]
+        folder.clear()
         return list(self.arguments)
 
     def typed(self, arguments: list[str]) -> str:

@@ -18,6 +18,7 @@ from torch import nn
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.identity import with_fallback
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
@@ -48,21 +49,17 @@ def naming(group: str) -> Iterator[None]:
 
 def build_data(config: DictConfig) -> ImageDataModule:
     """The data module, with its fallback if the config names one."""
-    data = config.data
-    fallback = None
-    if data.fallback is not None:
-        held_out = {} if data.num_val > 0 else {"num_val": 0}
-        fallback = _data_module(config, {**data.fallbacks[data.fallback], **held_out})
-    return _data_module(config, dict(data), fallback)
+    return _data_module(config, None if config.data.fallback is None else _data_module(with_fallback(config)))
 
 
-def _data_module(config: DictConfig, facts: dict[str, Any], fallback: ImageDataModule | None = None) -> ImageDataModule:
+def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) -> ImageDataModule:
+    facts = ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")
     with naming("data"):
-        files = instantiate(facts["files"], _convert_="all")
+        files = instantiate(config.data.files, _convert_="all")
     with naming("augmentation"):
         augmentation = instantiate(config.augmentation) if config.augmentation else None
     return ImageDataModule(
-        **{name: facts[name] for name in ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")},
+        **{name: config.data[name] for name in facts},
         files=files,
         batch_size=config.data.batch_size,
         eval_batch_size=config.data.eval_batch_size,
@@ -133,15 +130,6 @@ def _make_deterministic(value: bool | str) -> None:
     if value:
         torch.backends.cudnn.benchmark = False
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # docs.nvidia.com/cuda/cublas, "Results reproducibility"
-
-
-def build_logger(config: DictConfig, folder: Path) -> Logger | None:
-    """The logger, writing into the run folder, or None."""
-    if not config.logger:
-        return None
-    with naming("logger"):
-        logger: Logger = instantiate(config.logger, save_dir=str(folder))
-    return logger
 
 
 def build_callbacks(config: DictConfig) -> list[Callback]:

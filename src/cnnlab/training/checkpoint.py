@@ -1,5 +1,6 @@
 """Checkpoints that are whole or not there."""
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -76,3 +77,12 @@ def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool
         raise UserError(f"{path} is damaged ({damaged}); delete it to begin this run anew")
     checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=weights_only)
     return checkpoint
+
+
+def weights_sha256(network: torch.nn.Module) -> str:
+    """A hash of the bits of all parameters and buffers, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
+from cnnlab.metrics import LOSS, SPLITS
 from cnnlab.seeding import derive_seed
 from cnnlab.training.fast.memory import ask_for_gpus_once, keep_freed_memory
 from cnnlab.training.totals import Totals
@@ -24,8 +25,8 @@ SchedulerFactory = Callable[[Optimizer, int], LRScheduler | None]
 class Classifier(LightningModule):
     """Trains a network to name the class of an image.
 
-    It logs `train/loss_step` every `trainer.log_every_n_steps` steps, and every epoch `train/loss`, `train/acc`, `lr`
-    (of the last step) and the loss and accuracy of the watched split.
+    It logs `train/loss_step` every `trainer.log_every_n_steps` steps, and every epoch `lr` (of the last step) and the
+    metrics (`cnnlab.metrics`) of training and of the watched split.
 
     Args:
         network: Images (B, 1, 28, 28) to logits (B, C).
@@ -117,9 +118,9 @@ class Classifier(LightningModule):
         """Closes the epoch's training before its evaluation."""
         if not self.trainer.is_last_batch:
             return
-        means = self._pop_means(self.train_totals, "training")
+        means = self._pop_means(self.train_totals, "train")
         self._set_optimizer_mode("eval")
-        self._log({"train/loss": means["loss"], "train/acc": means["acc"], "lr": self.lr})
+        self._log({**means, "lr": self.lr})
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's logits, (B, C)."""
@@ -134,11 +135,11 @@ class Classifier(LightningModule):
         self.measured.clear()
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the watched split's loss and accuracy."""
+        """Logs the watched split's metrics."""
         self._log_evaluation(self.watch)
 
     def on_test_epoch_end(self) -> None:
-        """Logs the test loss and accuracy."""
+        """Logs the test metrics."""
         self._log_evaluation("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -166,7 +167,7 @@ class Classifier(LightningModule):
             switch()
 
     def _log_step(self, loss: float) -> None:
-        self._check_finite(loss, "training")
+        self._check_finite(loss, "train")
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": loss}, step=self.global_step)
 
@@ -176,24 +177,23 @@ class Classifier(LightningModule):
         self.eval_totals.add(self.loss(logits, labels), logits, labels)
         return logits
 
-    def _log_evaluation(self, part: str) -> None:
-        means = self._pop_means(self.eval_totals, part)
-        self._log({f"{part}/loss": means["loss"], f"{part}/acc": means["acc"]})
+    def _log_evaluation(self, split: str) -> None:
+        self._log(self._pop_means(self.eval_totals, split))
 
     def _log(self, metrics: dict[str, float]) -> None:
         self.measured |= metrics
         self.log_dict(metrics, on_step=False, on_epoch=True, sync_dist=True)  # the same in every process already
 
-    def _pop_means(self, totals: Totals, part: str) -> dict[str, float]:
+    def _pop_means(self, totals: Totals, split: str) -> dict[str, float]:
         means = totals.pop_means(self._reduce)
-        self._check_finite(means["loss"], part)
-        return means
+        self._check_finite(means[LOSS.name], split)
+        return {f"{split}/{name}": mean for name, mean in means.items()}
 
     def _reduce(self, sums: torch.Tensor) -> torch.Tensor:
         total: torch.Tensor = self.trainer.strategy.reduce(sums, reduce_op="sum")
         return total
 
-    def _check_finite(self, loss: float, part: str) -> None:
+    def _check_finite(self, loss: float, split: str) -> None:
         if not math.isfinite(loss):
             place = "" if self.trainer.testing else f" in epoch {self.current_epoch + 1}, step {self.global_step}"
-            raise Diverged(f"the {part} loss became {loss}{place}")
+            raise Diverged(f"the {SPLITS[split]} loss became {loss}{place}")

@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cnnlab.data.module import ImageDataModule
+from cnnlab.metrics import METRICS, SPLITS
 from cnnlab.training.classifier import Classifier
 
 
@@ -76,11 +77,12 @@ class EpochLines(Callback):
         assert isinstance(pl_module, Classifier)
         if not trainer.is_global_zero:
             return
-        metrics = pl_module.measured
+        measured = pl_module.measured
         parts = [f"epoch {trainer.current_epoch + 1:>{len(str(trainer.max_epochs))}}/{trainer.max_epochs}"]
-        for split in ("train", "val", "test"):
-            if f"{split}/loss" in metrics:
-                parts.append(f"{split} loss {metrics[f'{split}/loss']:.4f} acc {metrics[f'{split}/acc']:.2%}")
+        for split in SPLITS:
+            values = [(metric, measured[metric.of(split)]) for metric in METRICS if metric.of(split) in measured]
+            if values:
+                parts.append(" ".join([split, *(f"{metric.name} {metric.text(value)}" for metric, value in values)]))
         print("  ".join([*parts, f"lr {pl_module.lr:.3g}"]), flush=True)
 
 
@@ -114,9 +116,8 @@ class LectureLines(Callback):
         if not trainer.is_global_zero:
             return
         watch = pl_module.watch
-        loss, accuracy = (pl_module.measured[f"{watch}/{name}"] for name in ("loss", "acc"))
-        name = {"val": "Validation", "test": "Test"}[watch]
-        print(f"[{trainer.current_epoch + 1}] {name} Loss: {loss:.4f}, Accuracy: {accuracy:.2%}", flush=True)
+        texts = [f"{metric.title.title()}: {metric.text(pl_module.measured[metric.of(watch)])}" for metric in METRICS]
+        print(f"[{trainer.current_epoch + 1}] {SPLITS[watch].title()} {', '.join(texts)}", flush=True)
 
 
 def _data(trainer: Trainer) -> ImageDataModule:

@@ -9,7 +9,10 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.files import write_atomically
+from cnnlab.metrics import ACCURACY, metric_names
 from cnnlab.training.classifier import Classifier
+
+VAL_ACCURACY = ACCURACY.of("val")  # selects the best epoch
 
 Row = dict[str, float | int]
 
@@ -19,14 +22,12 @@ class History(Callback):
 
     Args:
         path: The file.
-        watch: The split evaluated after every epoch: the prefix of two columns.
+        watch: The split evaluated after every epoch, as columns name it.
     """
 
     def __init__(self, path: Path, watch: str = "val") -> None:
         self.path = path
-        self.columns = [
-            "epoch", "step", "lr", "train/loss", "train/acc", f"{watch}/loss", f"{watch}/acc", "seconds",
-        ]  # fmt: skip
+        self.columns = ["epoch", "step", "lr", *metric_names("train", watch), "seconds"]
         self.rows: list[Row] = []
         self.earlier_fit_s = 0.0  # of the whole fit, in processes before this one
         self._fit_started = time.perf_counter()
@@ -57,14 +58,14 @@ class History(Callback):
 
     def best_row(self) -> Row | None:
         """The first of the epochs with the best validation accuracy, if that was measured."""
-        return max((row for row in self.rows if "val/acc" in row), key=lambda row: row["val/acc"], default=None)
+        return max((row for row in self.rows if VAL_ACCURACY in row), key=lambda row: row[VAL_ACCURACY], default=None)
 
     def seconds_to(self, accuracy: float) -> float | None:
         """Of the epochs up to the first with that validation accuracy; None if none has it."""
         seconds = 0.0
         for row in self.rows:
             seconds += row["seconds"]
-            if row.get("val/acc", -1.0) >= accuracy:
+            if row.get(VAL_ACCURACY, -1.0) >= accuracy:
                 return round(seconds, 3)
         return None
 

@@ -13,14 +13,11 @@ class RunFolderTensorBoard(TensorBoardLogger):
 
     Args:
         save_dir: The run folder.
+        purge_step: Hides what an earlier process of a resumed run logged at this step or later.
     """
 
-    def __init__(self, save_dir: str | Path) -> None:
-        super().__init__(save_dir, name="", version="", default_hp_metric=False)
-
-    def resume_from(self, step: int) -> None:
-        """Hides what an earlier process logged at `step` or later; to be called before anything is logged."""
-        self._kwargs["purge_step"] = step
+    def __init__(self, save_dir: str | Path, purge_step: int | None = None) -> None:
+        super().__init__(save_dir, name="", version="", default_hp_metric=False, purge_step=purge_step)
 
     @rank_zero_only
     def log_outcome(self, choices: dict[str, str | int | float], metrics: dict[str, float]) -> None:
@@ -32,15 +29,13 @@ class RunFolderTensorBoard(TensorBoardLogger):
             choices: What was chosen; the same keys and types in every run.
             metrics: The final metrics, whose names are the table's columns.
         """
-        writer = self.experiment._get_file_writer()
         for summary in hparams(dict(choices), dict(metrics)):
-            writer.add_summary(summary)
+            self.experiment.file_writer.add_summary(summary)
         self.experiment.flush()
 
     def close(self) -> None:
-        """Closes the event file."""
-        if self._experiment is not None:
-            self._experiment.close()
+        """Closes the event file, if there is one."""
+        super().finalize("closed")
 
     def save(self) -> None:
         """Flushes; hyperparameters are in .hydra/ and result.json, not in an hparams.yaml."""

@@ -1,45 +1,65 @@
 """`hydra/sweeper=grid`."""
 
+import itertools
+from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.cli.preflight import check_jobs
 from cnnlab.errors import UserError
-from cnnlab.sweep import SweepLauncher
+from cnnlab.sweep.check import check_jobs
 
 
-class GridSweeper(BasicSweeper):
-    """Hydra's own sweeper, which checks each swept value once, before it makes a file.
-
-    Hydra's composes each job beforehand, a sixth of a second each, and after its first files.
+class GridSweeper(Sweeper):
+    """Runs every combination of the swept values, each value checked once before a file is made.
 
     Args:
-        max_batch_size: As in Hydra.
-        params: As in Hydra.
+        params: What is swept, and what is set, as overrides; what is typed replaces them.
     """
+
+    def __init__(self, params: DictConfig | None) -> None:
+        self.params = params
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Takes what Hydra has."""
+        self._context, self.config = hydra_context, config
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> Any:
         """Runs all combinations."""
         assert self.config is not None
-        assert self.launcher is not None
-        assert self.hydra_context is not None
-        if self.max_batch_size is not None and isinstance(self.launcher, SweepLauncher):
-            raise UserError(
-                f"hydra.sweeper.max_batch_size={self.max_batch_size} has no use here: as many jobs run at a time as "
-                "there is room for; leave it out"
-            )
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        for override in overrides:
-            if override.is_sweep_override() and override.key_or_group.partition(".")[0] == "sweep":
-                raise UserError(f"{override.input_line}: a sweep is one; give {override.key_or_group} one value")
-        (jobs,) = self.split_arguments(overrides, None)
-        check_jobs(self.hydra_context.config_loader, self.config, jobs)
-        if self.config.sweep.dry_run:
-            return self.launcher.launch(jobs, initial_job_idx=0)
-        return super().sweep(arguments)
+        params = [f"{key}={value}" for key, value in dict[str, Any](self.params or {}).items()]
+        parser = OverridesParser.create(config_loader=self._context.config_loader)
+        last = {override.get_key_element(): override for override in parser.parse_overrides([*params, *arguments])}
+        jobs = [list(job) for job in itertools.product(*map(_values, last.values()))]
+        check_jobs(self._context.config_loader, self.config, jobs)
+        if not self.config.sweep.dry_run:
+            folder = Path(self.config.hydra.sweep.dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(self.config, folder / "multirun.yaml")
+        returned = self._launcher.launch(jobs, initial_job_idx=0)
+        for job in returned:
+            _ = job.return_value  # raises what a job of Hydra's own launcher has raised
+        return [returned]
 
-    def validate_batch_is_legal(self, batch: Any) -> None:
-        """Has been done."""
+
+def _values(override: Override) -> list[str]:
+    """The overrides that one of them stands for."""
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return [f"{key}={override.get_value_element_as_str()}"]
+    if key.partition(".")[0] == "sweep":
+        raise UserError(f"{override.input_line}: a sweep is one; give {key} one value")
+    if not override.is_discrete_sweep():
+        raise UserError(
+            f"{override.input_line}: every combination of an interval is endless; give values, or search it with "
+            "hydra/sweeper=optuna"
+        )
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]

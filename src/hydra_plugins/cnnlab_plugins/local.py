@@ -4,13 +4,10 @@ from functools import cached_property
 
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.experiment.schema import POSITIVE, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.engines.machine import deal
-
-DATA_NODES = ("data", "augmentation", "seed", "watch")
 
 
 class LocalLauncher(SweepLauncher):
@@ -27,12 +24,6 @@ class LocalLauncher(SweepLauncher):
         self.threads_per_job = threads_per_job
         self.timeout_s = timeout_s
 
-    def check_values(self) -> None:
-        """The three of them."""
-        check_value("hydra.launcher.n_jobs", self.n_jobs, or_null(integer(1)))
-        check_value("hydra.launcher.threads_per_job", self.threads_per_job, integer(1))
-        check_value("hydra.launcher.timeout_s", self.timeout_s, or_null(POSITIVE))
-
     @property
     def num_at_a_time(self) -> int:
         """As many as the machine has been dealt out to."""
@@ -44,6 +35,4 @@ class LocalLauncher(SweepLauncher):
 
     def make_engine(self, config: DictConfig) -> LocalEngine:
         """Processes, forked from one that has the data of this config."""
-        data = OmegaConf.masked_copy(config, list(DATA_NODES))
-        OmegaConf.resolve(data)
-        return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(data)), self._shares, self.timeout_s)
+        return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(config)), self._shares, self.timeout_s)

@@ -10,7 +10,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import TEXT, Rule, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.extras import require
 
@@ -52,9 +51,6 @@ class OptunaSweeper(Sweeper):
         from cnnlab.sweep.search import Space, search
 
         assert self.config is not None
-        check_value("hydra.sweeper.n_trials", self.n_trials, integer(1))
-        check_value("hydra.sweeper.storage", self.storage, or_null(Rule("a database's URL", TEXT.holds)))
-        check_value("hydra.sweeper.study_name", self.study_name, TEXT)
         launcher, loader = self._launcher, self._context.config_loader
         if not isinstance(launcher, SweepLauncher):
             raise UserError("hydra/sweeper=optuna takes hydra/launcher=local, slurm or ray, which record what fails")

@@ -172,7 +172,7 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
     noted = in_queue(tmp_path)
     again = start(tmp_path, *arguments, environment=slurm)
     assert again.stdout is not None
-    assert "2 goes on" in again.stdout.readline()
+    assert "2 to resume" in again.stdout.readline()
     (tmp_path / "open").touch()
     code, text = finish(again)
     assert code == 0, text
@@ -201,7 +201,7 @@ def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slu
     (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 1, text
-    assert "seed=0: interrupted, signal 15" in text
+    assert "seed=0: interrupted, can be resumed: signal 15" in text
     assert {job: one["status"] for job, one in results(tmp_path).items()} == {
         "seed=0": "interrupted",
         "seed=1": "completed",

@@ -15,7 +15,7 @@ NUM_JOBS, EARLY = 2000, 400
 
 @pytest.mark.slow
 def test_two_thousand_jobs_complete_and_the_parents_memory_stays(tmp_path: Path):
-    command = [sys.executable, "-m", "cnnlab.sweep.trivial_jobs", str(tmp_path), str(NUM_JOBS), "2"]
+    command = [sys.executable, "-m", "cnnlab.bench.trivial_jobs", str(tmp_path), str(NUM_JOBS), "2"]
     done = subprocess.run(command, cwd=REPOSITORY, env=unmeasured(), capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert f"{NUM_JOBS} completed" in done.stdout

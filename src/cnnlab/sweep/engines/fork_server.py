@@ -14,7 +14,7 @@ from pathlib import Path
 from cnnlab.signals import held_back
 from cnnlab.sweep.task import Task
 
-SHARED_DATA = "CNNLAB_SHARED_DATA"  # environment variable of the server: what `build_data` reads of a config, as YAML
+SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML, whose data it loads
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -36,12 +36,12 @@ class Server:
 
     Args:
         threads: Of each process, for OpenMP and BLAS: set before torch is loaded, which reads it once.
-        data: What most of them read, as YAML: a config's `data` and what else `build_data` takes.
+        config: One of their configs, as YAML: the server loads its data, which most of them read.
     """
 
-    def __init__(self, threads: int, data: str) -> None:
+    def __init__(self, threads: int, config: str) -> None:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
-        self._data = data
+        self._config = config
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["cnnlab.sweep.engines.preload"])
         self._ensure_running()  # loads while the sweep is planned
@@ -56,10 +56,10 @@ class Server:
     def _ensure_running(self) -> None:
         """The server outlives a signal to the whole group, or to all that a scheduler has started here."""
         resource_tracker.ensure_running()  # here, since it ends in letting signals come
-        os.environ[SHARED_DATA] = self._data
+        os.environ[SHARED_CONFIG] = self._config
         with held_back():
             forkserver.ensure_running()
-        del os.environ[SHARED_DATA]
+        del os.environ[SHARED_CONFIG]
 
 
 def _run(task: Task, share: Share) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 
-from cnnlab.errors import EXIT_CODES
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.job import Job
@@ -90,7 +89,8 @@ class LocalEngine:
         assert exit_code is not None
         running.kill()
         if exit_code == UNKNOWN:
-            exit_code = EXIT_CODES.get(running.job.status or "", -signal.SIGKILL)
+            status = running.job.folder.status
+            exit_code = status.exit_code if status is not None and status.is_final else -signal.SIGKILL
             running.reason = "lost: the server of its process was killed, out of memory?, or it exited with 255"
         running.process.close()
         self._free.append(running.share)

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.errors import EXIT_CODES
 from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
 from cnnlab.sweep.task import Task
 
@@ -46,7 +45,7 @@ class Surroundings:
         return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 
-class Process:
+class NodeProcess:
     """A task's process, which ends with the one that made it.
 
     Args:
@@ -56,8 +55,10 @@ class Process:
 
     def __init__(self, task: Task, surroundings: Surroundings) -> None:
         os.chdir(surroundings.directory)
-        self._done = EXIT_CODES.get(task.job.status or "")  # a cluster that starts a job again may do so too late
-        if self._done is not None:
+        self._done: int | None = None
+        status = task.job.folder.status
+        if status is not None and status.is_final:  # a cluster that starts a job again may do so too late
+            self._done = status.exit_code
             return
         arguments = task.prepare()
         self._popen = subprocess.Popen(

@@ -5,26 +5,18 @@ import gc
 import importlib
 import os
 
-from hydra._internal.hydra import Hydra
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.sweep.engines.fork_server import SHARED_DATA
+from cnnlab.sweep.engines.fork_server import SHARED_CONFIG
 
 
 def _preload() -> None:
     gc.disable()
     importlib.import_module("cnnlab.cli.main")
     importlib.import_module("cnnlab.run.execution")
-    Hydra.get_mode = _single_run  # type: ignore[method-assign, assignment]
-    _share_data(os.environ.pop(SHARED_DATA, None))
+    _share_data(os.environ.pop(SHARED_CONFIG, None))
     gc.freeze()  # and so never searched for garbage in a job, which would copy its pages
     gc.enable()
-
-
-def _single_run(hydra: Hydra, config_name: str | None, overrides: list[str]) -> RunMode:
-    """What a job is; Hydra would compose the whole config to learn it, and then again to run it."""
-    return RunMode.RUN
 
 
 def _share_data(text: str | None) -> None:

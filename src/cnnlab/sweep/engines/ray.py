@@ -14,7 +14,7 @@ import ray
 
 from cnnlab.errors import UserError
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import POLL_S, Process, Surroundings
+from cnnlab.sweep.engines.node import POLL_S, NodeProcess, Surroundings
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
@@ -30,7 +30,7 @@ def run_task(task: Task, surroundings: Surroundings, stop: Path) -> int:
     Returns:
         The exit code.
     """
-    process = Process(task, surroundings)
+    process = NodeProcess(task, surroundings)
     is_told = False
     while (exit_code := process.poll()) is None:
         if not is_told and stop.exists():

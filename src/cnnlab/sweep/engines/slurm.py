@@ -16,7 +16,7 @@ from submitit.helpers import DelayedSubmission
 from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import SEARCH, Process, Surroundings
+from cnnlab.sweep.engines.node import SEARCH, NodeProcess, Surroundings
 from cnnlab.sweep.task import Task
 
 EXIT_PREEMPTED = 128 + signal.SIGTERM
@@ -34,13 +34,13 @@ class SlurmTask:
     def __init__(self, task: Task, surroundings: Surroundings) -> None:
         self.task = task
         self.surroundings = surroundings
-        self._process: Process | None = None
+        self._process: NodeProcess | None = None
 
     def __call__(self) -> int:
         """The exit code."""
         signal.signal(signal.SIGINT, lambda *_: None)  # it comes to the task's process too, which acts on it
         os.environ["SLURM_JOB_NAME"] = "bash"  # has Lightning start the processes of ddp, instead of waiting for srun's
-        self._process = Process(self.task, self.surroundings)
+        self._process = NodeProcess(self.task, self.surroundings)
         exit_code = self._process.wait()
         number = submitit.JobEnvironment().job_id
         if exit_code == EXIT_PREEMPTED and (_queue() or {}).get(number) == "RUNNING":  # and was not cancelled

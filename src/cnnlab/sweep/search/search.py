@@ -6,9 +6,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import SweepFailed, UserError
+from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
+from cnnlab.sweep.plan import at_a_time_text
 from cnnlab.sweep.search.announcement import Announcement
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.space import Space
@@ -93,7 +95,7 @@ def _check(config: DictConfig) -> None:
             f"hydra/sweeper=optuna compares by {config.objective}, which needs validation images; take watch=val, "
             "data.num_val=5000 and trainer.limit_val_batches=1.0"
         )
-    if config.objective == "seconds_to_target" and make_pruner(config) is not None:
+    if config.objective == SECONDS_TO_TARGET and make_pruner(config) is not None:
         raise UserError(
             "objective=seconds_to_target has no value to prune by after an epoch; take hydra/sweeper/pruner=none, or "
             "objective=val/acc"
@@ -102,9 +104,10 @@ def _check(config: DictConfig) -> None:
 
 def _announce(launcher: SweepLauncher, config: DictConfig, num_trials: int, num_done: int | None) -> None:
     at_a_time = launcher.num_at_a_time
-    room = f"{at_a_time} at a time" if at_a_time is not None else "as many at a time as there is room for"
     done = f" ({num_done} done)" if num_done is not None else ""
-    print(f"{launcher.folder}: {num_trials} trials{done}, {room}, for {config.objective}", flush=True)
+    print(
+        f"{launcher.folder}: {num_trials} trials{done}, {at_a_time_text(at_a_time)}, for {config.objective}", flush=True
+    )
     if todo := max(0, num_trials - (num_done or 0)):
         estimate = Estimate.of(config, launcher.folder.parent.parent)
         print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)

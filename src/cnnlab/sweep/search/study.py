@@ -20,10 +20,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.identity import numeric_params, without_hydra
+from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.schema import as_typed
 from cnnlab.files import write_atomically
-from cnnlab.run.result import DIRECTIONS
+from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 
@@ -114,9 +114,9 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
         UserError: If the study there is of another experiment, or searches something else.
     """
     study = optuna.create_study(
-        storage=storage, study_name=name, direction=DIRECTIONS[config.objective], load_if_exists=True
+        storage=storage, study_name=name, direction=OBJECTIVES[config.objective], load_if_exists=True
     )
-    experiment = json.dumps(_experiment(without_hydra(config), space), sort_keys=True, default=str)
+    experiment = json.dumps(_experiment(config, space), sort_keys=True, default=str)
     known = study.user_attrs.get(EXPERIMENT)
     if known is None:
         if study.get_trials(deepcopy=False):
@@ -192,7 +192,7 @@ def _experiment(config: DictConfig, space: Space) -> dict[str, Any]:
     """What trials must have in common to be compared."""
     searched = tuple(f"{name}." for name in space.distributions)
     common = {name: value for name, value in numeric_params(config).items() if not f"{name}.".startswith(searched)}
-    target = {"target": config.target} if config.objective == "seconds_to_target" else {}
+    target = {"target": config.target} if config.objective == SECONDS_TO_TARGET else {}
     values = {f"{SEARCHED}{name}": distribution_to_json(one) for name, one in space.distributions.items()}
     return {**values, **common, "objective": config.objective, **target}
 

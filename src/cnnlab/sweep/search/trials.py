@@ -6,18 +6,19 @@ from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cnnlab.run.result import objective_value, read_result
-from cnnlab.sweep.job import FINAL, Job
+from cnnlab.run.result import objective_value
+from cnnlab.run.status import Status
+from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
+from cnnlab.sweep.names import job_name
 from cnnlab.sweep.outcome import Outcome
-from cnnlab.sweep.plan import job_name
 from cnnlab.sweep.search.space import Space, Value
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
 CALLBACK = "cnnlab.sweep.search.pruning.Pruning"
 WITHOUT_STORAGE = "++hydra.sweeper.storage=null"  # which a file of sweep=… may have set, with a password
-STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+STATES = {Status.COMPLETED: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 
 
 class Trials:
@@ -80,14 +81,15 @@ class Trials:
         """Tells what came of trials while no sweep listened: it was killed, and their runs were at an end."""
         for trial in self._left_open():
             job = self._job(trial.number, self._ask_again(trial))
-            if job.status in FINAL:
-                self._tell(trial.number, job, str(job.status), job.error)
+            status = job.folder.status
+            if status is not None and status.is_final:
+                self._tell(trial.number, job, status, job.folder.error)
 
-    def _tell(self, number: int, job: Job, status: str, reason: str) -> None:
-        if status == "interrupted" or self._trials()[number].state.is_finished():  # by hand, in a dashboard
+    def _tell(self, number: int, job: Job, status: Status, reason: str) -> None:
+        if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by hand, in a dashboard
             return
-        result = read_result(job.folder)
-        value = objective_value(result) if status == "completed" and result is not None else None
+        result = job.folder.result()
+        value = objective_value(result) if status is Status.COMPLETED and result is not None else None
         state = STATES.get(status, TrialState.FAIL)
         if state is TrialState.COMPLETE and value is None:
             state, reason = TrialState.PRUNED, "the target was not reached"  # worse than all that were

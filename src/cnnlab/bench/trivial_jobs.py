@@ -1,4 +1,4 @@
-"""python -m cnnlab.sweep.trivial_jobs FOLDER NUM AT_A_TIME: what a sweep itself takes, when its jobs take nothing.
+"""python -m cnnlab.bench.trivial_jobs FOLDER NUM AT_A_TIME: what a sweep itself takes, when its jobs take nothing.
 
 Prints, as JSON, the seconds of a job and the parent's memory, in bytes, at the end of each.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from cnnlab.experiment.identity import without_hydra
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines.fork_server import Server, Share
 from cnnlab.sweep.engines.local import LocalEngine
@@ -38,9 +39,7 @@ def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
     program.write_text(TRIVIAL)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         whole = compose("train", ["data=mnist_5k"], return_hydra_config=True)
-    data = OmegaConf.masked_copy(whole, ["data", "augmentation", "seed", "watch"])
-    OmegaConf.resolve(data)
-    jobs = [Job(str(number), (), folder / str(number)) for number in range(num_jobs)]
+    jobs = [Job.in_sweep(folder, str(number), ()) for number in range(num_jobs)]
     known = KnownJobs(folder / "known.jsonl", DigestOfConfig(whole))
     memory: list[int] = []
     times: list[float] = []
@@ -54,7 +53,10 @@ def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
         return Task(job, program, (str(job.folder),))
 
     sweep = Sweep(folder, num_jobs, 0, Settings(), hear)
-    sweep.run(LocalEngine(Server(1, OmegaConf.to_yaml(data)), [Share()] * at_a_time), map(task, known.noting(jobs)))
+    sweep.run(
+        LocalEngine(Server(1, OmegaConf.to_yaml(without_hydra(whole))), [Share()] * at_a_time),
+        map(task, known.noting(jobs)),
+    )
     job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits until the server is loaded
     print(json.dumps({"job_s": job_s, "memory": memory}))
 

@@ -1,12 +1,11 @@
-import os
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.cli.preflight import check, check_same_experiment, claim_folder
 from cnnlab.errors import UserError
-from cnnlab.experiment.identity import MODEL_AXES
+from cnnlab.experiment.axes import MODEL_AXES
+from cnnlab.experiment.check import check
 from tests.conftest import REPOSITORY
 
 
@@ -25,7 +24,7 @@ def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
         ("select=first", "select=first is not allowed; it takes last or best"),
         ("watch=train", "it takes val or test"),
         ("console=loud", "it takes auto or bar or lines or lecture or none"),
-        ("objective=test/acc", "it takes val/acc or val/loss"),
+        ("objective=test/acc", "it takes val/loss or val/acc"),
         ("data.batch_size=0", "data.batch_size=0 is not allowed; it takes an integer from 1 up"),
         ("data.batch_size=many", "data.batch_size=many is not allowed"),
         ("data.batch_size=true", "data.batch_size=true is not allowed"),
@@ -118,48 +117,3 @@ def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, l
     assert refusal(compose_run(), logger=logger) == (
         f'logger={logger} needs the package {logger}: pip install -e ".[{logger}]"'
     )
-
-
-@pytest.mark.parametrize("content", [None, "{seed: ", "[1, 2]"])
-def test_a_record_that_cannot_be_read_is_refused(compose_run, tmp_path: Path, content: str | None):
-    if content is not None:
-        (tmp_path / ".hydra").mkdir()
-        (tmp_path / ".hydra" / "config.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"config\.yaml is damaged or missing .*; begin a new run"):
-        check_same_experiment(compose_run(f"resume={tmp_path}"))
-
-
-def release(lock: int) -> None:
-    os.close(lock)
-
-
-def test_a_folder_is_claimed_once(tmp_path: Path):
-    folder = tmp_path / "runs" / "first"
-    release(claim_folder(folder, resume=False))
-    (folder / ".hydra").mkdir()
-    release(claim_folder(folder, resume=False))  # whoever had it was killed before it began
-    (folder / ".hydra" / "overrides.yaml").touch()
-    with pytest.raises(UserError, match="two runs never share a folder"):
-        claim_folder(folder, resume=False)
-    release(claim_folder(folder, resume=True))
-
-
-def test_a_folder_with_other_files_is_refused(tmp_path: Path):
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(UserError, match="exists and is not empty"):
-        claim_folder(tmp_path, resume=False)
-
-
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_folder_in_which_a_process_runs_is_refused(tmp_path: Path, resume: bool):
-    lock = claim_folder(tmp_path / "run", resume=False)
-    with pytest.raises(UserError, match="another process is writing to"):
-        claim_folder(tmp_path / "run", resume=resume)
-    release(lock)
-    release(claim_folder(tmp_path / "run", resume=resume))
-
-
-def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be made: File exists; give another place"):
-        claim_folder(tmp_path / "file", resume=False)

@@ -1,0 +1,100 @@
+"""Refuses a config that cannot be run as it reads, before anything is written or torch is imported."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from cnnlab.errors import UserError
+from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
+from cnnlab.experiment.schema import as_typed, check_values, integer
+
+GROUPS = (*AXES, "trainer", "callbacks", "logger")
+TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
+OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option to the package, and cnnlab's extra
+
+
+def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
+    """Refuses a config that cannot be run as it reads.
+
+    Args:
+        config: A composed config.
+        option_names: Hydra's `runtime.choices`: group to option.
+        overrides: Hydra's task overrides: what was typed.
+
+    Raises:
+        UserError: With the value, what is allowed and what to do, on one line.
+    """
+    check_keys(config)
+    check_values(config)
+    _check_data(config)
+    _check_axes(config, option_names, overrides)
+    _check_selection(config)
+    _check_logger(str(option_names.get("logger")))
+
+
+def check_keys(config: DictConfig) -> None:
+    """Refuses a config that lacks a group, or has a value that nothing reads.
+
+    Args:
+        config: A composed config.
+
+    Raises:
+        UserError: As for `check`.
+    """
+    for group in GROUPS:
+        if not isinstance(config.get(group), DictConfig):
+            raise UserError(f"{group} is missing or no group of values; choose one of its options, see --help")
+    unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra")]
+    if unknown:
+        raise UserError(f"{unknown[0]} is not a value of this config, and would do nothing; --cfg job shows what is")
+
+
+def _check_data(config: DictConfig) -> None:
+    data = config.data
+    num_val = integer(0, data.num_train - 1)
+    if not num_val.holds(data.num_val):
+        raise UserError(
+            f"data.num_val={as_typed(data.num_val)} is not allowed; {data.name} has {data.num_train} training images, "
+            f"so it takes {num_val.allowed}"
+        )
+    root = Path(data.root).expanduser()
+    if root.exists() and not root.is_dir():
+        raise UserError(f"data.root={data.root} is a file; it takes a folder (CNNLAB_DATA_DIR sets it)")
+    if data.fallback is not None and data.fallback not in data.fallbacks:
+        allowed = ", ".join([*data.fallbacks, "null"])
+        raise UserError(f"data.fallback={data.fallback} is not allowed; data={data.name} takes {allowed}")
+
+
+def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
+    for axis, default in MODEL_AXES.items():
+        chosen = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
+        if option_names.get(axis, default) != default:
+            chosen.append(f"{axis}={option_names[axis]}")  # by an experiment
+        if chosen and not uses_axis(config, axis):
+            raise UserError(
+                f"{chosen[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
+                f"leave it out, or choose another model"
+            )
+
+
+def _check_selection(config: DictConfig) -> None:
+    if config.select != "best":
+        return
+    if config.watch != "val":
+        raise UserError(
+            "select=best is not allowed with watch=test: nothing is selected on the test set; take watch=val"
+        )
+    if config.trainer.limit_val_batches == 0:
+        raise UserError(
+            "select=best needs validation, and trainer.limit_val_batches=0; take trainer.limit_val_batches=1.0"
+        )
+    if config.data.num_val == 0:
+        raise UserError("select=best needs validation images, and data.num_val=0; take data.num_val=5000, for example")
+
+
+def _check_logger(option: str) -> None:
+    package = OPTIONAL_PACKAGES.get(option)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise UserError(f'logger={option} needs the package {package}: pip install -e ".[{option}]"')
