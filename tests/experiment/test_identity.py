@@ -49,6 +49,11 @@ def test_what_can_change_the_numbers_does(compose_run, override: str):
     assert print_of(compose_run(override)) != print_of(compose_run())
 
 
+def test_what_the_files_determine_does_not_change_the_fingerprint(compose_run):
+    names = numeric_params(compose_run())
+    assert not [name for name in names if name.endswith((".image_shape", ".num_classes", ".classes"))]
+
+
 def test_params_are_flat_and_resolved(compose_run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CNNLAB_DATA_DIR", "/somewhere")
     params = flat_params(compose_run("optimizer=adagrad"))

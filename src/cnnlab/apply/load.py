@@ -37,7 +37,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     try:
         classifier, data = build_classifier(config), build_data(config)
         classifier.load_state_dict(load_checkpoint(weights)["state_dict"])
-    except (OmegaConfBaseException, RuntimeError) as error:
+    except (OmegaConfBaseException, RuntimeError, UserError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code that ran it") from None
     if weights_sha256(classifier.network) != result["weights_sha256"]:
@@ -55,7 +55,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
 def probabilities(
     network: torch.nn.Module, images: torch.Tensor, shift_px: int = 0, background: float = 0.0, batch_size: int = 1000
 ) -> torch.Tensor:
-    """Predicted probabilities (N, C) of images (N, 1, H, W).
+    """Predicted probabilities (N, C) of images (N, *image_shape).
 
     With a shift, the mean over five views: the image, and the image moved by so many pixels up, down, left and right.
 

@@ -126,6 +126,11 @@ def check_keys(config: DictConfig) -> None:
 
 def _check_data(config: DictConfig) -> None:
     data = config.data
+    if len(data.classes) != data.num_classes:
+        raise UserError(
+            f"data.classes={as_typed(data.classes)} is not allowed; data.num_classes={data.num_classes}, so it takes a "
+            f"list of {data.num_classes} different names"
+        )
     num_val = integer(0, data.num_train - 1)
     if not num_val.holds(data.num_val):
         raise UserError(
@@ -138,6 +143,17 @@ def _check_data(config: DictConfig) -> None:
     if data.fallback is not None and data.fallback not in data.fallbacks:
         allowed = ", ".join([*data.fallbacks, "null"])
         raise UserError(f"data.fallback={data.fallback} is not allowed; data={data.name} takes {allowed}")
+    for key in ("image_shape", "num_classes"):  # which the network is built for
+        if key in config.model and config.model[key] != data[key]:
+            raise UserError(
+                f"model.{key}={config.model[key]} is not allowed; the data set has data.{key}={data[key]}, and the "
+                f"model takes the same: leave model.{key} out"
+            )
+        if data.fallback is not None and data.fallbacks[data.fallback][key] != data[key]:
+            raise UserError(
+                f"data.fallback={data.fallback} is not allowed: it has {key}={data.fallbacks[data.fallback][key]}, and "
+                f"data={data.name} has {data[key]}; take data.fallback=null"
+            )
 
 
 def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:

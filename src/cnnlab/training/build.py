@@ -25,6 +25,7 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.profiler import NoProfiler
 
+DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
@@ -62,7 +63,7 @@ def _data_module(config: DictConfig, facts: dict[str, Any], fallback: ImageDataM
     with naming("augmentation"):
         augmentation = instantiate(config.augmentation) if config.augmentation else None
     return ImageDataModule(
-        **{name: facts[name] for name in ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")},
+        **{name: facts[name] for name in DATA_FACTS},
         files=files,
         batch_size=config.data.batch_size,
         eval_batch_size=config.data.eval_batch_size,
