@@ -17,6 +17,8 @@ from omegaconf import DictConfig, open_dict
 
 REPOSITORY = Path(__file__).parents[1]
 SMALL = ("data=mnist_5k", "console=none", "trainer=cpu")
+MNIST: dict[str, Any] = {"image_shape": (1, 28, 28), "num_classes": 10}
+OTHER_SHAPES = [(3, 32, 32), (1, 8, 8), (1, 20, 28)]
 
 torch.set_num_threads(1)
 

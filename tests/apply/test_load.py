@@ -79,11 +79,14 @@ def test_a_run_on_other_data_is_refused(trained: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path):
+@pytest.mark.parametrize("value", ["num_members: 1", "image_shape: ${data.image_shape}"])
+def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path, value: str):
     copy = shutil.copytree(trained, tmp_path / "copy")
     record = copy / ".hydra" / "config.yaml"
-    record.write_text(record.read_text().replace("  num_members: 1\n", ""))
-    with pytest.raises(UserError, match=r"is another version's .*num_members"):
+    before = record.read_text()
+    record.write_text(before.replace(f"  {value}\n", ""))
+    assert record.read_text() != before
+    with pytest.raises(UserError, match=rf"is another version's .*{value.partition(':')[0]}"):
         load_finished(copy)
 
 

@@ -5,10 +5,11 @@ import torch
 from cnnlab.bench.contenders import PlainImages
 from cnnlab.bench.plain_net import PlainNet
 from cnnlab.nn import LectureNet
+from tests.conftest import MNIST
 
 
 def test_the_plain_network_is_the_lectures():
-    ours = LectureNet(torch.nn.ReLU, lambda: torch.nn.MaxPool2d(2)).eval()
+    ours = LectureNet(torch.nn.ReLU, lambda: torch.nn.MaxPool2d(2), **MNIST).eval()
     plain = PlainNet().eval()
     for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
         theirs.data.copy_(mine.data)

@@ -1,10 +1,12 @@
 import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from cnnlab.data import ImageDataModule
+from cnnlab.data import ImageDataModule, Images
 from cnnlab.errors import UserError
 from cnnlab.training.build import build_data
 
@@ -97,6 +99,55 @@ def test_other_numbers_of_images_than_the_config_says_are_refused(compose_run):
     data = build_data(compose_run("data=mnist_5k", "data.num_train=4000"))
     with pytest.raises(UserError, match=r"4500 training and 500 test images, but data\.num_train=4000"):
         data.setup()
+
+
+def a_source(images: torch.Tensor, labels: list[int]) -> SimpleNamespace:
+    """Ten times these to train, and once to test."""
+    test_labels = torch.tensor(labels)
+    raw = Images(images.repeat(10, *[1] * (images.ndim - 1)), test_labels.repeat(10), images, test_labels)
+    return SimpleNamespace(missing=list, load=lambda: raw)
+
+
+def a_module(files: SimpleNamespace, **facts: Any) -> ImageDataModule:
+    sizes = {"num_train": 30, "num_val": 0, "num_test": 3, "batch_size": 8, "eval_batch_size": 8}
+    facts = {"image_shape": [1, 20, 28], "num_classes": 3, "classes": ["a", "b", "c"], **facts}
+    return ImageDataModule(name="other", files=files, mean=0.5, std=0.25, split_seed=0, seed=0, **sizes, **facts)
+
+
+@pytest.mark.parametrize("shape", [(20, 28), (1, 20, 28), (3, 32, 32)])
+def test_images_have_any_shape_with_or_without_channels(shape: tuple[int, ...]):
+    raw = torch.randint(0, 256, (3, *shape), dtype=torch.uint8)
+    image_shape = [1, *shape] if len(shape) == 2 else list(shape)
+    data = a_module(a_source(raw, [0, 1, 2]), image_shape=image_shape)
+    data.setup()
+    images, labels = data.part("test")
+    torch.testing.assert_close(images, (raw.view(3, *image_shape) / 255 - 0.5) / 0.25)
+    assert labels.tolist() == [0, 1, 2]
+    assert next(iter(data.train_dataloader()))[0].shape == (8, *image_shape)
+
+
+@pytest.mark.parametrize("shape", [(28, 20), (3, 20, 28), (28, 28)])
+def test_images_of_another_shape_than_the_config_says_are_refused(shape: tuple[int, ...]):
+    data = a_module(a_source(torch.zeros(3, *shape, dtype=torch.uint8), [0, 1, 2]))
+    found = [1, *shape] if len(shape) == 2 else list(shape)
+    with pytest.raises(UserError) as error:
+        data.setup()
+    assert str(error.value).startswith(f"data=other has images of shape {found} (channels, height, width), but data.")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("labels", "found"), [([0, 1, 1], "0 to 1"), ([1, 2, 3], "1 to 3"), ([0, 2, 3], "0 to 3")])
+def test_labels_of_other_classes_than_the_config_says_are_refused(labels: list[int], found: str):
+    data = a_module(a_source(torch.zeros(3, 20, 28, dtype=torch.uint8), labels))
+    with pytest.raises(UserError, match=rf"data=other has labels from {found}, but data\.num_classes=3 takes 0 to 2"):
+        data.setup()
+
+
+def test_modules_that_expect_another_shape_or_number_of_classes_do_not_share_images():
+    files = a_source(torch.zeros(3, 20, 28, dtype=torch.uint8), [0, 1, 2])
+    others = [a_module(files, image_shape=[1, 28, 20]), a_module(files, num_classes=4), a_module(files)]
+    assert len({data.identity for data in others}) == 3
+    assert a_module(files).identity == others[-1].identity
 
 
 def test_a_run_does_not_go_on_with_another_data_set(small: ImageDataModule):

@@ -2,7 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from cnnlab.experiment.axes import AXES, axis_choices
-from cnnlab.experiment.identity import difference, fingerprint, flat_params, with_fallback
+from cnnlab.experiment.identity import difference, fingerprint, flat_params, numeric_params, with_fallback
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,11 @@ def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_
 )
 def test_what_can_change_the_numbers_does(compose_run, override: str):
     assert fingerprint(compose_run(override)) != fingerprint(compose_run())
+
+
+def test_what_the_files_determine_does_not_change_the_fingerprint(compose_run):
+    names = numeric_params(compose_run())
+    assert not [name for name in names if name.endswith((".image_shape", ".num_classes", ".classes"))]
 
 
 def test_params_are_flat_and_resolved(compose_run, monkeypatch: pytest.MonkeyPatch):

@@ -4,12 +4,14 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.nn import CNN, Committee
+from tests.conftest import MNIST
 
 
 def committee(num_members: int) -> Committee:
     torch.manual_seed(0)
     return Committee(
-        CNN(nn.ReLU, lambda: nn.MaxPool2d(2), depth=2, width=2, dropout=0.0, stem=2) for _ in range(num_members)
+        CNN(nn.ReLU, lambda: nn.MaxPool2d(2), **MNIST, depth=2, width=2, dropout=0.0, stem=2)
+        for _ in range(num_members)
     )
 
 

@@ -11,23 +11,33 @@ from cnnlab.observe import pictures
 from cnnlab.observe.pictures import first_layer_weights
 from cnnlab.run.execution import run
 from cnnlab.training.build import build_classifier, build_data
-from tests.conftest import SMALL
+from tests.conftest import MNIST, SMALL
 
 
 @pytest.mark.parametrize(
     ("network", "shape"),
     [
-        (LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2)), (10, 5, 5)),
-        (CNN(nn.ReLU, lambda: nn.MaxPool2d(2), width=8), (8, 3, 3)),
-        (MLP(nn.ReLU, width=20), (20, 28, 28)),
-        (MLP(nn.ReLU, width=300), (100, 28, 28)),
+        (LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), **MNIST), (10, 5, 5)),
+        (CNN(nn.ReLU, lambda: nn.MaxPool2d(2), **MNIST, width=8), (8, 3, 3)),
+        (MLP(nn.ReLU, **MNIST, width=20), (20, 28, 28)),
+        (MLP(nn.ReLU, **MNIST, width=300), (100, 28, 28)),
     ],
 )
 def test_the_first_layers_weights_are_pictures(network: nn.Module, shape: tuple[int, ...]):
-    weights = first_layer_weights(network)
+    weights = first_layer_weights(network, MNIST["image_shape"])
     assert weights.shape == shape
     first = next(network.parameters())
     assert torch.equal(weights[3].flatten(), first[3].flatten())
+
+
+def test_of_several_channels_the_first_layers_mean_is_shown():
+    facts = {"image_shape": (3, 20, 28), "num_classes": 5}
+    rows = MLP(nn.ReLU, **facts, width=6)
+    red, green, blue = rows.layers[1].weight.detach().view(6, 3, 20, 28).unbind(1)
+    torch.testing.assert_close(first_layer_weights(rows, (3, 20, 28)), (red + green + blue) / 3)
+    filters = LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), **facts)
+    red, green, blue = next(filters.parameters()).detach().unbind(1)
+    torch.testing.assert_close(first_layer_weights(filters, (3, 20, 28)), (red + green + blue) / 3)
 
 
 def test_the_confusion_matrix_has_true_classes_in_rows(compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

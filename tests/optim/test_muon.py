@@ -5,11 +5,12 @@ from torch import nn
 from cnnlab.errors import UserError
 from cnnlab.nn import Committee, LectureNet, SoftmaxRegression
 from cnnlab.optim import MuonAdamW
+from tests.conftest import MNIST
 
 
 def lecture() -> nn.Module:
     torch.manual_seed(0)
-    return LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), 0.0, 0.0)
+    return LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), **MNIST, channel_dropout=0.0, dropout=0.0)
 
 
 def train(network: nn.Module, optimizer: torch.optim.Optimizer, num_steps: int, first: int = 0) -> None:
@@ -96,7 +97,7 @@ def test_a_saved_state_goes_on_in_the_same_bits():
 
 def test_a_network_without_hidden_weights_is_refused():
     with pytest.raises(UserError, match="take optimizer=adamw"):
-        MuonAdamW(SoftmaxRegression().parameters())
+        MuonAdamW(SoftmaxRegression(**MNIST).parameters())
 
 
 def test_the_order_of_weights_in_memory_changes_nothing():

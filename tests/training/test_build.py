@@ -53,6 +53,17 @@ def test_nothing_is_logged_and_drawn_unless_asked_for(compose_run, tmp_path: Pat
     assert names == ["Pictures", "LayerStatistics"]
 
 
+@pytest.mark.parametrize("model", ["lecture", "cnn", "compact", "mlp", "softmax_regression"])
+def test_every_model_takes_the_data_sets_shape_and_number_of_classes(compose_run, model: str):
+    config = compose_run(f"model={model}", "data.image_shape=[3,24,32]", "data.num_classes=5")
+    assert build_classifier(config)(torch.randn(2, 3, 24, 32)).shape == (2, 5)
+
+
+def test_a_network_that_the_images_are_too_small_for_says_so_in_one_line(compose_run):
+    with pytest.raises(UserError, match=r"^image_shape=\[1, 8, 8\] is too small for LectureNet: .*$"):
+        build_classifier(compose_run("data.image_shape=[1,8,8]"))
+
+
 def test_any_model_can_be_a_committee(compose_run):
     alone = build_classifier(compose_run("model=mlp"))
     together = build_classifier(compose_run("model=mlp", "model.num_members=3"))

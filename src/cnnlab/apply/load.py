@@ -31,10 +31,11 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
     if not weights.is_file():
         raise UserError(f"{weights} is missing; without it there are no weights to evaluate")
+    checkpoint = load_checkpoint(weights)
     try:
         classifier, data = build_classifier(config), build_data(config)
-        classifier.load_state_dict(load_checkpoint(weights)["state_dict"])
-    except (OmegaConfBaseException, RuntimeError) as error:
+        classifier.load_state_dict(checkpoint["state_dict"])
+    except (OmegaConfBaseException, RuntimeError, UserError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code that ran it") from None
     if weights_sha256(classifier.network) != result["weights_sha256"]:

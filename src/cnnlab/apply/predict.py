@@ -8,7 +8,7 @@ from torch.nn import functional
 def probabilities(
     network: torch.nn.Module, images: torch.Tensor, shift_px: int = 0, background: float = 0.0, batch_size: int = 1000
 ) -> torch.Tensor:
-    """Predicted probabilities (N, C) of images (N, 1, H, W).
+    """Predicted probabilities (N, C) of images (N, *image_shape).
 
     With a shift, the mean over five views: the image, and the image moved by so many pixels up, down, left and right.
 

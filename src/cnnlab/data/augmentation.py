@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-# images (B, 1, H, W), the background's value and a generator on their device, to images of the same shape
+# images (B, C, H, W), the background's value and a generator on their device, to images of the same shape
 Augmentation = Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]
 
 

@@ -8,7 +8,7 @@ import torch
 from cnnlab.data.augmentation import Augmentation
 from cnnlab.seeding import derive_seed
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # images (B, 1, 28, 28) float32, labels (B,) int64
+Batch = tuple[torch.Tensor, torch.Tensor]  # images (B, C, H, W) float32, labels (B,) int64
 
 
 class EpochShuffle:
@@ -40,7 +40,7 @@ class ResidentBatches:
     """Batches of images and labels in order, each image once in one of `world_size` processes: to evaluate.
 
     Args:
-        images: All images, normalised, (N, 1, 28, 28) float32, on the device that uses them.
+        images: All images, normalised, (N, C, H, W) float32, on the device that uses them.
         labels: Their classes, (N,) int64, there too.
         batch_size: Images a batch and process; the last batch may be smaller.
         rank: Which process this is; it gets the images rank, rank + world_size, …

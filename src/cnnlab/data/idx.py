@@ -20,7 +20,7 @@ TIMEOUT_S = 6.0  # a read; torchvision tries an address at most three times: 18 
 
 
 class IdxFiles:
-    """A data set in the four files of MNIST: images and labels, to train and to test.
+    """A data set in four files like MNIST's: images of any one size and labels, to train and to test.
 
     Args:
         folder: Where the files are, or are downloaded to.

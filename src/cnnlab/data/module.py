@@ -1,6 +1,7 @@
 """The LightningDataModule: a data set, normalised, split, resident on the device."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +22,9 @@ class ImageDataModule(LightningDataModule):
     Args:
         name: The data set's name, as results give it.
         files: Where its bytes come from.
-        mean: Mean of the training pixels on the scale [0, 1].
+        image_shape: Channels, height and width of an image.
+        num_classes: Labels are 0 … num_classes-1.
+        mean: Mean of the training pixels, of all channels, on the scale [0, 1].
         std: Their standard deviation.
         classes: The classes' names, in the order of the labels.
         num_train: Published training images, of which `num_val` validate.
@@ -43,6 +46,8 @@ class ImageDataModule(LightningDataModule):
         *,
         name: str,
         files: Source,
+        image_shape: Sequence[int],
+        num_classes: int,
         mean: float,
         std: float,
         classes: list[str],
@@ -60,6 +65,8 @@ class ImageDataModule(LightningDataModule):
         super().__init__()
         self.name: str = name
         self.files = files
+        self.image_shape = list(image_shape)
+        self.num_classes = num_classes
         self.mean = mean
         self.std = std
         self.classes = list(classes)
@@ -129,13 +136,15 @@ class ImageDataModule(LightningDataModule):
     def identity(self) -> str:
         """The same for modules that load the same."""
         counts = (self.num_train, self.num_val, self.num_test, self.split_seed)
-        return repr((self.mean, self.std, *counts, type(self.files), sorted(vars(self.files).items())))
+        facts = (self.image_shape, self.num_classes, self.mean, self.std)
+        return repr((*facts, *counts, type(self.files), sorted(vars(self.files).items())))
 
     def split(self, images: Images) -> dict[str, Batch]:
         """Raw images and labels of `train`, `val` (unless it is empty) and `test`.
 
         Raises:
-            UserError: If the files hold other numbers of images than the config says, or `num_val` is too large.
+            UserError: If the files hold other numbers of images, other shapes or labels than the config says, or
+                `num_val` is too large.
         """
         found = (len(images.train_images), len(images.test_images))
         if found != (self.num_train, self.num_test):
@@ -143,12 +152,30 @@ class ImageDataModule(LightningDataModule):
                 f"data={self.name} has {found[0]} training and {found[1]} test images, but data.num_train="
                 f"{self.num_train} and data.num_test={self.num_test}"
             )
+        self._check_shape_and_labels(images)
         parts = {"train": (images.train_images, images.train_labels), "test": (images.test_images, images.test_labels)}
         if self.num_val > 0:
             kept, held_out = stratified_split(images.train_labels, self.num_val, self.split_seed)
             parts["train"] = (images.train_images[kept], images.train_labels[kept])
             parts["val"] = (images.train_images[held_out], images.train_labels[held_out])
         return parts
+
+    def _check_shape_and_labels(self, images: Images) -> None:
+        for part in (images.train_images, images.test_images):
+            shape = list(_with_channels(part).shape[1:])
+            if shape != self.image_shape:
+                raise UserError(
+                    f"data={self.name} has images of shape {shape} (channels, height, width), but data.image_shape="
+                    f"{self.image_shape}; set data.image_shape to the shape that was found, or correct data.files"
+                )
+        labels = torch.cat([images.train_labels, images.test_labels])
+        lowest, highest = int(labels.min()), int(labels.max())
+        if (lowest, highest) != (0, self.num_classes - 1):
+            raise UserError(
+                f"data={self.name} has labels from {lowest} to {highest}, but data.num_classes={self.num_classes} "
+                f"takes 0 to {self.num_classes - 1}; set data.num_classes and data.classes to match, or "
+                "correct data.files"
+            )
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -161,7 +188,7 @@ class ImageDataModule(LightningDataModule):
         return -self.effective.mean / self.effective.std
 
     def part(self, name: str) -> Batch:
-        """All images, normalised, (N, 1, 28, 28), and labels, (N,), of `"train"`, `"val"` or `"test"`."""
+        """All images, normalised, (N, *image_shape), and labels, (N,), of `"train"`, `"val"` or `"test"`."""
         return self._parts[name]
 
     def train_dataloader(self) -> ShuffledBatches:
@@ -238,5 +265,10 @@ class ImageDataModule(LightningDataModule):
 
 
 def _normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
-    """uint8 (N, 28, 28) to float32 (N, 1, 28, 28): to [0, 1], then mean 0 and standard deviation 1."""
-    return images.unsqueeze(1).to(torch.float32).div_(255).sub_(mean).div_(std)
+    """uint8 (N, H, W) or (N, C, H, W) to float32 (N, C, H, W): to [0, 1], then mean 0 and standard deviation 1."""
+    return _with_channels(images).to(torch.float32).div_(255).sub_(mean).div_(std)
+
+
+def _with_channels(images: torch.Tensor) -> torch.Tensor:
+    """(N, H, W) to (N, 1, H, W); (N, C, H, W) as it is."""
+    return images.unsqueeze(1) if images.ndim == 3 else images

@@ -12,9 +12,9 @@ from cnnlab.errors import UserError
 class Images(NamedTuple):
     """A data set as it was published, before any split or normalisation."""
 
-    train_images: torch.Tensor  # (N, 28, 28) uint8
-    train_labels: torch.Tensor  # (N,) int64
-    test_images: torch.Tensor  # (M, 28, 28) uint8
+    train_images: torch.Tensor  # (N, H, W) or (N, C, H, W) uint8
+    train_labels: torch.Tensor  # (N,) int64, from 0
+    test_images: torch.Tensor  # (M, H, W) or (M, C, H, W) uint8
     test_labels: torch.Tensor  # (M,) int64
 
 

@@ -29,6 +29,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     check_keys(config)
     check_values(config)
     _check_data(config)
+    _check_shapes(config)
     _check_axes(config, option_names, overrides)
     _check_selection(config)
     _check_logger(str(option_names.get("logger")))
@@ -51,8 +52,22 @@ def check_keys(config: DictConfig) -> None:
         raise UserError(f"{unknown[0]} is not a value of this config, and would do nothing; --cfg job shows what is")
 
 
+def data_is_available(config: DictConfig) -> bool:
+    """Whether the files of a config's data set are in their folder, plain or as `.gz`; without loading torch."""
+    files = config.data.files
+    if "folder" not in files:
+        return True  # of a package
+    folder = Path(files.folder).expanduser()
+    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
+
+
 def _check_data(config: DictConfig) -> None:
     data = config.data
+    if len(data.classes) != data.num_classes:
+        raise UserError(
+            f"data.classes={as_typed(data.classes)} is not allowed; data.num_classes={data.num_classes}, so it takes a "
+            f"list of {data.num_classes} different names"
+        )
     num_val = integer(0, data.num_train - 1)
     if not num_val.holds(data.num_val):
         raise UserError(
@@ -65,6 +80,22 @@ def _check_data(config: DictConfig) -> None:
     if data.fallback is not None and data.fallback not in data.fallbacks:
         allowed = ", ".join([*data.fallbacks, "null"])
         raise UserError(f"data.fallback={data.fallback} is not allowed; data={data.name} takes {allowed}")
+
+
+def _check_shapes(config: DictConfig) -> None:
+    """The network is built for the data set's images and classes, also where a fallback replaces it."""
+    data = config.data
+    for key in ("image_shape", "num_classes"):
+        if key in config.model and config.model[key] != data[key]:
+            raise UserError(
+                f"model.{key}={config.model[key]} is not allowed; the data set has data.{key}={data[key]}, and the "
+                f"model takes the same: leave model.{key} out"
+            )
+        if data.fallback is not None and data.fallbacks[data.fallback][key] != data[key]:
+            raise UserError(
+                f"data.fallback={data.fallback} is not allowed: it has {key}={data.fallbacks[data.fallback][key]}, and "
+                f"data={data.name} has {data[key]}; take data.fallback=null"
+            )
 
 
 def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:

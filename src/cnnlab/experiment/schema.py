@@ -110,9 +110,13 @@ RULES = {
     "data.root": Rule(
         "a folder's path (CNNLAB_DATA_DIR sets it)", lambda value: isinstance(value, str) and value != ""
     ),
+    "data.image_shape": Rule(
+        "channels, height and width: three integers from 1 up",
+        lambda value: _is_list_of(int, value) and len(value) == 3 and min(value) >= 1,
+    ),
+    "data.num_classes": integer(2),
     "data.classes": Rule(
-        "a list of 10 different names",
-        lambda value: _is_list_of(str, value) and len(value) == len(set(value)) == 10,
+        "a list of different names", lambda value: _is_list_of(str, value) and len(value) == len(set(value))
     ),
     "data.files.sha256": Rule(
         "file names with their SHA-256", lambda value: isinstance(value, DictConfig | dict) and len(value) > 0

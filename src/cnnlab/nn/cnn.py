@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from cnnlab.nn.conv_pool import ConvPool
+from cnnlab.nn.image_size import check_image_size
 
-NUM_STAGES = 3  # 28×28, 14×14 and 7×7 pixels
+NUM_STAGES = 3  # of MNIST's 28×28, 14×14 and 7×7 pixels
+SMALLEST_PX, SMALLEST_PX_WITH_STEM = 4, 8  # halved twice; the stem makes 4, then 2 of 8
 
 
 class CNN(nn.Module):
@@ -20,18 +22,26 @@ class CNN(nn.Module):
     Args:
         activation: Makes an activation layer.
         pool: Makes a pooling layer that halves height and width.
+        image_shape: Channels, height and width of an image; height and width from 4 up, with a stem from 8 up.
+        num_classes: Logits of an image.
         depth: 3×3 convolutions, dealt evenly to the stages; what is left over goes to the first ones.
         width: Channels of the first of these stages.
         batch_norm: Whether a batch norm follows each convolution, whose bias it replaces.
         dropout: Probability that a feature is dropped before the last layer.
         channels: Of each 3×3 convolution, in place of `depth` and `width`.
         stem: Channels of the stem; None for a first stage like the others.
+
+    Raises:
+        UserError: If the image is too small.
     """
 
     def __init__(
         self,
         activation: Callable[[], nn.Module],
         pool: Callable[[], nn.Module],
+        *,
+        image_shape: Sequence[int],
+        num_classes: int,
         depth: int = 6,
         width: int = 32,
         batch_norm: bool = True,
@@ -40,6 +50,7 @@ class CNN(nn.Module):
         stem: int | None = None,
     ) -> None:
         super().__init__()
+        check_image_size("CNN", image_shape, SMALLEST_PX if stem is None else SMALLEST_PX_WITH_STEM)
         depth = depth if channels is None else len(channels)
         num_stages = NUM_STAGES if stem is None else NUM_STAGES - 1
         stages = [depth // num_stages + (stage < depth % num_stages) for stage in range(num_stages)]
@@ -52,9 +63,9 @@ class CNN(nn.Module):
             layers.extend([nn.BatchNorm2d(out_channels)] if batch_norm else [])
             layers.append(activation())
 
-        in_channels, remaining = 1, iter(channels)
+        in_channels, remaining = image_shape[0], iter(channels)
         if stem is not None:
-            add(ConvPool(nn.Conv2d(1, stem, 5, bias=not batch_norm), pool()), stem)
+            add(ConvPool(nn.Conv2d(in_channels, stem, 5, bias=not batch_norm), pool()), stem)
             in_channels = stem
         for stage, num_layers in enumerate(stages):
             if stage > 0:
@@ -62,10 +73,10 @@ class CNN(nn.Module):
             for out_channels in islice(remaining, num_layers):
                 add(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
                 in_channels = out_channels
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(in_channels, 10)]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(in_channels, num_classes)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """Logits (B, num_classes) of images (B, *image_shape)."""
         logits: torch.Tensor = self.layers(images)
         return logits

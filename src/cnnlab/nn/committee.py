@@ -14,7 +14,7 @@ class Committee(nn.Module):
     costs one member, and a committee of M has shown an image to each of them once in about M epochs.
 
     Args:
-        members: The networks, images (B, 1, 28, 28) to logits (B, C).
+        members: The networks, images (B, *image_shape) to logits (B, num_classes).
 
     Reference:
         Cireşan, Meier and Schmidhuber, "Multi-column deep neural networks for image classification", 2012.
@@ -25,7 +25,7 @@ class Committee(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, C) of images (B, 1, 28, 28).
+        """Logits (B, num_classes) of images (B, *image_shape).
 
         In training mode each of them is that of one member; in evaluation mode it is the logarithm of the members'
         mean probability.

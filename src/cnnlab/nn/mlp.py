@@ -1,6 +1,7 @@
 """A multilayer perceptron whose depth is the experiment."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -11,20 +12,30 @@ class MLP(nn.Module):
 
     Args:
         activation: Makes an activation layer.
+        image_shape: Channels, height and width of an image.
+        num_classes: Logits of an image.
         depth: Hidden layers.
         width: Units of each.
     """
 
-    def __init__(self, activation: Callable[[], nn.Module], depth: int = 2, width: int = 100) -> None:
+    def __init__(
+        self,
+        activation: Callable[[], nn.Module],
+        *,
+        image_shape: Sequence[int],
+        num_classes: int,
+        depth: int = 2,
+        width: int = 100,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
-        fan_in = 28 * 28
+        fan_in = math.prod(image_shape)
         for _ in range(depth):
             layers += [nn.Linear(fan_in, width), activation()]
             fan_in = width
-        self.layers = nn.Sequential(*layers, nn.Linear(fan_in, 10))
+        self.layers = nn.Sequential(*layers, nn.Linear(fan_in, num_classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """Logits (B, num_classes) of images (B, *image_shape)."""
         logits: torch.Tensor = self.layers(images)
         return logits

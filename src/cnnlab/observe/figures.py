@@ -20,7 +20,8 @@ def draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> Figure:
         counts: (C, C): the row is the true class, the column the predicted one.
         classes: Their names.
     """
-    figure = Figure(figsize=(7, 6.4), layout="constrained")
+    side_inches = max(6.4, 0.3 * len(classes))
+    figure = Figure(figsize=(side_inches + 0.6, side_inches), layout="constrained")
     axes = figure.subplots()
     mistakes = int(counts.sum() - counts.trace())
     axes.imshow(counts.clamp(min=0.5).numpy(), cmap="Blues", norm=LogNorm(0.5, max(1, int(counts.max()))))
@@ -44,8 +45,10 @@ def draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> Figure:
 def draw_mistakes(images: torch.Tensor, labels: torch.Tensor, mistakes: Mistakes, classes: Sequence[str]) -> Figure:
     """The wrongly classified images, each with its true and predicted class and the confidence.
 
+    With several channels, the mean over channels is drawn.
+
     Args:
-        images: Test images, (N, 1, 28, 28).
+        images: Test images, (N, C, H, W).
         labels: Their classes, (N,).
         mistakes: Which of them to draw.
         classes: The classes' names.
@@ -54,7 +57,7 @@ def draw_mistakes(images: torch.Tensor, labels: torch.Tensor, mistakes: Mistakes
         f"{classes[int(labels[index])]}, not {classes[predicted]}\n{confidence:.0%} sure"
         for index, predicted, confidence in zip(*(part.tolist() for part in mistakes), strict=True)
     ]
-    shown = images[mistakes.indices, 0]
+    shown = images[mistakes.indices].mean(dim=1)
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
     return _mosaic(
         shown,
@@ -69,7 +72,7 @@ def draw_filters(weights: torch.Tensor) -> Figure:
     """The first layer's weights, one picture an output: red pulls up, blue down, on one scale.
 
     Args:
-        weights: (out, k, k).
+        weights: (out, h, w).
     """
     bound = float(weights.abs().max()) or 1.0
     title = f"First layer, {weights.shape[1]}×{weights.shape[2]} weights, ±{bound:.2f}"
@@ -91,7 +94,7 @@ def _mosaic(
     num, height, width = tiles.shape
     columns = max(1, min(num, max(5, math.ceil(math.sqrt(num)))))
     rows = max(1, math.ceil(num / columns))
-    gap, head = math.ceil(width / 10), math.ceil(height / 2.8) if captions else math.ceil(height / 10)
+    gap, head = math.ceil(width / 10), math.ceil(width / 2.8) if captions else math.ceil(width / 10)
     canvas = np.full((rows * (head + height), columns * (width + gap) - gap), np.nan, dtype=np.float32)
     corners = [
         (head + row * (head + height), column * (width + gap)) for row in range(rows) for column in range(columns)
@@ -108,5 +111,5 @@ def _mosaic(
     cmap, low, high = colors
     axes.imshow(canvas, cmap=cmap, vmin=low, vmax=high)
     for (top, left), caption in zip(corners, captions, strict=False):
-        axes.text(left + width / 2, top - 1.5, caption, ha="center", va="bottom", fontsize=8)
+        axes.text(left + width / 2, top - gap / 2, caption, ha="center", va="bottom", fontsize=8)
     return figure

@@ -1,5 +1,6 @@
 """The pictures at the end of a run: confusions, worst mistakes, first filters."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +60,28 @@ class Pictures(Callback):
         figures = {
             "confusion_matrix": draw_confusion(confusion_matrix(logits, labels), classes),
             "mistakes": draw_mistakes(images, labels, mistakes, classes),
-            "first_layer": draw_filters(first_layer_weights(pl_module)),
+            "first_layer": draw_filters(first_layer_weights(pl_module, data.effective.image_shape)),
         }
         for name, figure in figures.items():
             _save(figure, name, trainer)
 
 
-def first_layer_weights(network: nn.Module) -> torch.Tensor:
+def first_layer_weights(network: nn.Module, image_shape: Sequence[int]) -> torch.Tensor:
     """The weights of the first layer as pictures: filters, or a linear layer's rows as images.
 
+    With several channels, the mean over channels.
+
     Args:
-        network: Whose first convolution or linear layer sees one-channel square images.
+        network: Whose first convolution or linear layer sees the images.
+        image_shape: Channels, height and width of an image.
 
     Returns:
-        (out, k, k), on the CPU.
+        (out, h, w), the first hundred at most, on the CPU.
     """
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     weight = first.weight.detach().float().cpu()
-    side = int((weight[0].numel()) ** 0.5)
-    return weight.reshape(len(weight), side, side)[:100]
+    pictures = weight if isinstance(first, nn.Conv2d) else weight.reshape(len(weight), *image_shape)
+    return pictures[:100].mean(dim=1)
 
 
 def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
 from cnnlab.run.status import Status
@@ -104,18 +105,9 @@ def _changed(job: Job, now: DictConfig) -> str | None:
         return f"its recorded config is damaged ({' '.join(str(error).split())})"
     if change is not None:
         return f"{change.name} was {as_typed(change.before)} and is now {as_typed(change.now)}"
-    if job.folder.fallback is not None and _files_are_here(now):
+    if job.folder.fallback is not None and data_is_available(now):
         return f"data={now.data.name} was unavailable, so it used {job.folder.fallback}, and is available now"
     return None
-
-
-def _files_are_here(config: DictConfig) -> bool:
-    """Whether the files of a config's data set are in their folder, plain or as `.gz`; without loading torch."""
-    files = config.data.files
-    if "folder" not in files:
-        return True  # of a package
-    folder = Path(files.folder).expanduser()
-    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
 
 
 def announce(

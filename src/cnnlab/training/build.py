@@ -26,6 +26,7 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.profiler import NoProfiler
 
+DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
@@ -53,13 +54,12 @@ def build_data(config: DictConfig) -> ImageDataModule:
 
 
 def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) -> ImageDataModule:
-    facts = ("name", "mean", "std", "classes", "num_train", "num_val", "num_test")
     with naming("data"):
         files = instantiate(config.data.files, _convert_="all")
     with naming("augmentation"):
         augmentation = instantiate(config.augmentation) if config.augmentation else None
     return ImageDataModule(
-        **{name: config.data[name] for name in facts},
+        **{name: config.data[name] for name in DATA_FACTS},
         files=files,
         batch_size=config.data.batch_size,
         eval_batch_size=config.data.eval_batch_size,

@@ -29,7 +29,7 @@ class Classifier(LightningModule):
     metrics (`cnnlab.metrics`) of training and of the watched split.
 
     Args:
-        network: Images (B, 1, 28, 28) to logits (B, C).
+        network: Images (B, *image_shape) to logits (B, C).
         loss: Logits (B, C) and labels (B,) to a scalar, the mean over the batch.
         optimizer: Makes the optimiser of the network's parameters.
         scheduler: Makes the learning rate's schedule from the optimiser and the number of steps of the whole fit, or
@@ -67,7 +67,7 @@ class Classifier(LightningModule):
             super().__setattr__(name, value)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, C) of images (B, 1, 28, 28)."""
+        """Logits (B, C) of images (B, *image_shape)."""
         logits: torch.Tensor = self.network(images)
         return logits
 
