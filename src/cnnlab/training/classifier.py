@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.seeding import derive_seed
-from cnnlab.training.fast.memory import ask_for_gpus_once, keep_freed_memory
+from cnnlab.training.fast.devices import ask_for_gpus_once
+from cnnlab.training.fast.memory import keep_freed_memory
 from cnnlab.training.totals import Totals
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
