@@ -59,13 +59,6 @@ class Classifier(LightningModule):
         self.lr = math.nan  # of the latest step
         self.measured: dict[str, float] = {}  # this epoch's metrics so far, or the test's, in double precision
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Spares Lightning's note of the hook that runs, twenty a step, torch's search for parameters and modules."""
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, C) of images (B, 1, 28, 28)."""
         logits: torch.Tensor = self.network(images)
