@@ -14,6 +14,7 @@ def print_of(config) -> str:
         "callbacks=full",
         "logger=none",
         "trainer.log_every_n_steps=7",
+        "trainer.fast=false",
         "data.root=elsewhere",
         "data.fallback=null",
     ],

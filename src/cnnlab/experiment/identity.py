@@ -20,7 +20,8 @@ DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in res
 INCIDENTAL = (
     "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.root",
     "logger", "objective", "resume", "sweep", "target", "trainer.enable_model_summary",
-    "trainer.enable_progress_bar", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler",
+    "trainer.enable_progress_bar", "trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps",
+    "trainer.profiler",
 )  # fmt: skip
 
 

@@ -14,8 +14,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.seeding import derive_seed
-from cnnlab.training.fast.devices import ask_for_gpus_once
-from cnnlab.training.fast.memory import keep_freed_memory
 from cnnlab.training.totals import Totals
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -71,11 +69,6 @@ class Classifier(LightningModule):
         if scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def on_train_start(self) -> None:
-        """Settles the process for steps, now that what reading the data has freed has gone back to the system."""
-        keep_freed_memory()
-        ask_for_gpus_once()
 
     def on_train_epoch_start(self) -> None:
         """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""
