@@ -12,6 +12,7 @@ from cnnlab.experiment.identity import difference, fingerprint, flat_params, num
         "callbacks=full",
         "logger=none",
         "trainer.log_every_n_steps=7",
+        "trainer.fast=false",
         "data.root=elsewhere",
         "data.fallback=null",
     ],

@@ -1,11 +1,16 @@
 """The fused product against torch's own convolution and pooling."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules import module as every_module
+from torch.nn.utils import parametrizations, prune
 
 from cnnlab.nn.conv_pool import MIN_IMAGES, TILE_IMAGES, ConvPool, conv_max_pool2d
 
@@ -146,3 +151,56 @@ def test_it_takes_what_it_was_made_for(monkeypatch: pytest.MonkeyPatch):
         assert layer(images).dtype == torch.bfloat16
     assert torch.export.export(layer, (images,)).module()(images).shape == (16, 3, 12, 12)
     assert counting.calls == 1
+
+
+HOOKS = ("forward_pre_hook", "forward_hook", "full_backward_pre_hook", "full_backward_hook", "backward_hook")
+
+
+@pytest.mark.filterwarnings("ignore:Using a non-full backward hook")
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("place", [0, 1, None], ids=["conv", "pool", "every module"])
+def test_a_hook_on_a_layer_is_called(monkeypatch: pytest.MonkeyPatch, hook: str, place: int | None):
+    monkeypatch.setattr(every_module, "_global_is_full_backward_hook", None)  # torch takes one kind a process
+    counting, layer = Counting(monkeypatch), ConvPool(nn.Conv2d(1, 3, 5), nn.MaxPool2d(2))
+    owner, name = (every_module, f"register_module_{hook}") if place is None else (layer[place], f"register_{hook}")
+    seen: list[nn.Module] = []
+    handle = getattr(owner, name)(lambda module, *_: seen.append(module))
+    try:
+        layer(torch.randn(16, 1, 28, 28, requires_grad=True)).sum().backward()
+    finally:
+        handle.remove()
+    assert counting.calls == 0
+    assert layer[place or 0] in seen
+    layer(torch.randn(16, 1, 28, 28))
+    assert counting.calls == 1  # the hook is gone
+
+
+def _with_own_forward(conv: nn.Conv2d) -> None:
+    conv.forward = lambda images: -nn.Conv2d.forward(conv, images)
+
+
+CHANGES: dict[str, Callable[[nn.Conv2d], Any]] = {
+    "spectral_norm": parametrizations.spectral_norm,  # each look at the weight is a step of its power iteration
+    "weight_norm": parametrizations.weight_norm,
+    "pruning": lambda conv: prune.l1_unstructured(conv, "weight", 0.5),
+    "forward": _with_own_forward,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_convolution_is_left_to_torch(monkeypatch: pytest.MonkeyPatch, change: Callable[[nn.Conv2d], Any]):
+    counting, images = Counting(monkeypatch), torch.randn(16, 1, 28, 28)
+    outputs = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        layer = ConvPool(nn.Conv2d(1, 3, 5), nn.MaxPool2d(2))
+        change(layer[0])
+        outputs.append(layer(images) if fused else layer[1](layer[0](images)))
+    assert torch.equal(*outputs)
+    assert counting.calls == 0
+
+
+def test_a_replaced_pooling_is_used():
+    layer, images = ConvPool(PLAIN, MAX), torch.randn(16, 1, 28, 28)
+    layer[1] = nn.AvgPool2d(2)
+    assert torch.equal(layer(images), nn.AvgPool2d(2)(PLAIN(images)))

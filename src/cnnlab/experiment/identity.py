@@ -14,11 +14,11 @@ DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in res
 # Config values that cannot change the numbers of a run: where things are, what is shown and recorded, and what
 # data.files determines (a shape or a number of classes that its files contradict is refused).
 INCIDENTAL = (
-    "callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder", "data.image_shape",
-    "data.num_classes", "data.root", "logger", "model.image_shape", "model.num_classes", "objective", "resume", "sweep",
-    "target", "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
-    "trainer.num_sanity_val_steps", "trainer.profiler",
-)  # fmt: skip
+    *("callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder"),
+    *("data.image_shape", "data.num_classes", "data.root", "logger", "model.image_shape", "model.num_classes"),
+    *("objective", "resume", "sweep", "target", "trainer.enable_model_summary", "trainer.enable_progress_bar"),
+    *("trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler"),
+)
 OBSERVERS = ("cnnlab.observe.", "cnnlab.sweep.search.")  # rooms whose callbacks change no number; all others count
 
 

@@ -169,6 +169,7 @@ RULES = {
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),
     "trainer.max_epochs": integer(1),
+    "trainer.fast": YES_OR_NO,
     "trainer.log_every_n_steps": integer(1),
     "trainer.accumulate_grad_batches": integer(1),
     "trainer.deterministic": _one_of(True, False, "warn"),

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
+from torch.nn.modules.module import _has_any_global_hook
 
 TILE_IMAGES = 256  # larger batches are cut: what belongs to a tile stays in the cache
 MIN_IMAGES = 8  # smaller batches leave vectors empty, and torch is faster
@@ -32,7 +33,8 @@ class ConvPool(nn.Sequential):
     """A convolution and the pooling of its output, `conv(x)` then `pool(…)`, faster where that can be had.
 
     A max pooling of 2×2 over a convolution with stride 1, no padding and an odd filter size takes the product above, on
-    a CPU in float32 or float64; everything else takes torch's own kernels. Hooks on the two layers see only the latter.
+    a CPU in float32 or float64; everything else takes torch's own kernels. So does a layer that somebody watches or has
+    changed: hooks on the two layers, global ones, parametrisations, pruning, and a `forward` of its own all count.
 
     Args:
         conv: The convolution.
@@ -41,14 +43,14 @@ class ConvPool(nn.Sequential):
 
     def __init__(self, conv: nn.Conv2d, pool: nn.Module) -> None:
         super().__init__(conv, pool)
-        self.is_fusible = _is_plain_convolution(conv) and _is_max_pool_2x2(pool)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
         conv, pool = self[0], self[1]
-        assert isinstance(conv, nn.Conv2d)
-        if self.is_fusible and _suits(images, conv.weight):
-            return conv_max_pool2d(images, conv.weight, conv.bias)
+        if not torch.compiler.is_compiling() and _are_fusible(conv, pool):
+            assert isinstance(conv, nn.Conv2d)
+            if _suits(images, conv.weight):
+                return conv_max_pool2d(images, conv.weight, conv.bias)
         maps: torch.Tensor = pool(conv(images))
         return maps
 
@@ -180,7 +182,13 @@ def _to_larger(gradient: torch.Tensor, pair: torch.Tensor) -> torch.Tensor:
     return routed
 
 
-def _is_plain_convolution(conv: nn.Conv2d) -> bool:
+def _are_fusible(conv: nn.Module, pool: nn.Module) -> bool:
+    return _is_plain_convolution(conv) and _is_max_pool_2x2(pool) and not (_is_changed(conv) or _is_changed(pool))
+
+
+def _is_plain_convolution(conv: nn.Module) -> bool:
+    if type(conv) is not nn.Conv2d:  # a parametrisation changes the class
+        return False
     size = conv.kernel_size
     return (
         size[0] == size[1]
@@ -202,6 +210,19 @@ def _is_max_pool_2x2(pool: nn.Module) -> bool:
     )
 
 
+def _is_changed(layer: nn.Module) -> bool:
+    """Whether calling a layer is more than its class's `forward`: 0.2 µs; torch has no public way to ask for hooks."""
+    state = layer.__dict__
+    return bool(
+        state["_forward_hooks"]
+        or state["_forward_pre_hooks"]  # weight_norm and pruning have one, too
+        or state["_backward_hooks"]
+        or state["_backward_pre_hooks"]
+        or "forward" in state
+        or _has_any_global_hook()
+    )
+
+
 def _suits(images: torch.Tensor, weight: torch.Tensor) -> bool:
     size = weight.shape[2]
     return (
@@ -211,5 +232,4 @@ def _suits(images: torch.Tensor, weight: torch.Tensor) -> bool:
         and len(images) >= MIN_IMAGES
         and all(pixels > size and (pixels - size) % 2 == 1 for pixels in images.shape[2:])
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
     )

@@ -24,6 +24,7 @@ from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
+from cnnlab.training.fast.process import ProcessSettings
 from cnnlab.training.fast.profiler import NoProfiler
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
@@ -105,22 +106,24 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
 
 
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
-    """Lightning's trainer, with checkpoints that are atomic and steps without empty calls."""
+    """Lightning's trainer, with checkpoints that are atomic and, if `trainer.fast`, cheaper steps."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
+    fast = settings.pop("fast", True)  # a run from before there was the key resumes as it began
     if not config.model.compile:
         _make_deterministic(settings.pop("deterministic"))
     with naming("trainer"):
         trainer: Trainer = instantiate(settings, _partial_=True)(
             default_root_dir=str(folder),
-            callbacks=callbacks,
+            callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
             logger=logger if logger is not None else False,
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=bar,
-            profiler=config.trainer.get("profiler") or NoProfiler(),
+            profiler=config.trainer.get("profiler") or (NoProfiler() if fast else None),
         )
-    loop = trainer.fit_loop.epoch_loop
-    trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
+    if fast:
+        loop = trainer.fit_loop.epoch_loop
+        trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
     return trainer
 
 

@@ -15,7 +15,6 @@ from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.metrics import LOSS, SPLITS
 from cnnlab.seeding import derive_seed
-from cnnlab.training.fast.memory import ask_for_gpus_once, keep_freed_memory
 from cnnlab.training.totals import Totals
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -59,13 +58,6 @@ class Classifier(LightningModule):
         self.lr = math.nan  # of the latest step
         self.measured: dict[str, float] = {}  # this epoch's metrics so far, or the test's, in double precision
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Spares Lightning's note of the hook that runs, twenty a step, torch's search for parameters and modules."""
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, C) of images (B, *image_shape)."""
         logits: torch.Tensor = self.network(images)
@@ -78,11 +70,6 @@ class Classifier(LightningModule):
         if scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def on_train_start(self) -> None:
-        """Settles the process for steps, now that what reading the data has freed has gone back to the system."""
-        keep_freed_memory()
-        ask_for_gpus_once()
 
     def on_train_epoch_start(self) -> None:
         """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""

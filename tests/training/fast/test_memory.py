@@ -1,27 +1,33 @@
-import os
-from pathlib import Path
+import ctypes
+import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-import torch
 
-from cnnlab.training.build import build_classifier, build_data, build_trainer
-from cnnlab.training.fast.memory import ask_for_gpus_once
-from tests.conftest import SMALL
-
-QUESTION = "PYTORCH_NVML_BASED_CUDA_CHECK"
+from cnnlab.training.fast.memory import KEPT_BYTES, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 
 
-@pytest.mark.parametrize("has_gpu", [False, True])
-def test_lightnings_way_of_asking_stays_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch, has_gpu: bool):
-    monkeypatch.setenv(QUESTION, "1")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    ask_for_gpus_once()
-    assert (QUESTION in os.environ) == has_gpu
+def test_the_gnu_c_library_is_told_to_keep_large_blocks(monkeypatch: pytest.MonkeyPatch):
+    calls: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *setting: calls.append(setting))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    keep_freed_memory()
+    assert calls == [(M_TRIM_THRESHOLD, KEPT_BYTES), (M_MMAP_THRESHOLD, KEPT_BYTES)]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_a_fit_asks_once(compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(QUESTION, "1")
-    config = compose_run(*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1")
-    build_trainer(config, tmp_path, [], None).fit(build_classifier(config), datamodule=build_data(config))
-    assert QUESTION not in os.environ
+def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    keep_freed_memory()
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_another_system_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch, platform: str):
+    def refuse(name: Any) -> None:
+        raise TypeError("bad argument type for built-in operation")  # as on Windows
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    keep_freed_memory()

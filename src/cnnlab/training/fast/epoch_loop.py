@@ -1,34 +1,29 @@
 """Lightning's loop over an epoch's batches, without the calls that do nothing."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
+from lightning.pytorch.loops.optimization.automatic import Closure, ClosureResult
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from lightning.pytorch.plugins.precision import Precision
-from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from cnnlab.data import ImageDataModule
-from cnnlab.training.fast.profiler import NoProfiler
+from cnnlab.training.fast.eligibility import CALLBACK_HOOKS, MODULE_HOOKS, overrides, why_not_lean
 
-STEP_HOOKS = (
-    *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
-    *("on_before_optimizer_step", "on_train_batch_end"),
-)
+logger = logging.getLogger(__name__)
 
 
 class LeanEpochLoop(_TrainingEpochLoop):
     """A step of automatic optimisation with those hooks only that somebody has written.
 
-    Lightning's own loop makes some fifty calls a step, most of them to hooks that are empty: half a millisecond, a
-    tenth of the lecture's step. Here a plain fit (one device, full precision, no accumulation, no clipping, no
-    profiler, no schedule that waits for a metric, data that is on the device already) makes the same calls in the same
-    order as far as they do something, and keeps the same counts; every other fit, and the first step after a resume,
-    is left to Lightning.
+    Lightning's own loop makes some fifty calls a step, most of them to hooks that are empty. Here a plain fit makes the
+    same calls in the same order as far as they do something, and keeps the same counts. Every fit in which something
+    else has to be called (`why_not_lean`), and the first step after a resume, is left to Lightning.
+
+    Gain: 0.19 to 0.25 ms a step, 6 % of the lecture's.
 
     Args:
         trainer: Whose fit it is; its callbacks are complete.
@@ -43,7 +38,10 @@ class LeanEpochLoop(_TrainingEpochLoop):
     def on_run_start(self, data_fetcher: Any) -> None:
         """Looks, once an epoch, for what has to be called."""
         super().on_run_start(data_fetcher)
-        self._hooks = _written_hooks(self.trainer) if _is_plain(self.trainer) else None
+        reason = why_not_lean(self.trainer)
+        self._hooks = _written_hooks(self.trainer) if reason is None else None
+        if reason is not None:
+            logger.debug("epoch %d takes Lightning's own loop: %s", self.trainer.current_epoch + 1, reason)
 
     def advance(self, data_fetcher: Any) -> None:
         """One batch."""
@@ -66,16 +64,17 @@ class LeanEpochLoop(_TrainingEpochLoop):
             if self._num_ready_batches_reached():
                 self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         self._call("on_train_batch_end", outputs, batch, batch_idx)
+        trainer.lightning_module._current_fx_name = None
         self._take_logged()
         progress.increment_completed()
 
     def on_advance_end(self, data_fetcher: Any) -> None:
         """Evaluates, if it is time to."""
-        if self._hooks is None or self.batch_progress.is_last_batch or self.trainer.should_stop:
+        if self._hooks is None or self.restarting or self.trainer.should_stop or self._num_ready_batches_reached():
             super().on_advance_end(data_fetcher)
             return
         self._batches_that_stepped += 1
-        if self.trainer.received_sigterm:
+        if self.trainer.received_sigterm and not self._is_training_done:
             raise SIGTERMException
 
     def _take_logged(self) -> None:
@@ -87,31 +86,37 @@ class LeanEpochLoop(_TrainingEpochLoop):
         else:
             results.batch, results.batch_size = None, None
 
-    def _optimize(self, batch: Any, batch_idx: int) -> dict[str, torch.Tensor]:
+    def _optimize(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         module, optimizer = self.trainer.lightning_module, self.trainer.optimizers[0]
         progress = self.automatic_optimization.optim_progress.optimizer
-        outputs: dict[str, torch.Tensor] = {}
 
-        def closure() -> torch.Tensor:
+        def train() -> ClosureResult:
             module._current_fx_name = "training_step"
-            loss = module.training_step(batch, batch_idx)
-            assert isinstance(loss, torch.Tensor)
+            return ClosureResult(module.training_step(batch, batch_idx))
+
+        def zero_grad() -> None:
             progress.zero_grad.increment_ready()
             self._call("on_before_zero_grad", optimizer)
             progress.zero_grad.increment_started()
             module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, optimizer)
             progress.zero_grad.increment_completed()
+
+        def backward(loss: torch.Tensor) -> None:
             self._call("on_before_backward", loss)
             module.backward(loss)
             self._call("on_after_backward")
+
+        closure = Closure(train, backward, zero_grad)
+
+        def gradients() -> torch.Tensor | None:
+            loss = closure()
             self._call("on_before_optimizer_step", optimizer)
-            outputs["loss"] = loss.detach()
             return loss
 
         progress.step.increment_ready()
-        optimizer.step(closure)
+        optimizer.step(closure=gradients)
         progress.step.increment_completed()
-        return outputs
+        return closure.consume_result().asdict()
 
     def _call(self, hook: str, *arguments: Any) -> None:
         assert self._hooks is not None
@@ -122,30 +127,16 @@ class LeanEpochLoop(_TrainingEpochLoop):
                 call(*arguments)
 
 
-def _is_plain(trainer: Trainer) -> bool:
-    return (
-        type(trainer.strategy) is SingleDeviceStrategy
-        and type(trainer.precision_plugin) is Precision
-        and trainer.accumulate_grad_batches == 1
-        and trainer.gradient_clip_val is None
-        and isinstance(trainer.profiler, NoProfiler)  # type: ignore[attr-defined]
-        and isinstance(trainer.datamodule, ImageDataModule)  # type: ignore[attr-defined]
-        and len(trainer.optimizers) == 1
-        and trainer.lightning_module.automatic_optimization
-        and trainer.val_check_batch == trainer.num_training_batches
-        and not any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs)
-    )
-
-
 def _written_hooks(trainer: Trainer) -> dict[str, list[Callable[..., Any]]]:
     module = trainer.lightning_module
     hooks: dict[str, list[Callable[..., Any]]] = defaultdict(list)
-    for hook in STEP_HOOKS:
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if is_overridden(hook, callback, Callback):
-                hooks[hook].append(_with_trainer(getattr(callback, hook), trainer, module))
-        if is_overridden(hook, module, LightningModule):
-            hooks[hook].append(getattr(module, hook))
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for hook in overrides(callback, CALLBACK_HOOKS):
+            if callable(call := getattr(callback, hook)):
+                hooks[hook].append(_with_trainer(call, trainer, module))
+    for hook in overrides(module, MODULE_HOOKS):
+        if callable(call := getattr(module, hook)):
+            hooks[hook].append(call)
     return hooks
 
 

@@ -1,0 +1,103 @@
+"""Which fits the lean loop may take: those in which what it leaves out does nothing.
+
+Tested with Lightning 2.6.6. Functions are compared with those of the classes as they were imported, so that an override
+by a subclass, on an instance or by a patched class is seen alike.
+"""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.loops.optimization.automatic import _AutomaticOptimization
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.strategies import SingleDeviceStrategy
+
+from cnnlab.data import ImageDataModule
+from cnnlab.data.batches import ShuffledBatches
+from cnnlab.training.classifier import Classifier
+from cnnlab.training.fast.profiler import NoProfiler
+
+# what the lean loop calls wherever somebody has written it
+STEP_HOOKS = (
+    *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
+    *("on_before_optimizer_step", "on_train_batch_end"),
+)
+
+
+def _functions(owner: type, *names: str) -> dict[str, Any]:
+    return {name: getattr(owner, name) for name in names}
+
+
+# what it leaves out, calls differently or calls without heed to what is returned: nobody else may have written it
+CLASSIFIER = _functions(
+    Classifier,
+    *("on_train_batch_start", "training_step", "optimizer_zero_grad", "backward", "optimizer_step"),
+    *("configure_gradient_clipping", "clip_gradients", "lr_scheduler_step"),
+    *("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"),
+    *("_on_before_batch_transfer", "_apply_batch_transfer_handler"),
+)
+DATA = _functions(ImageDataModule, "on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+STRATEGY = _functions(
+    SingleDeviceStrategy,
+    *("batch_to_device", "on_train_batch_start", "training_step", "post_training_step"),
+    *("pre_backward", "backward", "post_backward", "optimizer_step"),
+)
+PRECISION = _functions(
+    Precision,
+    *("convert_input", "train_step_context", "forward_context", "pre_backward", "backward", "post_backward"),
+    *("optimizer_step", "_wrap_closure", "_after_closure", "_clip_gradients", "clip_gradients"),
+)
+CALLBACK_HOOKS = _functions(Callback, *STEP_HOOKS)
+MODULE_HOOKS = _functions(LightningModule, *STEP_HOOKS)
+
+
+def overrides(instance: Any, functions: dict[str, Any]) -> list[str]:
+    """The names under which an object has other functions than these."""
+    return [
+        name
+        for name, function in functions.items()
+        if getattr(getattr(instance, name, None), "__func__", None) is not function
+    ]
+
+
+def why_not_lean(trainer: Trainer) -> str | None:
+    """The first reason to leave an epoch to Lightning's own loop, or None."""
+    return next((reason for reason, holds in _settings(trainer).items() if holds), None) or _override(trainer)
+
+
+def _settings(trainer: Trainer) -> dict[str, bool]:
+    optimization = trainer.fit_loop.epoch_loop.automatic_optimization
+    module = trainer.lightning_module
+    return {
+        "the strategy is not that of a single device": type(trainer.strategy) is not SingleDeviceStrategy,
+        "the precision is not 32-true": type(trainer.precision_plugin) is not Precision,
+        "a profiler records": type(trainer.profiler) is not NoProfiler,  # type: ignore[attr-defined]
+        "the model is wrapped": trainer.strategy.model is not module,
+        "the optimisation is manual": not module.automatic_optimization,
+        "the optimisation is not Lightning's own": type(optimization) is not _AutomaticOptimization,
+        "backward passes are skipped": getattr(optimization, "_skip_backward", False),
+        "gradients are accumulated": trainer.accumulate_grad_batches != 1,
+        "gradients are clipped": trainer.gradient_clip_val is not None,
+        "there is not one optimiser": len(trainer.optimizers) != 1,
+        "the optimiser is Lightning's wrapper": any(
+            isinstance(optimizer, LightningOptimizer) for optimizer in trainer.optimizers
+        ),
+        "a schedule waits for a metric": any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs),
+        "the batches are not cnnlab's": type(trainer.train_dataloader) is not ShuffledBatches,
+        "validations are not at the ends of epochs": (
+            trainer.val_check_batch != trainer.num_training_batches or trainer.check_val_every_n_epoch is None
+        ),
+    }
+
+
+def _override(trainer: Trainer) -> str | None:
+    parts: list[tuple[str, Any, dict[str, Any]]] = [
+        ("LightningModule", trainer.lightning_module, CLASSIFIER),
+        ("LightningDataModule", trainer.datamodule, DATA),  # type: ignore[attr-defined]
+        ("strategy", trainer.strategy, STRATEGY),
+        ("precision plugin", trainer.precision_plugin, PRECISION),
+    ]
+    for part, instance, functions in parts:
+        if names := overrides(instance, functions):
+            return f"the {part} has its own {', '.join(names)}"
+    return None
