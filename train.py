@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from cnnlab.cli.main import collect_garbage, command_line, job
+from cnnlab.cli.main import command_line, job
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
@@ -14,7 +14,6 @@ def main(config: DictConfig) -> float | None:
     """One run, from its config."""
     from cnnlab.run.execution import run  # here, since torch takes seconds that --help should not
 
-    collect_garbage()
     return run(config)
 
 

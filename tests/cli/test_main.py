@@ -1,6 +1,5 @@
 """train.py as a user meets it: real processes."""
 
-import gc
 import json
 import os
 import resource
@@ -10,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.cli.main import collect_garbage, command_line
-from cnnlab.errors import UserError
 from tests.conftest import REPOSITORY, SMALL
 from tests.processes import start, unmeasured
 
@@ -201,20 +198,3 @@ def test_a_disk_that_fills_up_is_one_line_and_no_half_written_file(tmp_path: Pat
     assert done.stderr.count("\n") == 1
     assert list((folder / "checkpoints").iterdir()) == []
     assert json.loads((folder / "result.json").read_text())["status"] == "failed"
-
-
-@pytest.mark.parametrize("begins", [True, False])
-def test_garbage_is_collected_from_the_first_run_on_and_after_a_failure(begins: bool, monkeypatch: pytest.MonkeyPatch):
-    def main() -> None:
-        assert not gc.isenabled()
-        if begins:
-            collect_garbage()
-            assert gc.isenabled()
-        raise UserError("no such thing")
-
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    try:
-        assert command_line(main) == 2
-        assert gc.isenabled()
-    finally:
-        gc.unfreeze()

@@ -1,12 +1,9 @@
-"""What a sweep refuses, before it writes a file, and how it treats its own process."""
+"""What a sweep refuses, before it writes a file."""
 
-import gc
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.sweep import SweepLauncher
 from tests.conftest import SMALL
 from tests.processes import start
 
@@ -40,25 +37,3 @@ def test_a_value_that_is_typed_twice_is_run_once_and_a_name_may_be_a_number(tmp_
     code, text = start(tmp_path / "output", "-m", *SMALL, *typed).wait()
     assert code == 0, text
     assert text.splitlines()[2:] == ["  seed=0: new", "  seed=1: new"]
-
-
-class Nowhere(SweepLauncher):
-    """Has no engine."""
-
-    num_at_a_time = None
-
-    def __init__(self, folder: Path) -> None:
-        self.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}}})  # type: ignore[assignment]
-
-    def make_engine(self, config: DictConfig) -> None:  # type: ignore[override]
-        pass
-
-
-def test_a_sweeps_own_process_collects_garbage(tmp_path: Path):
-    gc.disable()  # as the command line does until imports are made
-    try:
-        with Nowhere(tmp_path).at_work(OmegaConf.create()):
-            assert gc.isenabled()
-    finally:
-        gc.enable()
-        gc.unfreeze()

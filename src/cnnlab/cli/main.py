@@ -34,6 +34,7 @@ from cnnlab.signals import SignalGuard
 
 # a disk that is full or not ours to write is the user's to mend
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+GARBAGE_THRESHOLD = 100_000  # new objects before a search for garbage; at 700, a fifth of a start is searches in vain
 
 
 Job = Callable[[DictConfig], float | None]
@@ -54,15 +55,6 @@ def job(function: Job) -> Job:
     return call
 
 
-def collect_garbage() -> None:
-    """Turns on Python's garbage collector, which `command_line` turns off, once all imports are made.
-
-    What imports make stays; the search for garbage in it took a fifth of a start-up, and would go on in every search.
-    """
-    gc.freeze()
-    gc.enable()
-
-
 def command_line(main: Callable[[], object]) -> int:
     """Runs a Hydra program on `sys.argv`.
 
@@ -73,7 +65,7 @@ def command_line(main: Callable[[], object]) -> int:
         The exit code: 0, 2 for the user's mistakes, 3 for a divergence, 4 for a pruned run; interruptions exit with 130
         or 143.
     """
-    gc.disable()  # until `collect_garbage`
+    gc.set_threshold(GARBAGE_THRESHOLD)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through, and `_explain` words them
     with unfailing_output(), SignalGuard():
         try:
@@ -87,8 +79,6 @@ def command_line(main: Callable[[], object]) -> int:
             return _report(carrier.error)
         except Exception as error:
             return _report(error)
-        finally:
-            gc.enable()
     return 0
 
 

@@ -13,7 +13,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from cnnlab.cli.main import collect_garbage
 from cnnlab.cli.preflight import check_job
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import without_hydra
@@ -110,7 +109,6 @@ class SweepLauncher(Launcher, ABC):
         Args:
             config: One of theirs.
         """
-        collect_garbage()
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_sweep(self.folder):
             yield self.make_engine(config)
