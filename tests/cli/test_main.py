@@ -198,3 +198,17 @@ def test_a_disk_that_fills_up_is_one_line_and_no_half_written_file(tmp_path: Pat
     assert done.stderr.count("\n") == 1
     assert list((folder / "checkpoints").iterdir()) == []
     assert json.loads((folder / "result.json").read_text())["status"] == "failed"
+
+
+def test_tab_completion_is_installed_and_knows_the_options():
+    line = "python train.py optimizer=adag"
+    script = f"""
+    eval "$(python train.py -sc install=bash)"
+    COMP_LINE='{line}' COMP_CWORD=2; hydra_bash_completion; echo "${{COMPREPLY[@]}}"
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=REPOSITORY, env=unmeasured() | {"PATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "optimizer=adagrad", done.stderr
+    assert "@hydra.main" in (REPOSITORY / "train.py").read_text()  # what the completion for fish looks for

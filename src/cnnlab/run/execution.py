@@ -22,6 +22,7 @@ from cnnlab.cli.preflight import check, check_keys
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.identity import axis_choices, fingerprint, flat_params, numeric_params
+from cnnlab.program import program
 from cnnlab.run.result import METRICS, Result, objective_value
 from cnnlab.run.summary import print_summary, short_path
 from cnnlab.signals import Interrupted, SignalGuard, ignored
@@ -134,7 +135,7 @@ class Run:
     def _close(self) -> None:
         if self.result.status == "interrupted":
             rank_zero_only(print)(
-                f"go on with: python train.py resume={shlex.quote(short_path(self.folder))}", file=sys.stderr
+                f"go on with: {program()} resume={shlex.quote(short_path(self.folder))}", file=sys.stderr
             )
         if isinstance(self.logger, RunFolderTensorBoard):
             self.logger.close()
