@@ -1,14 +1,17 @@
 """`hydra/launcher=local`."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.experiment.schema import POSITIVE, check_value, integer, or_null
 from cnnlab.sweep import SweepLauncher
-from cnnlab.sweep.engines.fork_server import Server, Share
-from cnnlab.sweep.engines.local import LocalEngine
-from cnnlab.sweep.engines.machine import deal
+from cnnlab.sweep.engines import Engine
+
+if TYPE_CHECKING:
+    from cnnlab.sweep.engines.fork_server import Share
 
 DATA_NODES = ("data", "augmentation", "seed", "watch")
 
@@ -28,7 +31,18 @@ class LocalLauncher(SweepLauncher):
         self.timeout_s = timeout_s
 
     def check_values(self) -> None:
-        """The three of them."""
+        """Refuses a system that cannot fork, and values that are not allowed.
+
+        Raises:
+            UserError: With what to do.
+        """
+        import multiprocessing  # here: Hydra imports this module at every start
+
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            raise UserError(
+                "hydra/launcher=local is not available on this system, which cannot fork processes; "
+                "take hydra/launcher=basic, which runs one job after the other"
+            )
         check_value("hydra.launcher.n_jobs", self.n_jobs, or_null(integer(1)))
         check_value("hydra.launcher.threads_per_job", self.threads_per_job, integer(1))
         check_value("hydra.launcher.timeout_s", self.timeout_s, or_null(POSITIVE))
@@ -39,11 +53,16 @@ class LocalLauncher(SweepLauncher):
         return len(self._shares)
 
     @cached_property
-    def _shares(self) -> list[Share]:
+    def _shares(self) -> "list[Share]":
+        from cnnlab.sweep.engines.machine import deal
+
         return deal(self.n_jobs, self.threads_per_job)
 
-    def make_engine(self, config: DictConfig) -> LocalEngine:
+    def make_engine(self, config: DictConfig) -> Engine:
         """Processes, forked from one that has the data of this config."""
+        from cnnlab.sweep.engines.fork_server import Server
+        from cnnlab.sweep.engines.local import LocalEngine
+
         data = OmegaConf.masked_copy(config, list(DATA_NODES))
         OmegaConf.resolve(data)
         return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(data)), self._shares, self.timeout_s)
