@@ -3,20 +3,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+CONSTRAINTS := $(if $(LOCKED),--constraint constraints.txt)
+VARIANT := $(if $(LOCKED),-locked)
+
 .DEFAULT_GOAL := help
-.PHONY: help install train bench test test-fast coverage lint format clean
+.PHONY: help install install-dev lock train bench test test-fast coverage lint format clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/installed  ## .venv with cnnlab and all that it needs
+install: $(VENV)/installed$(VARIANT)  ## .venv with cnnlab and what it needs; LOCKED=1 for the versions in constraints.txt
 
-$(VENV)/installed: pyproject.toml
+install-dev: $(VENV)/installed-dev$(VARIANT)  ## also what tests, lint and sweeps on Slurm and Ray need
+
+$(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"cnnlab needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+
+$(VENV)/installed$(VARIANT): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable .
 	@touch $@
+
+$(VENV)/installed-dev$(VARIANT): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
+	@touch $@ $(VENV)/installed$(VARIANT)
+
+lock:  ## the versions in .venv, with which the tests have passed, into constraints.txt
+	$(BIN)/pip freeze --exclude-editable --exclude cnnlab > constraints.txt
 
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
 	$(BIN)/python train.py $(ARGS)
@@ -24,21 +38,22 @@ train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="
 bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)
 
-test: install  ## all tests, in parallel
+test: install-dev  ## all tests, in parallel
 	$(BIN)/pytest --numprocesses 2 --durations 15
 
-test-fast: install  ## the tests that take seconds
+test-fast: install-dev  ## the tests that take seconds
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'
 
-coverage: install  ## all tests, and which lines they reach; the sweeps' own processes are not measured
+coverage: install-dev  ## all tests, and which lines they reach; the sweeps' own processes are not measured
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
 
-lint: install  ## style and types
+lint: install-dev  ## style, types, and which room imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-format: install  ## mends what can be mended by itself
+format: install-dev  ## mends what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -1,22 +1,11 @@
-"""python train.py [group=option] [key=value] …: composes an experiment, runs it, returns its objective."""
+"""python train.py [group=option] [key=value] …: the command `cnnlab`, from the repository.
+
+Hydra's tab completion looks for the words @hydra.main in this file; they are in cnnlab/cli/main.py.
+"""
 
 import sys
 
-import hydra
-from omegaconf import DictConfig
-
-from cnnlab.cli.main import collect_garbage, command_line, job
-
-
-@hydra.main(config_path="conf", config_name="train", version_base="1.3")
-@job
-def main(config: DictConfig) -> float | None:
-    """One run, from its config."""
-    from cnnlab.run.execution import run  # here, since torch takes seconds that --help should not
-
-    collect_garbage()
-    return run(config)
-
+from cnnlab.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(command_line(main))
+    sys.exit(main())

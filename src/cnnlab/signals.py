@@ -68,7 +68,8 @@ class SignalGuard:
         """Takes the signals, also from a library that has taken them since, and lets come those that were held back."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        if hasattr(signal, "pthread_sigmask"):  # else there is no fork server, which starts jobs with them held back
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def check(self) -> None:
         """Raises `Interrupted` if a signal has come."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.errors import UserError
+from hydra_plugins.cnnlab_plugins.local import LocalLauncher
 from tests.conftest import SMALL
 from tests.processes import start
 
@@ -38,3 +40,9 @@ def test_a_value_that_is_typed_twice_is_run_once_and_a_name_may_be_a_number(tmp_
     code, text = start(tmp_path / "output", "-m", *SMALL, *typed).wait()
     assert code == 0, text
     assert text.splitlines()[2:] == ["  seed=0: new", "  seed=1: new"]
+
+
+def test_the_local_launcher_says_what_to_take_where_nothing_can_be_forked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(UserError, match=r"hydra/launcher=local is not available on this system.* hydra/launcher=basic"):
+        LocalLauncher(None, 1, None).check_available()

@@ -30,3 +30,5 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
 
 def test_it_is_told_as_it_would_be_typed(tmp_path: Path):
     assert task(tmp_path / "a").typed(["seed=3", "note=a b"]) == "$ python train.py seed=3 'note=a b'"
+    installed = Task(job(tmp_path / "a"), Path("/somewhere/bin/cnnlab"), ())
+    assert installed.typed(["seed=3"]) == "$ cnnlab seed=3"

@@ -2,55 +2,62 @@
 
 import difflib
 import errno
-import functools
 import gc
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import cnnlab
 from cnnlab.cli.output import unfailing_output
 from cnnlab.errors import EXIT_USER_ERROR, Carried, Diverged, Pruned, SweepFailed, UserError
+from cnnlab.program import program
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard
 
 # a disk that is full or not ours to write is the user's to mend
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+GARBAGE_THRESHOLD = 100_000  # new objects before a search for garbage; at 700, a fifth of a start is searches in vain
 
 
-Job = Callable[[DictConfig], float | None]
+def main() -> int:
+    """`cnnlab`, and `python train.py`: composes an experiment from `sys.argv`, and runs it.
 
-
-def job(function: Job) -> Job:
-    """Decorates what `hydra.main` runs, so that `command_line` words its errors."""
-
-    @functools.wraps(function)
-    def call(config: DictConfig) -> float | None:
-        try:
-            return function(config)
-        except Exception as error:
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
-                raise  # a job's failure must not end the other jobs
-            raise Carried(error) from error
-
-    return call
-
-
-def collect_garbage() -> None:
-    """Turns on Python's garbage collector, which `command_line` turns off, once all imports are made.
-
-    What imports make stays; the search for garbage in it took a fifth of a start-up, and would go on in every search.
+    Returns:
+        As for `command_line`.
     """
-    gc.freeze()
-    gc.enable()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    OmegaConf.register_new_resolver("program", program, replace=True)  # for the text of --help
+    return command_line(hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")(_train))
+
+
+def config_folder() -> Path:
+    """The config groups: inside the installed package, or at the top of the repository that it is imported from."""
+    package = Path(cnnlab.__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+def _train(config: DictConfig) -> float | None:
+    """One run, from its config; returns its objective."""
+    try:
+        from cnnlab.run.execution import run  # here, since torch takes seconds that --help should not
+
+        return run(config)
+    except Exception as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise  # a job's failure must not end the other jobs
+        raise Carried(error) from error
 
 
 def command_line(main: Callable[[], object]) -> int:
@@ -63,7 +70,6 @@ def command_line(main: Callable[[], object]) -> int:
         The exit code: 0, 2 for the user's mistakes, 3 for a divergence, 4 for a pruned run; interruptions exit with 130
         or 143.
     """
-    gc.disable()  # until `collect_garbage`
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through, and `_explain` words them
     with unfailing_output(), SignalGuard():
         try:
@@ -77,8 +83,6 @@ def command_line(main: Callable[[], object]) -> int:
             return _report(carrier.error)
         except Exception as error:
             return _report(error)
-        finally:
-            gc.enable()
     return 0
 
 

@@ -19,6 +19,7 @@ from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
+from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
@@ -131,7 +132,7 @@ class Run:
         """Ends the logger, then writes result.json, last of all files; nothing interrupts it."""
         with ignored():
             if self.result.status is Status.INTERRUPTED:
-                command = f"python train.py resume={shlex.quote(short_path(self.folder))}"
+                command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
                 rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
             if self.logger is not None:
                 close_logger(self.logger)

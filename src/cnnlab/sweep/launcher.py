@@ -52,6 +52,13 @@ class SweepLauncher(Launcher, ABC):
             )
         self._context, self.config = hydra_context, config
 
+    def check_available(self) -> None:
+        """Refuses to start where its jobs cannot run.
+
+        Raises:
+            UserError: With what to do.
+        """
+
     @property
     @abstractmethod
     def num_at_a_time(self) -> int | None:
@@ -101,6 +108,7 @@ class SweepLauncher(Launcher, ABC):
         Args:
             config: One of theirs.
         """
+        self.check_available()
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_sweep(self.folder):
             yield self.make_engine(config)

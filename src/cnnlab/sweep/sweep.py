@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cnnlab.errors import SweepFailed
+from cnnlab.program import repository_script
 from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted, SignalGuard
 from cnnlab.sweep.display import Display, make_display
@@ -43,7 +44,7 @@ class Sweep:
         num_done: How many jobs were done before.
         settings: See there.
         heard: Is told of each job that ends.
-        readers: Commands that take the folder, to be typed next.
+        readers: Commands that take the folder, to be typed next; None: the table of runs, where it is, and TensorBoard.
         before: What came of jobs that were done before, as far as it is told again.
     """
 
@@ -54,7 +55,7 @@ class Sweep:
         num_done: int,
         settings: Settings,
         heard: Callable[[Outcome], None] | None = None,
-        readers: tuple[str, ...] = ("python scripts/table.py", TENSORBOARD),
+        readers: tuple[str, ...] | None = None,
         before: Sequence[Outcome] = (),
     ) -> None:
         self.folder = folder
@@ -64,7 +65,7 @@ class Sweep:
         self.settings = settings
         self.outcomes: list[Outcome] = []
         self._heard = heard
-        self._readers = readers
+        self._readers = (*repository_script("scripts/table.py"), TENSORBOARD) if readers is None else readers
         self._started = time.monotonic()
         self._is_stopped = False
 

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.program import program
 from cnnlab.run.resume import KEY, quote
 from cnnlab.sweep.job import Job
 
@@ -38,4 +39,4 @@ class Task:
 
     def typed(self, arguments: list[str]) -> str:
         """The line that the log has before the command's output: as it would be typed."""
-        return f"{PROMPT}{shlex.join(['python', self.program.name, *arguments])}"
+        return f"{PROMPT}{program(self.program.name)} {shlex.join(arguments)}"

@@ -1,13 +1,16 @@
 """`hydra/launcher=local`."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.sweep import SweepLauncher
-from cnnlab.sweep.engines.fork_server import Server, Share
-from cnnlab.sweep.engines.local import LocalEngine
-from cnnlab.sweep.engines.machine import deal
+from cnnlab.sweep.engines import Engine
+
+if TYPE_CHECKING:
+    from cnnlab.sweep.engines.fork_server import Share
 
 
 class LocalLauncher(SweepLauncher):
@@ -24,15 +27,30 @@ class LocalLauncher(SweepLauncher):
         self.threads_per_job = threads_per_job
         self.timeout_s = timeout_s
 
+    def check_available(self) -> None:
+        """Refuses a system that cannot fork."""
+        import multiprocessing  # here: Hydra imports this module at every start
+
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            raise UserError(
+                "hydra/launcher=local is not available on this system, which cannot fork processes; "
+                "take hydra/launcher=basic, which runs one job after the other"
+            )
+
     @property
     def num_at_a_time(self) -> int:
         """As many as the machine has been dealt out to."""
         return len(self._shares)
 
     @cached_property
-    def _shares(self) -> list[Share]:
+    def _shares(self) -> "list[Share]":
+        from cnnlab.sweep.engines.machine import deal
+
         return deal(self.n_jobs, self.threads_per_job)
 
-    def make_engine(self, config: DictConfig) -> LocalEngine:
+    def make_engine(self, config: DictConfig) -> Engine:
         """Processes, forked from one that has the data of this config."""
+        from cnnlab.sweep.engines.fork_server import Server
+        from cnnlab.sweep.engines.local import LocalEngine
+
         return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(config)), self._shares, self.timeout_s)

@@ -23,6 +23,10 @@ class RayLauncher(SweepLauncher):
         settings: Any = OmegaConf.to_container(ray, resolve=True)
         self._init, self._remote = settings["init"], settings["remote"]
 
+    def check_available(self) -> None:
+        """Refuses to start without the package."""
+        require("ray", "ray")
+
     @property
     def num_at_a_time(self) -> None:
         """As many as there is room for."""
@@ -30,7 +34,6 @@ class RayLauncher(SweepLauncher):
 
     def make_engine(self, config: DictConfig) -> Engine:
         """The cluster of that address, or one of this machine."""
-        require("ray", "ray")
         if self._init.get("address") is None:
             os.environ.setdefault(LOOPBACK, "0")  # else whoever reaches this machine could run code on it
         from cnnlab.sweep.engines.ray import RayEngine

@@ -45,6 +45,10 @@ class SlurmLauncher(SweepLauncher):
             for name, value in parameters.items()
         }
 
+    def check_available(self) -> None:
+        """Refuses to start without the package."""
+        require("slurm", "submitit")
+
     @property
     def num_at_a_time(self) -> int:
         """As many as are in the queue."""
@@ -52,7 +56,6 @@ class SlurmLauncher(SweepLauncher):
 
     def make_engine(self, config: DictConfig) -> Engine:
         """The cluster that `sbatch` knows."""
-        require("slurm", "submitit")
         from cnnlab.sweep.engines.slurm import SlurmEngine
 
         parameters = {

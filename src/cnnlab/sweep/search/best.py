@@ -17,6 +17,7 @@ from optuna.visualization.matplotlib import plot_optimization_history, plot_para
 
 from cnnlab.experiment.identity import flatten, without_hydra
 from cnnlab.files import write_atomically
+from cnnlab.program import program
 from cnnlab.sweep.search.space import Space
 
 NAME = "best_trial"  # of the experiment
@@ -48,7 +49,7 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, experiment(overrides, compose, head).encode())
     print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
-    print(f"  python {Path(sys.argv[0]).name} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
+    print(f"  {program()} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
     for picture in draw(study, folder, objective):
         print(f"  {picture}")
     sys.stdout.flush()
