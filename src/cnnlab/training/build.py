@@ -25,7 +25,6 @@ from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.process import ProcessSettings
-from cnnlab.training.fast.profiler import NoProfiler
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
@@ -119,7 +118,6 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
             logger=logger if logger is not None else False,
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=bar,
-            profiler=config.trainer.get("profiler") or (NoProfiler() if fast else None),
         )
     if fast:
         loop = trainer.fit_loop.epoch_loop

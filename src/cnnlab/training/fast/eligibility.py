@@ -10,12 +10,12 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.loops.optimization.automatic import _AutomaticOptimization
 from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from cnnlab.data import ImageDataModule
 from cnnlab.data.batches import ShuffledBatches
 from cnnlab.training.classifier import Classifier
-from cnnlab.training.fast.profiler import NoProfiler
 
 # what the lean loop calls wherever somebody has written it
 STEP_HOOKS = (
@@ -71,7 +71,7 @@ def _settings(trainer: Trainer) -> dict[str, bool]:
     return {
         "the strategy is not that of a single device": type(trainer.strategy) is not SingleDeviceStrategy,
         "the precision is not 32-true": type(trainer.precision_plugin) is not Precision,
-        "a profiler records": type(trainer.profiler) is not NoProfiler,  # type: ignore[attr-defined]
+        "a profiler records": type(trainer.profiler) is not PassThroughProfiler,  # type: ignore[attr-defined]
         "the model is wrapped": trainer.strategy.model is not module,
         "the optimisation is manual": not module.automatic_optimization,
         "the optimisation is not Lightning's own": type(optimization) is not _AutomaticOptimization,
