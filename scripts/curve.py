@@ -1,26 +1,31 @@
-"""python scripts/curve.py RUN PICTURE: draws a run's learning curve, from its metrics.csv, into a PNG or SVG file."""
+"""python scripts/curve.py FOLDER PICTURE: draws learning curves, from metrics.csv, into a PNG or SVG file.
+
+Of a run: its error and loss. Of a sweep: each setting's validation error, mean and range over seeds.
+"""
 
 import argparse
 from pathlib import Path
 
 from cnnlab.errors import UserError
-from cnnlab.report import draw_curve, read_metrics
+from cnnlab.report import draw_curve, draw_curves, read_metrics
 
 
 def main() -> None:
     """Reads the command line, draws, saves."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="a run folder")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of a run or a sweep")
     parser.add_argument("picture", type=Path, help="the file to write")
     parser.add_argument("--title", default="", help="what was trained")
     arguments = parser.parse_args()
-    if not (arguments.run / "metrics.csv").is_file():
-        parser.error(f"{arguments.run} has no metrics.csv; give a run folder such as outputs/runs/<time>-<name>")
+    folder, title = arguments.folder, arguments.title
+    is_run = (folder / "metrics.csv").is_file()
+    if not is_run and not any(folder.glob("*/result.json")):
+        parser.error(f"{folder} has no metrics.csv, and no runs in it; give the folder of a run or a sweep")
     try:
-        metrics = read_metrics(arguments.run)
+        figure = draw_curve(read_metrics(folder), title) if is_run else draw_curves(folder, title)
     except UserError as error:
         parser.error(str(error))
-    draw_curve(metrics, arguments.title).savefig(arguments.picture, dpi=120)
+    figure.savefig(arguments.picture, dpi=120)
 
 
 if __name__ == "__main__":

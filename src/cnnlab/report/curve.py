@@ -3,8 +3,9 @@
 import csv
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from cnnlab.errors import UserError
 
@@ -47,14 +48,25 @@ def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
             axes.plot(metrics["epoch"], values, color=color, label=name)
             axes.annotate(text, (metrics["epoch"][-1], values[-1]), xytext=(4, 0), textcoords="offset points",
                           color=color, va="center", fontsize=9, annotation_clip=False)  # fmt: skip
-    for axes, label in ((error_axes, "error, %"), (loss_axes, "loss, nats")):
-        axes.set(yscale="log", xlabel="epoch", ylabel=label)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter("")
-        axes.grid(visible=True, which="both", color="#e5e7eb", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(x=0.01)
+    style_axes(error_axes, "error, %")
+    style_axes(loss_axes, "loss, nats")
     error_axes.legend(frameon=False)
     figure.suptitle(title)
     return figure
+
+
+def style_axes(axes: Axes, label: str) -> None:
+    """A logarithmic quantity by epoch, on a light grid.
+
+    Args:
+        axes: With its curves drawn.
+        label: The quantity and its unit.
+    """
+    axes.set(yscale="log", xlabel="epoch", ylabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter("")
+    axes.grid(visible=True, which="both", color="#e5e7eb", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.01)

@@ -28,23 +28,29 @@ class Row:
     fit_s: float
 
 
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """Every result.json in the folders of a folder.
+def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
+    """Every run folder in a sweep's folder that has a result.json, with its content.
 
     Args:
-        folder: A sweep's.
+        folder: The sweep's.
 
     Raises:
         UserError: If there is none.
     """
-    results = [result for run in RunFolder.all_in(folder) if (result := run.result()) is not None]
-    if not results:
+    found = {run.path: run.result() for run in RunFolder.all_in(folder)}
+    runs = {path: result for path, result in found.items() if result is not None}
+    if not runs:
         raise UserError(f"{folder} holds no finished runs; give a sweep's folder such as outputs/sweeps/optimizers")
-    return results
+    return runs
 
 
-def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
-    """What was varied, and a row for each setting of it, best mean first; settings without a completed run last.
+def read_results(folder: Path) -> list[dict[str, Any]]:
+    """The results of `read_runs`."""
+    return list(read_runs(folder).values())
+
+
+def varied_names(results: list[dict[str, Any]]) -> list[str]:
+    """Names of the choices and values in which runs differ, the seed aside.
 
     Args:
         results: The content of each result.json.
@@ -58,11 +64,29 @@ def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
         and len({str(one["params"].get(name)) for one in results}) > 1
     ]
-    names = [*choices, *params]
+    return [*choices, *params]
+
+
+def setting(result: dict[str, Any], names: list[str]) -> tuple[str, ...]:
+    """A run's values of what is varied.
+
+    Args:
+        result: The content of its result.json.
+        names: As `varied_names` gives them.
+    """
+    return tuple(str(result["choices"].get(name, result["params"].get(name))) for name in names)
+
+
+def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
+    """What was varied, and a row for each setting of it, best mean first; settings without a completed run last.
+
+    Args:
+        results: The content of each result.json.
+    """
+    names = varied_names(results)
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for one in results:
-        values = tuple(str(one["choices"].get(name, one["params"].get(name))) for name in names)
-        settings.setdefault(values, []).append(one)
+        settings.setdefault(setting(one, names), []).append(one)
     rows = [_row(values, runs) for values, runs in settings.items()]
     return names, sorted(rows, key=lambda row: -statistics.fmean(row.accuracies) if row.accuracies else 1.0)
 

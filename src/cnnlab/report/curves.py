@@ -1,0 +1,80 @@
+"""A sweep's learning curves: one for each setting, over seeds."""
+
+import math
+from pathlib import Path
+
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from cnnlab.errors import UserError
+from cnnlab.report.curve import SPLITS, read_metrics, style_axes
+from cnnlab.report.table import read_runs, setting, varied_names
+
+COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
+LINE_STYLES = ("-", "--", ":", "-.")  # one for each round through the colours
+
+Metrics = dict[str, list[float]]
+Settings = dict[tuple[str, ...], list[Metrics | None]]  # the runs of each, None where they were not completed
+
+
+def draw_curves(folder: Path, title: str = "") -> Figure:
+    """Error by epoch for each setting: the mean over seeds as a line, lowest to highest as a band.
+
+    Settings are in the order of their names, numbers by value. Completed runs are drawn, others only counted.
+
+    Args:
+        folder: The sweep's.
+        title: What was swept.
+
+    Raises:
+        UserError: If it has no completed runs, or they did not all watch the same split.
+    """
+    names, settings = _read_settings(folder)
+    split = _common_split(folder, settings)
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    for index, values in enumerate(sorted(settings, key=lambda values: [*map(_natural, values)])):
+        completed = [metrics for metrics in settings[values] if metrics is not None]
+        errors = [[100 * (1 - accuracy) for accuracy in metrics[f"{split}/acc"]] for metrics in completed]
+        by_epoch = list(zip(*errors, strict=False))  # as far as all seeds went
+        epochs, means = range(1, len(by_epoch) + 1), [sum(seeds) / len(seeds) for seeds in by_epoch]
+        color, style = COLORS[index % len(COLORS)], LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)]
+        axes.plot(epochs, means, color=color, linestyle=style, marker=".", label=_label(values, settings[values]))
+        axes.fill_between(epochs, [*map(min, by_epoch)], [*map(max, by_epoch)], color=color, alpha=0.15, linewidth=0)
+    style_axes(axes, f"{SPLITS[split][0]} error, %")
+    columns = 1 + len(settings) // 16  # so many names fit below each other
+    figure.legend(loc="outside right upper", title=", ".join(names), frameon=False, ncols=columns)
+    figure.suptitle(title or "line: mean over seeds; band: lowest to highest")
+    return figure
+
+
+def _read_settings(folder: Path) -> tuple[list[str], Settings]:
+    """What was varied, and its settings."""
+    runs = read_runs(folder)
+    names = varied_names(list(runs.values()))
+    settings: Settings = {}
+    for path, result in runs.items():
+        metrics = read_metrics(path) if result["status"] == "completed" else None
+        settings.setdefault(setting(result, names), []).append(metrics)
+    return names, settings
+
+
+def _common_split(folder: Path, settings: Settings) -> str:
+    drawn = [metrics for group in settings.values() for metrics in group if metrics is not None]
+    for split in ("val", "test"):
+        if drawn and all(f"{split}/acc" in metrics for metrics in drawn):
+            return split
+    raise UserError(f"{folder} has no completed runs with a validation or test accuracy after every epoch")
+
+
+def _label(values: tuple[str, ...], runs: list[Metrics | None]) -> str:
+    remark = f" ({len(runs) - runs.count(None)} of {len(runs)} completed)" if None in runs else ""
+    return (", ".join(values) or "all runs") + remark
+
+
+def _natural(value: str) -> tuple[float, str]:
+    """Sorts numbers by value, before words."""
+    try:
+        return float(value), ""
+    except ValueError:
+        return math.inf, value
