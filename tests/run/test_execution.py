@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from cnnlab.errors import Diverged, UserError
 from cnnlab.experiment.identity import fingerprint
+from cnnlab.metrics import metric_names
 from cnnlab.run.execution import run
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 from tests.conftest import SMALL
@@ -50,8 +51,7 @@ def test_a_run_leaves_its_result(compose_run, folder: Path):
     assert 0 < result["metrics"]["test/loss"] < 2.3
 
     rows = rows_of(folder)
-    columns = "epoch,step,lr,train/loss,train/acc,val/loss,val/acc,seconds"
-    assert (folder / "metrics.csv").read_text().startswith(columns + "\n")
+    assert list(rows[0]) == ["epoch", "step", "lr", *metric_names("train", "val"), "seconds"]
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "8"), ("2", "16")]
     assert float(rows[-1]["val/acc"]) == result["metrics"]["val/acc"]
 
@@ -103,7 +103,7 @@ def test_the_lectures_protocol_watches_the_test_set_and_selects_nothing(compose_
     result, rows = result_of(folder), rows_of(folder)
     assert objective is None
     assert (result["data"]["train"], result["data"]["val"], result["selected_epoch"]) == (4500, 0, 2)
-    assert list(rows[0]) == ["epoch", "step", "lr", "train/loss", "train/acc", "test/loss", "test/acc", "seconds"]
+    assert list(rows[0]) == ["epoch", "step", "lr", *metric_names("train", "test"), "seconds"]
     assert result["metrics"]["test/acc"] == float(rows[-1]["test/acc"])
     assert result["metrics"]["val/acc"] is None
     printed = capsys.readouterr().out

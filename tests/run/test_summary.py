@@ -18,8 +18,8 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
     print_summary(result, RunFolder(tmp_path), None)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:5] == [
-        "test        accuracy 98.00%, loss 0.0500",
-        "validation  accuracy 98.12%, loss 0.0612",
+        "test        loss 0.0500, accuracy 98.00%",
+        "validation  loss 0.0612, accuracy 98.12%",
         "epochs      4, weights of epoch 3",
         "seconds     20.3 fit, 0.5 test",
     ]

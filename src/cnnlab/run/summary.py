@@ -70,6 +70,6 @@ def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> N
 
 
 def _metrics_text(result: Result, split: str) -> str | None:
-    values = {metric: result.metrics[metric.of(split)] for metric in reversed(METRICS)}
+    values = {metric: result.metrics.get(metric.of(split)) for metric in METRICS}
     measured = [f"{metric.title} {metric.text(value)}" for metric, value in values.items() if value is not None]
     return ", ".join(measured) or None
