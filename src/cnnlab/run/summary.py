@@ -39,7 +39,7 @@ class Introduction(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, ImageDataModule)
         choices, num_params = self.result.choices, self.result.num_params
-        sizes = ", ".join(f"{data.sizes[split]:,} {title}" for split, title in SPLITS.items())
+        sizes = ", ".join(f"{data.sizes[split]:,} {title}" for split, title in SPLITS.items() if data.sizes[split] > 0)
         print(
             f"model {choices['model']} ({num_params:,} parameters), optimizer {choices['optimizer']} "
             f"(lr {self.result.params['optimizer.lr']:g}), {trainer.max_epochs} epochs on {self.result.device}\n"

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cnnlab.data.module import ImageDataModule
-from cnnlab.metrics import METRICS, SPLITS
+from cnnlab.metrics import ACCURACY, LOSS, METRICS, SPLITS
 from cnnlab.training.classifier import Classifier
 
 
@@ -116,8 +116,9 @@ class LectureLines(Callback):
         if not trainer.is_global_zero:
             return
         watch = pl_module.watch
-        texts = [f"{metric.title.title()}: {metric.text(pl_module.measured[metric.of(watch)])}" for metric in METRICS]
-        print(f"[{trainer.current_epoch + 1}] {SPLITS[watch].title()} {', '.join(texts)}", flush=True)
+        loss, accuracy = (metric.text(pl_module.measured[metric.of(watch)]) for metric in (LOSS, ACCURACY))
+        name = SPLITS[watch].title()
+        print(f"[{trainer.current_epoch + 1}] {name} Loss: {loss}, Accuracy: {accuracy}", flush=True)
 
 
 def _data(trainer: Trainer) -> ImageDataModule:
