@@ -64,7 +64,7 @@ def test_an_installed_program_finds_its_own_configs_and_names_itself(cnnlab: Pat
     assert str(REPOSITORY) not in text
     code, text = run(cnnlab, "--help", folder=tmp_path)
     assert code == 0, text
-    assert "  cnnlab experiment=quick optimizer=adagrad " in text
+    assert " cnnlab experiment=quick optimizer=adagrad\n" in text
     assert "train.py" not in text
     assert list(tmp_path.iterdir()) == []
 

@@ -13,10 +13,7 @@ import pytest
 from tests.conftest import REPOSITORY, SMALL
 from tests.processes import PATIENCE_S, unmeasured
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xfail(strict=True, reason="the locks of run folders and sweeps are still those of fcntl"),
-]
+pytestmark = pytest.mark.slow
 SHORT = (*SMALL, "trainer.limit_train_batches=5", "callbacks=light", "logger=none")
 
 
