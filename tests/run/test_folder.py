@@ -115,6 +115,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UserError, match="exists and is not empty"):
         RunFolder(tmp_path).claim(resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):

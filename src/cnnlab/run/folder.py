@@ -138,6 +138,8 @@ class RunFolder:
             raise UserError(f"another process is writing to {self}; wait for it, or stop it")
         if not resume and (self.has_begun or not self._names() <= BEFORE_A_RUN):
             lock.release()
+            if not self.has_begun:
+                (self.path / LOCK).unlink(missing_ok=True)  # somebody else's folder stays as it was
             raise UserError(
                 f"{self} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
                 f"resume that run: resume={self}"
