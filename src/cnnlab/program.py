@@ -4,8 +4,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import cnnlab
-
 SCRIPT = "train.py"
 
 
@@ -25,7 +23,7 @@ def repository_script(path: str) -> tuple[str, ...]:
     Args:
         path: From the top of the repository, such as `scripts/table.py`.
     """
-    script = Path(cnnlab.__file__).parents[2] / path
+    script = Path(__file__).parents[2] / path
     if not script.is_file():
         return ()
     shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script

@@ -30,6 +30,9 @@ class RunFolder:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))  # a string will do
+
     @classmethod
     def all_in(cls, folder: Path) -> list["RunFolder"]:
         """The run folders with a result directly inside a folder, by name."""
