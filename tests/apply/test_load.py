@@ -94,24 +94,3 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path, valu
 def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="no completed run there"):
         load_finished(tmp_path / name)
-
-
-def test_a_view_shows_background_where_the_image_has_left():
-    seen: list[torch.Tensor] = []
-
-    class Recorder(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            seen.append(images)
-            return images.flatten(1)
-
-    image = torch.arange(1.0, 10.0).view(1, 1, 3, 3)
-    mean = probabilities(Recorder(), image, shift_px=1, background=-1.0)
-    rows = {tuple(map(tuple, view[0, 0].tolist())) for view in seen}
-    assert rows == {
-        ((1, 2, 3), (4, 5, 6), (7, 8, 9)),
-        ((-1, -1, -1), (1, 2, 3), (4, 5, 6)),
-        ((4, 5, 6), (7, 8, 9), (-1, -1, -1)),
-        ((-1, 1, 2), (-1, 4, 5), (-1, 7, 8)),
-        ((2, 3, -1), (5, 6, -1), (8, 9, -1)),
-    }
-    torch.testing.assert_close(mean, torch.stack([view.flatten(1).softmax(1) for view in seen]).mean(0))

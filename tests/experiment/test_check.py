@@ -1,12 +1,9 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.axes import MODEL_AXES
 from cnnlab.experiment.check import check
-from tests.conftest import REPOSITORY
 
 
 def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
@@ -104,14 +101,6 @@ def test_an_option_that_the_model_does_not_use_is_refused(compose_run, model: st
 def test_an_experiment_cannot_choose_it_either(compose_run):
     with pytest.raises(UserError, match=r"pool=avg has no effect: MLP has no pool layer"):
         check(compose_run("model=mlp", "pool=avg"), {"logger": "none", "pool": "avg"}, [])
-
-
-def test_the_axes_have_the_defaults_of_the_map():
-    train = OmegaConf.load(REPOSITORY / "conf" / "train.yaml")
-    defaults = {
-        name: option for entry in train.defaults if isinstance(entry, DictConfig) for name, option in entry.items()
-    }
-    assert {axis: defaults[axis] for axis in MODEL_AXES} == MODEL_AXES
 
 
 def test_nothing_is_selected_on_the_test_set(compose_run):

@@ -1,7 +1,6 @@
 import pytest
 from omegaconf import OmegaConf
 
-from cnnlab.experiment.axes import AXES, axis_choices
 from cnnlab.experiment.identity import difference, fingerprint, flat_params, numeric_params, with_fallback
 
 
@@ -61,15 +60,6 @@ def test_params_are_flat_and_resolved(compose_run, monkeypatch: pytest.MonkeyPat
     assert params["data.root"] == "/somewhere"
     assert params["model.activation._target_"] == "torch.nn.ReLU"
     assert not [name for name, value in params.items() if isinstance(value, dict) and value]
-
-
-def test_the_choice_of_an_axis_without_effect_is_none(compose_run):
-    names = {axis: f"{axis}_option" for axis in AXES}
-    assert axis_choices(compose_run(), names) == names
-    mlp = axis_choices(compose_run("model=mlp"), names)
-    assert (mlp["activation"], mlp["pool"]) == ("activation_option", "none")
-    softmax = axis_choices(compose_run("model=softmax_regression"), names)
-    assert (softmax["activation"], softmax["pool"], softmax["init"]) == ("none", "none", "init_option")
 
 
 def test_an_integer_and_the_same_float_are_one_experiment(compose_run):

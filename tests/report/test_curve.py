@@ -1,13 +1,12 @@
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cnnlab.errors import UserError
-from cnnlab.report import draw_curve, draw_curves, read_metrics
+from cnnlab.report import draw_curve, read_metrics
 from tests.conftest import REPOSITORY
+from tests.report.test_curves import write_run
 
 CSV = """epoch,step,lr,train/loss,train/acc,test/loss,test/acc,val/acc,seconds
 1,10,0.01,0.5,0.8,0.25,0.9,,1.5
@@ -51,60 +50,3 @@ def test_the_script_writes_the_picture_or_says_what_it_wants(folder: Path):
     (folder / "curve.png").unlink()
     subprocess.run(command, check=True)
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
-
-
-def write_run(
-    sweep: Path, optimizer: str, seed: int, accuracies: list[float], status: str = "completed", split: str = "val"
-) -> None:
-    run = sweep / f"{optimizer}-{seed}"
-    run.mkdir()
-    rows = "".join(f"{epoch},{accuracy}\n" for epoch, accuracy in enumerate(accuracies, 1))
-    (run / "metrics.csv").write_text(f"epoch,{split}/acc\n{rows}")
-    result = {"status": status, "choices": {"optimizer": optimizer}, "overrides": [], "params": {"seed": seed}}
-    (run / "result.json").write_text(json.dumps(result))
-
-
-def test_a_sweeps_curves_are_each_settings_mean_and_range_over_seeds_by_name(tmp_path: Path):
-    write_run(tmp_path, "sgd", 0, [0.80, 0.90])
-    write_run(tmp_path, "sgd", 1, [0.70, 0.92])
-    write_run(tmp_path, "sgd", 2, [0.60, 0.88])
-    write_run(tmp_path, "adam", 0, [0.50, 0.60])  # worse, and still first
-    figure = draw_curves(tmp_path)
-    axes = figure.axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines] == [pytest.approx([50, 40]), pytest.approx([30, 10])]
-    assert axes.get_ylabel() == "validation error, %"
-    band = axes.collections[1].get_paths()[0].vertices
-    assert {(epoch, round(error, 6)) for epoch, error in band} == {(1, 20), (1, 40), (2, 8), (2, 12)}
-    legend = figure.legends[0]
-    assert (legend.get_title().get_text(), [text.get_text() for text in legend.texts]) == ("optimizer", ["adam", "sgd"])
-
-
-def test_runs_that_were_not_completed_are_counted_and_not_drawn(tmp_path: Path):
-    write_run(tmp_path, "sgd", 0, [0.80, 0.90])
-    write_run(tmp_path, "sgd", 1, [0.10], "diverged")
-    write_run(tmp_path, "zeros", 0, [], "failed")
-    figure = draw_curves(tmp_path)
-    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [pytest.approx([20, 10]), []]
-    labels = [text.get_text() for text in figure.legends[0].texts]
-    assert labels == ["sgd (1 of 2 completed)", "zeros (0 of 1 completed)"]
-
-
-def test_numbers_are_in_order_of_their_value(tmp_path: Path):
-    for name in ("0.1", "1e-05", "10", "2", "none"):
-        write_run(tmp_path, name, 0, [0.9])
-    labels = [text.get_text() for text in draw_curves(tmp_path).legends[0].texts]
-    assert labels == ["1e-05", "0.1", "2", "10", "none"]
-
-
-def test_a_sweep_that_watched_the_test_set_says_so_and_one_that_watched_both_is_refused(tmp_path: Path):
-    write_run(tmp_path, "sgd", 0, [0.9], split="test")
-    assert draw_curves(tmp_path).axes[0].get_ylabel() == "test error, %"
-    write_run(tmp_path, "adam", 0, [0.9])
-    with pytest.raises(UserError, match="no completed runs with a validation or test accuracy"):
-        draw_curves(tmp_path)
-
-
-def test_a_sweep_without_completed_runs_is_refused(tmp_path: Path):
-    write_run(tmp_path, "sgd", 0, [0.1], "diverged")
-    with pytest.raises(UserError, match="has no completed runs"):
-        draw_curves(tmp_path)

@@ -1,0 +1,37 @@
+"""How an error reads."""
+
+import errno
+
+import pytest
+from hydra.errors import HydraException, MissingConfigException
+
+from cnnlab.cli.messages import explain
+from cnnlab.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UserError("seed=-1 is not allowed"), "seed=-1 is not allowed"),
+        (
+            MissingConfigException("", "optimizer/adma", ["adam", "sgd"]),
+            "optimizer=adma is not an option; optimizer takes adam, sgd; did you mean adam?",
+        ),
+        (
+            HydraException("Could not override 'optimizer.rate'.\nKey 'rate' is not in struct"),
+            "optimizer.rate is not in this config; --cfg job shows what is, and +optimizer.rate=… adds it",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "last.ckpt"),
+            "cannot write the run's files: No space left on device: last.ckpt; free some space, or give another "
+            "hydra.run.dir",
+        ),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(error: Exception, line: str):
+    assert explain(error) == line
+
+
+def test_a_fault_of_ours_is_not_explained():
+    assert explain(ZeroDivisionError("division by zero")) is None
+    assert explain(OSError(errno.EIO, "Input/output error")) is None
