@@ -1,4 +1,4 @@
-# `make help` lists the targets. Python 3.11 or newer and make are all that has to be here: each target makes .venv.
+# `make help` lists the targets. They need only Python 3.11 or newer and make: each creates .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,9 +12,9 @@ VARIANT := $(if $(LOCKED),-locked)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/installed$(VARIANT)  ## .venv with cnnlab and what it needs; LOCKED=1 for the versions in constraints.txt
+install: $(VENV)/installed$(VARIANT)  ## .venv with cnnlab and its dependencies; LOCKED=1 uses the versions in constraints.txt
 
-install-dev: $(VENV)/installed-dev$(VARIANT)  ## also what tests, lint and sweeps on Slurm and Ray need
+install-dev: $(VENV)/installed-dev$(VARIANT)  ## adds the dependencies of tests, lint, Slurm and Ray
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"cnnlab needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
@@ -29,7 +29,7 @@ $(VENV)/installed-dev$(VARIANT): pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@ $(VENV)/installed$(VARIANT)
 
-lock:  ## the versions in .venv, with which the tests have passed, into constraints.txt
+lock:  ## writes the versions in .venv to constraints.txt; run the tests first
 	$(BIN)/pip freeze --exclude-editable --exclude cnnlab > constraints.txt
 
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
@@ -44,16 +44,16 @@ test: install-dev  ## all tests, in parallel
 test-fast: install-dev  ## the tests that take seconds
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'
 
-coverage: install-dev  ## all tests, and which lines they reach; the sweeps' own processes are not measured
+coverage: install-dev  ## all tests with line coverage; the sweeps' own processes are not measured
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
 
-lint: install-dev  ## style, types, and which room imports which
+lint: install-dev  ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install-dev  ## mends what can be mended by itself
+format: install-dev  ## fixes style automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

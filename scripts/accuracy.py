@@ -1,7 +1,7 @@
 """python scripts/accuracy.py EXPERIMENT [--seeds N] [--against-plain] [OVERRIDE ...]: test accuracy over many seeds.
 
 Each seed is a `python train.py experiment=EXPERIMENT seed=S`, one after the other, in outputs/accuracy/EXPERIMENT/S;
-those that are completed already are not run again, and interrupted ones go on.
+completed seeds are skipped, and interrupted ones are resumed.
 """
 
 import argparse
@@ -23,27 +23,27 @@ from cnnlab.run.status import Status
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LECTURE_EPOCHS = 40
-COLLAPSED = 0.2  # accuracy of a run that says one class to everything, or little more
+COLLAPSED = 0.2  # accuracy of a run that predicts a single class, or little more
 
 
 def main() -> None:
-    """Runs what is missing, prints a line a seed and the summary."""
+    """Runs the missing seeds, and prints a line per seed and the summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", help="a file of conf/experiment/, such as speedrun")
     parser.add_argument("--seeds", type=int, default=5, help="0 to N-1")
-    parser.add_argument("--against-plain", action="store_true", help="times the lecture's plain loop beside each run")
+    parser.add_argument("--against-plain", action="store_true", help="also time the lecture's plain loop with each run")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "accuracy", help="folder of the runs")
     parser.add_argument("overrides", nargs="*", help="of each run, such as trainer=cpu")
     arguments = parser.parse_intermixed_args()
     if arguments.seeds < 1:
-        parser.error(f"--seeds {arguments.seeds}: give a number from 1 up")
+        parser.error(f"--seeds {arguments.seeds} is not allowed; it must be >= 1")
     results, fits, plain_epochs = [], [], []
     for seed in range(arguments.seeds):
         overrides = [f"experiment={arguments.experiment}", f"seed={seed}", *arguments.overrides]
         folder = RunFolder(arguments.out.resolve() / arguments.experiment / str(seed))
         is_new = run(folder, overrides)
         result = folder.result()
-        assert result is not None, "it is completed"
+        assert result is not None, "the run has completed"
         results.append(result)
         if arguments.against_plain and is_new:
             fits.append(results[-1]["seconds"]["fit"])
@@ -53,13 +53,13 @@ def main() -> None:
 
 
 def run(folder: RunFolder, overrides: list[str]) -> bool:
-    """Completes the run of a folder; whether anything was left to do."""
-    if folder.has_begun and fingerprint(folder.config()) != fingerprint(composed(overrides)):
-        print(f"{folder} is a run of another config; remove it, or give another --out", file=sys.stderr)
+    """Completes the run in a folder; returns whether it had to run."""
+    if folder.has_started and fingerprint(folder.config()) != fingerprint(composed(overrides)):
+        print(f"error: {folder} is a run of another config; remove it, or give another --out", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
     if folder.status is Status.COMPLETED:
         return False
-    what = [f"resume={folder}"] if folder.has_begun else [*overrides, f"hydra.run.dir={quote(folder.path)}"]
+    what = [f"resume={folder}"] if folder.has_started else [*overrides, f"hydra.run.dir={quote(folder.path)}"]
     done = subprocess.run([sys.executable, "train.py", *what], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(done.returncode)
@@ -86,7 +86,7 @@ def plain_epoch_seconds() -> float:
 
 
 def format_run(result: dict[str, Any], plain_epoch: list[float]) -> str:
-    """A line."""
+    """A seed's line."""
     accuracy = result["metrics"][ACCURACY.of("test")]
     remark = "  collapsed" if accuracy < COLLAPSED else ""
     plain = "".join(f", plain loop's epoch {seconds:.2f} s" for seconds in plain_epoch)
@@ -97,9 +97,9 @@ def summarise(results: list[dict[str, Any]], fits: list[float], plain_epochs: li
     """Mean and standard deviation of the accuracy, collapsed runs included; medians of the times, and their ratio.
 
     Args:
-        results: Of all runs.
-        fits: Seconds of those that the plain loop was timed beside.
-        plain_epochs: Its seconds.
+        results: The results of all runs.
+        fits: Fit seconds of the runs for which the plain loop was timed.
+        plain_epochs: Seconds of an epoch of the plain loop.
     """
     accuracies = [result["metrics"][ACCURACY.of("test")] for result in results]
     fit = median(result["seconds"]["fit"] for result in results)

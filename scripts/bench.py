@@ -14,15 +14,15 @@ def main() -> None:
     """Measures, prints the table, writes bench.json and bench.png."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "bench", help="folder for the results")
-    parser.add_argument("--repetitions", type=int, default=5, help="of everything, after one that warms up")
-    parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after one more")
+    parser.add_argument("--repetitions", type=int, default=5, help="of everything, after a warm-up")
+    parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after a warm-up")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
     for name, values in (("--repetitions", [arguments.repetitions]), ("--startups", [arguments.startups]),
                          ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
         if min(values) < 1:
-            parser.error(f"{name} {min(values)}: give a number from 1 up")
+            parser.error(f"{name} {min(values)} is not allowed; it must be >= 1")
 
     from hydra import compose, initialize_config_dir
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def machine() -> dict[str, str | int | None]:
-    """What the numbers depend on."""
+    """The hardware and software that the numbers depend on."""
     import lightning
     import torch
 

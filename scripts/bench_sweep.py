@@ -13,11 +13,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 ONE_BY_ONE = ("hydra.launcher.n_jobs=1", "hydra.launcher.threads_per_job=2")
 SIDE_BY_SIDE = ("hydra.launcher.n_jobs=2", "hydra.launcher.threads_per_job=1")
-JOB_S = 10  # of which the launcher's share is told
+JOB_S = 10  # the job length for which the launcher's share is reported
 
 
 def main() -> None:
-    """Measures everything in turn, so often, and prints medians and ratios."""
+    """Repeats all measurements in turn, and prints medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1, help="of each job")
@@ -31,7 +31,7 @@ def main() -> None:
     ]
     print(f"medians of {len(repetitions)}; {arguments.jobs} jobs a sweep, {arguments.epochs} epochs a job")
     for name in repetitions[0]:
-        print(f"{name:48} {statistics.median(one[name] for one in repetitions):.3g}")
+        print(f"{name:48} {statistics.median(repetition[name] for repetition in repetitions):.3g}")
 
 
 def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str, float]:
@@ -56,12 +56,12 @@ def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str
 
 
 def _sweep(arguments: list[str]) -> tuple[float, float]:
-    """Seconds from the first job's beginning to the last one's end, and of the whole command."""
+    """Seconds from the first job's start to the last job's end, and of the whole command."""
     with tempfile.TemporaryDirectory() as folder:
         wall_s, _ = _run(["train.py", "-m", *arguments, f"hydra.sweep.dir={folder}"])
-        begun = min(path.stat().st_mtime for path in Path(folder).glob("*/.hydra/hydra.yaml"))
+        started = min(path.stat().st_mtime for path in Path(folder).glob("*/.hydra/hydra.yaml"))
         ended = max(path.stat().st_mtime for path in Path(folder).glob("*/result.json"))
-    return ended - begun, wall_s
+    return ended - started, wall_s
 
 
 def _run(arguments: list[str]) -> tuple[float, str]:

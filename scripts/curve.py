@@ -1,6 +1,6 @@
-"""python scripts/curve.py FOLDER PICTURE: draws learning curves, from metrics.csv, into a PNG or SVG file.
+"""python scripts/curve.py FOLDER PICTURE: draws learning curves from metrics.csv into a PNG or SVG file.
 
-Of a run: its error and loss. Of a sweep: each setting's validation error, mean and range over seeds.
+For a run: its error and loss. For a sweep: each setting's validation error, mean and range over seeds.
 """
 
 import argparse
@@ -13,14 +13,14 @@ from cnnlab.report import draw_curve, draw_curves, read_metrics
 def main() -> None:
     """Reads the command line, draws, saves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="of a run or a sweep")
+    parser.add_argument("folder", type=Path, help="the folder of a run or a sweep")
     parser.add_argument("picture", type=Path, help="the file to write")
-    parser.add_argument("--title", default="", help="what was trained")
+    parser.add_argument("--title", default="", help="the figure's title")
     arguments = parser.parse_args()
     folder, title = arguments.folder, arguments.title
     is_run = (folder / "metrics.csv").is_file()
     if not is_run and not any(folder.glob("*/result.json")):
-        parser.error(f"{folder} has no metrics.csv, and no runs in it; give the folder of a run or a sweep")
+        parser.error(f"{folder} has no metrics.csv and no runs; give the folder of a run or a sweep")
     try:
         figure = draw_curve(read_metrics(folder), title) if is_run else draw_curves(folder, title)
     except UserError as error:

@@ -1,7 +1,7 @@
-"""python scripts/tta.py RUN [RUN ...] [--shift PIXELS]: test accuracy with test-time augmentation, beside that without.
+"""python scripts/tta.py RUN [RUN ...] [--shift PIXELS]: test accuracy with and without test-time augmentation.
 
-Of finished runs, such as outputs/accuracy/best/*. A prediction is the mean over five views: the image, and the image
-moved by a pixel up, down, left and right. result.json is left as it is: its figure is the one without.
+RUN is a finished run, such as outputs/accuracy/best/0. A prediction is the mean over five views: the image, and the
+image shifted by a pixel up, down, left and right. result.json is not changed: its accuracy is without augmentation.
 """
 
 import argparse
@@ -11,13 +11,13 @@ from statistics import mean
 
 
 def main() -> None:
-    """Prints a line a run and their means."""
+    """Prints a line per run, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders")
-    parser.add_argument("--shift", type=int, default=1, help="pixels that the views are moved by")
+    parser.add_argument("--shift", type=int, default=1, help="shift of the views, in pixels")
     arguments = parser.parse_args()
     if arguments.shift < 1:
-        parser.error(f"--shift {arguments.shift}: give a number of pixels from 1 up")
+        parser.error(f"--shift {arguments.shift} is not allowed; it must be >= 1")
 
     from cnnlab.apply.load import load_finished
     from cnnlab.apply.predict import probabilities

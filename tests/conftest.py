@@ -1,4 +1,4 @@
-"""What several tests need. Every test passes without MNIST's files: mnist_5k stands in for them."""
+"""Shared fixtures. Every test passes without MNIST's files: mnist_5k replaces them."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deals tests out one by one, but those that make this machine a cluster to one worker, which begins with them.
+    """Distributes tests one by one, but those of clusters to a single worker, which starts with them.
 
     xdist 3.8 has a mark for it, which does nothing since pytest 9.2: github.com/pytest-dev/pytest-xdist/issues/1386.
     """
@@ -77,7 +77,7 @@ def mnist_root() -> Path:
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mirror: the discard port of this machine refuses connections."""
+    """No reachable mirror: the discard port of this machine refuses connections."""
     from torchvision import datasets
 
     for published in (datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST):

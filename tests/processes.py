@@ -1,4 +1,4 @@
-"""train.py in real processes, forked from a server that has torch loaded, so that each starts in a moment."""
+"""train.py in real processes, forked from a server that has torch loaded, so that each starts at once."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ PATIENCE_S = 600  # far more than anything takes on a slow machine
 
 
 def unmeasured() -> dict[str, str]:
-    """This environment, without what makes a new process measure its own coverage, which takes time and memory."""
+    """This environment without the variables that measure coverage in child processes, which takes time and memory."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 
@@ -28,7 +28,7 @@ class Command:
     output: Path
 
     def wait(self) -> tuple[int, str]:
-        """Its exit code (negative: killed by that signal) and all that it printed."""
+        """Its exit code (negative: killed by that signal) and its output."""
         self.process.join(PATIENCE_S)
         if self.process.exitcode is None:
             self.process.kill()
@@ -42,9 +42,9 @@ def start(
     """Starts `python train.py` with these arguments in the repository; it prints into a file.
 
     Args:
-        lends_server: Whether a sweep forks its jobs from the tests' server too, instead of loading one of its own.
+        lends_server: Whether a sweep also forks its jobs from the tests' server, instead of loading its own.
     """
-    forkserver.ensure_running()  # which it then has an address for
+    forkserver.ensure_running()  # sets its address
     server = forkserver._forkserver._forkserver_address if lends_server else None
     process = CONTEXT.Process(target=_main, args=(output, arguments, environment or {}, server))
     process.start()
@@ -52,7 +52,7 @@ def start(
 
 
 def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str], server: str | None) -> None:
-    if server is not None:  # what multiprocessing has no words for
+    if server is not None:  # no public API
         forkserver._forkserver._forkserver_address = server
         forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

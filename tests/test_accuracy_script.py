@@ -39,7 +39,7 @@ def test_seeds_are_run_once_and_summed_up(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_early_goes_on(tmp_path: Path):
+def test_a_run_that_was_stopped_early_resumes(tmp_path: Path):
     assert accuracy("speedrun", "--seeds", "1", "--out", str(tmp_path), *SHORT).returncode == 0
     folder = tmp_path / "speedrun" / "0"
     whole = json.loads((folder / "result.json").read_text())

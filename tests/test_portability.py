@@ -50,8 +50,8 @@ def test_without_forked_processes_hydras_own_launcher_is_named_and_runs_the_swee
     sweep = ("-m", *SHORT, "trainer.max_epochs=1", "seed=0,1", f"hydra.sweep.dir={tmp_path}")
     code, text = finish(start(*sweep))
     assert (code, text.count(os.linesep)) == (2, 1), text
-    assert text.startswith("error: hydra/launcher=local is not available on this system")
-    assert "take hydra/launcher=basic" in text
+    assert text.startswith("error: hydra/launcher=local is unavailable on this system")
+    assert "use hydra/launcher=basic" in text
     code, text = finish(start(*sweep, "hydra/launcher=basic"))
     assert code == 0, text
     assert sorted(path.parent.name for path in tmp_path.glob("*/result.json")) == ["seed=0", "seed=1"]

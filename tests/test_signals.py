@@ -21,7 +21,7 @@ def test_a_deferred_signal_waits_for_the_check(capsys: pytest.CaptureFixture[str
         reached = False
     assert reached
     assert interrupted.value.code == 130
-    assert "SIGINT: stopping after this step with a checkpoint; again to stop at once" in capsys.readouterr().err
+    assert "SIGINT: stopping with a checkpoint after this step; again to stop immediately" in capsys.readouterr().err
 
 
 def test_a_second_signal_ends_at_once():

@@ -1,14 +1,14 @@
-"""What can go wrong."""
+"""cnnlab's exceptions."""
 
-EXIT_USER_ERROR = 2  # the other exit codes are those of run.Status
+EXIT_USER_ERROR = 2  # run.Status has the other exit codes
 
 
 class UserError(ValueError):
-    """A mistake of the user's: its text names the value, what is allowed and what to do."""
+    """A user's mistake; the message states the value, what is allowed and what to do."""
 
 
-class Carried(BaseException):
-    """Carries an exception past Hydra, which would warn of it, or announce it in lines of its own."""
+class HydraBypass(BaseException):
+    """Wraps an exception so that Hydra passes it on without printing its own messages."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
@@ -16,7 +16,7 @@ class Carried(BaseException):
 
 
 class SweepFailed(RuntimeError):
-    """A job of a sweep failed, which the sweep has told of already."""
+    """A job of a sweep failed; the sweep has already reported it."""
 
 
 class Diverged(ArithmeticError):
@@ -24,4 +24,4 @@ class Diverged(ArithmeticError):
 
 
 class Pruned(Exception):
-    """A search has no use for the rest of a run: a result, not a fault."""
+    """A search's pruner ended the run: a result, not a fault."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and files that one process has at a time."""
+"""Atomic writes and file locks."""
 
 import os
 from pathlib import Path
@@ -7,13 +7,13 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces a file so that a reader, or a crash at any moment, meets the old content or the new.
+    """Replaces a file so that a reader, or a crash at any moment, finds the old content or the new, never a part.
 
     Args:
-        path: The file; its folder must exist. A temporary file beside it, on the same filesystem, is renamed.
+        path: The file; its folder must exist. A temporary file beside it is written and renamed.
         content: The new content.
     """
-    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed run leaves at most one
+    temporary = path.with_name(f".{path.name}.tmp")  # a fixed name, so that a killed run leaves at most one
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -26,7 +26,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows, which has it not, cannot open a folder
+    if hasattr(os, "O_DIRECTORY"):  # Windows lacks it and cannot open a folder
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def try_lock(path: Path) -> BaseFileLock | None:
-    """Locks a file, which is made, until the lock is released or the process ends, however it ends.
+    """Creates and locks a file, until the lock is released or the process ends, however it ends.
 
     Returns:
         The lock, or None if another process holds it.

@@ -1,4 +1,4 @@
-"""What a run measures: every metric's name, unit and direction, in one place.
+"""The registry of metrics: every metric's name, unit and direction, in one place.
 
 The names in logs, the columns of metrics.csv, the lines on the console, the keys of result.json and the objectives of a
 search all derive from `METRICS`. Nothing here imports torch.
@@ -22,13 +22,13 @@ class Metric:
     """A mean over the images of a split.
 
     Attributes:
-        name: In logs, columns and keys: `val/<name>`.
-        title: In sentences and tables.
-        unit: Of the stored value.
+        name: Its name in logs, columns and keys: `val/<name>`.
+        title: Its name in sentences and tables.
+        unit: The unit of the stored value.
         direction: Which values are better.
         format: How a value is printed, as a format specification.
-        per_image: Logits (B, C) and labels (B,) to a value per image, (B,); None for the loss that is trained, of which
-            every step computes the batch's mean.
+        per_image: Logits (B, C) and labels (B,) to a value per image, (B,); None for the training loss, whose mean over
+            the batch every step computes.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Metric:
     per_image: "Callable[[Tensor, Tensor], Tensor] | None"
 
     def of(self, split: str) -> str:
-        """Its name on a split: `val/acc`."""
+        """The metric's name on a split: `val/acc`."""
         return f"{split}/{self.name}"
 
     def text(self, value: float) -> str:
-        """A value as it is printed."""
+        """A formatted value."""
         return format(value, self.format)
 
 
@@ -61,7 +61,7 @@ def metric_names(*splits: str) -> tuple[str, ...]:
 
 
 RESULT_METRICS = metric_names("val", "test")  # keys of result.json
-OBJECTIVES: dict[str, Direction] = {  # none is of the test set
+OBJECTIVES: dict[str, Direction] = {  # never a test metric
     **{metric.of("val"): metric.direction for metric in METRICS},
     SECONDS_TO_TARGET: "minimize",
 }

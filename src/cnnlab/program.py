@@ -1,4 +1,4 @@
-"""What starts this program, for messages that say what to type next."""
+"""The command that started this program, for messages that suggest the next command."""
 
 import shlex
 import sys
@@ -8,20 +8,20 @@ SCRIPT = "train.py"
 
 
 def program(path: Path | str | None = None) -> str:
-    """The command that a user types: `cnnlab`, or `python train.py` with the path to it.
+    """The command that a user types: `cnnlab`, or `python train.py` with its path.
 
     Args:
-        path: The program; None for the one that runs in this process.
+        path: The program; None for the one running in this process.
     """
     path = Path(sys.argv[0] if path is None else path)
     return f"python {shlex.quote(str(path))}" if path.name == SCRIPT else "cnnlab"
 
 
 def repository_script(path: str) -> tuple[str, ...]:
-    """The command that starts a script of the repository; empty where the package is installed without it.
+    """The command that starts a script of the repository; empty if the package is installed without it.
 
     Args:
-        path: From the top of the repository, such as `scripts/table.py`.
+        path: Relative to the repository, such as `scripts/table.py`.
     """
     script = Path(__file__).parents[2] / path
     if not script.is_file():

@@ -1,10 +1,10 @@
-"""Every random choice of a run as a function of (seed, epoch, step), so that a resumed run repeats none."""
+"""Every random choice of a run as a function of (seed, epoch, step), so that a resumed run draws the same numbers."""
 
 import hashlib
 
 
 def derive_seed(seed: int, stream: str, *position: int) -> int:
-    """A seed for one stream of random numbers at one position in a run.
+    """Derives the seed of a stream of random numbers at a position in a run.
 
     Args:
         seed: The run's seed.

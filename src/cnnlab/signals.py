@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an orderly end: exit codes 130 and 143, with a checkpoint while training."""
+"""Handles SIGINT and SIGTERM: a checkpoint while training, then exit code 130 or 143."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(SystemExit):
-    """The process was asked to end; uncaught, it exits with 128 + the signal's number."""
+    """The process received SIGINT or SIGTERM; uncaught, it exits with 128 + the signal's number."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
@@ -19,7 +19,7 @@ class Interrupted(SystemExit):
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM do nothing: for the moment in which a run's last file is written."""
+    """Ignores SIGINT and SIGTERM, while a run's last file is written."""
     before = {signum: signal.signal(signum, signal.SIG_IGN) for signum in SIGNALS}
     try:
         yield
@@ -29,8 +29,8 @@ def ignored() -> Iterator[None]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM wait; a process that is started inside has them wait until it lets them come."""
+def blocked() -> Iterator[None]:
+    """Blocks SIGINT and SIGTERM; a process that is started inside inherits this until it unblocks them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -39,12 +39,12 @@ def held_back() -> Iterator[None]:
 
 
 class SignalGuard:
-    """Raises `Interrupted` when a signal comes: at once, or while `deferring`, when `check()` is called.
+    """Raises `Interrupted` on a signal: immediately, or while `deferring`, when `check()` is called.
 
-    A second signal raises at once all the same. Use it as a context, in the main thread.
+    A second signal always raises immediately. Use it as a context manager, in the main thread.
 
     Attributes:
-        received: The signal that has come, if one has.
+        received: The signal received; None if none has been.
         deferring: Whether the first signal waits for `check()`.
     """
 
@@ -65,14 +65,14 @@ class SignalGuard:
             signal.signal(signum, handler)
 
     def install(self) -> None:
-        """Takes the signals, also from a library that has taken them since, and lets come those that were held back."""
+        """Installs the handlers, also over those that a library has installed since, and unblocks the signals."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
-        if hasattr(signal, "pthread_sigmask"):  # else there is no fork server, which starts jobs with them held back
+        if hasattr(signal, "pthread_sigmask"):  # else there is no fork server, which starts jobs with blocked signals
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def check(self) -> None:
-        """Raises `Interrupted` if a signal has come."""
+        """Raises `Interrupted` if a signal has been received."""
         if self.received is not None:
             raise Interrupted(self.received)
 
@@ -82,7 +82,7 @@ class SignalGuard:
         if not (first and self.deferring):
             raise Interrupted(signum)
         print(
-            f"\n{signal.Signals(signum).name}: stopping after this step with a checkpoint; again to stop at once",
+            f"\n{signal.Signals(signum).name}: stopping with a checkpoint after this step; again to stop immediately",
             file=sys.stderr,
             flush=True,
         )

@@ -61,7 +61,7 @@ def test_weights_that_were_not_tested_are_refused(trained: Path, tmp_path: Path)
     other = torch.load(copy / "checkpoints" / "best.ckpt", weights_only=True)
     next(iter(other["state_dict"].values())).add_(1)
     torch.save(other, copy / "checkpoints" / "best.ckpt")
-    with pytest.raises(UserError, match="does not hold the weights"):
+    with pytest.raises(UserError, match="does not hold the tested weights"):
         load_finished(copy)
     (copy / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(UserError, match="is missing"):
@@ -74,7 +74,7 @@ def test_a_run_on_other_data_is_refused(trained: Path, tmp_path: Path):
     result = json.loads((copy / "result.json").read_text())
     result["data"]["name"] = "mnist"
     (copy / "result.json").write_text(json.dumps(result))
-    with pytest.raises(UserError, match="was tested on mnist, but now there is mnist_5k"):
+    with pytest.raises(UserError, match="was tested on mnist, but the data now available is mnist_5k"):
         load_finished(copy)
 
 
@@ -86,7 +86,7 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path, valu
     before = record.read_text()
     record.write_text(before.replace(f"  {value}\n", ""))
     assert record.read_text() != before
-    with pytest.raises(UserError, match=rf"is another version's .*{value.partition(':')[0]}"):
+    with pytest.raises(UserError, match=rf"is from another version .*{value.partition(':')[0]}"):
         load_finished(copy)
 
 

@@ -43,4 +43,4 @@ def test_a_number_that_makes_no_sense_is_refused():
     command = [sys.executable, "scripts/bench.py", "--threads", "0"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
-    assert "--threads 0: give a number from 1 up" in done.stderr
+    assert "--threads 0 is not allowed; it must be >= 1" in done.stderr

@@ -1,4 +1,4 @@
-"""Writing to who does not read."""
+"""Output that cannot be written."""
 
 import io
 import subprocess
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.cli.output import unfailing_output
+from cnnlab.cli.output import safe_output
 from tests.conftest import REPOSITORY
 
 PRINT = """
 import pathlib, sys
-from cnnlab.cli.output import unfailing_output
+from cnnlab.cli.output import safe_output
 
-with unfailing_output():
+with safe_output():
     for _ in range(3):
         print("x" * 100_000, flush=True)
     print("buffered")
@@ -38,6 +38,6 @@ def test_a_full_disk_does_not_matter_to_what_is_printed(tmp_path: Path):
 def test_a_character_that_the_encoding_lacks_is_written_as_its_code(monkeypatch: pytest.MonkeyPatch):
     content = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding="ascii"))
-    with unfailing_output():
+    with safe_output():
         print("größe")
     assert content.getvalue() == b"gr\\xf6\\xdfe\n"

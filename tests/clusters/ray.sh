@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Ray cluster of this one machine, on loopback: `ray.sh start FOLDER` prints its address; `ray.sh stop FOLDER`;
 set -euo pipefail
-# with a token, since whoever reaches a cluster can run code on it
+# with a token, since anyone who can reach a cluster can run code on it
 command=${1:?start or stop} folder=$(realpath -m "${2:?a folder for its state, with a short path}")
 export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0  # Ray's switch for loopback, on every system
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$folder/token"

@@ -54,7 +54,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 
 
 @given(stop=st.integers(0, 5), epoch=st.integers(0, 2))
-def test_a_stopped_pass_goes_on_where_it_was(stop: int, epoch: int):
+def test_a_stopped_pass_resumes_where_it_was(stop: int, epoch: int):
     whole = labels_of(shuffled(50, 10, epoch))
     batches = shuffled(50, 10, epoch)
     iterator = iter(batches)

@@ -96,7 +96,7 @@ def test_a_damaged_file_is_refused_by_name_with_both_hashes(small: IdxFiles, nam
     )
     with pytest.raises(UserError) as error:
         small.load()
-    assert str(error.value).startswith(f"{path} is damaged or another file: its content has SHA-256 ")
+    assert str(error.value).startswith(f"{path} is damaged or not the published file: its content has SHA-256 ")
     assert f"expected {small.sha256[name]}" in str(error.value)
 
 
@@ -127,7 +127,7 @@ def test_a_checksum_of_the_compressed_file_checks_just_that(tmp_path: Path, smal
 def test_missing_files_are_named(small: IdxFiles):
     (small.folder / NAMES[2]).unlink()
     assert small.missing() == [small.folder / NAMES[2]]
-    with pytest.raises(UserError, match=f"{NAMES[2]} is missing"):
+    with pytest.raises(UserError, match=f"{NAMES[2]} and its .gz are missing"):
         small.load()
 
 
@@ -143,7 +143,7 @@ def test_a_read_only_folder_is_used_where_it_is(small: IdxFiles):
 
 @pytest.fixture
 def hanging_mirror() -> Iterator[str]:
-    """A server on this machine that takes connections and never says a word."""
+    """A server on this machine that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken: list[socket.socket] = []
         stop = threading.Event()

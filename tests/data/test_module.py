@@ -67,8 +67,7 @@ def test_without_network_mnist_falls_back_with_a_warning(compose_run, tmp_path: 
     assert data.sizes == {"train": 4000, "val": 500, "test": 500}
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert (
-        "data=mnist could not be had, so this run uses mnist_5k: 4000 training and 500 test images"
-        in record.getMessage()
+        "data=mnist is unavailable, so this run uses mnist_5k: 4000 training and 500 test images" in record.getMessage()
     )
     torch.testing.assert_close(data.part("train")[0].mean(), torch.tensor(0.0), atol=0.02, rtol=0)
 
@@ -139,7 +138,7 @@ def test_images_of_another_shape_than_the_config_says_are_refused(shape: tuple[i
 @pytest.mark.parametrize(("labels", "found"), [([0, 1, 1], "0 to 1"), ([1, 2, 3], "1 to 3"), ([0, 2, 3], "0 to 3")])
 def test_labels_of_other_classes_than_the_config_says_are_refused(labels: list[int], found: str):
     data = a_module(a_source(torch.zeros(3, 20, 28, dtype=torch.uint8), labels))
-    with pytest.raises(UserError, match=rf"data=other has labels from {found}, but data\.num_classes=3 takes 0 to 2"):
+    with pytest.raises(UserError, match=rf"data=other has labels from {found}, but data\.num_classes=3 needs 0 to 2"):
         data.setup()
 
 
@@ -150,11 +149,11 @@ def test_modules_that_expect_another_shape_or_number_of_classes_do_not_share_ima
     assert a_module(files).identity == others[-1].identity
 
 
-def test_a_run_does_not_go_on_with_another_data_set(small: ImageDataModule):
+def test_a_run_does_not_resume_with_another_data_set(small: ImageDataModule):
     state = small.state_dict()
     assert state["name"] == "mnist_5k"
     small.load_state_dict(state)
-    with pytest.raises(UserError, match="this run began on mnist, but now there is mnist_5k"):
+    with pytest.raises(UserError, match="this run started on mnist, but the data now available is mnist_5k"):
         small.load_state_dict({**state, "name": "mnist"})
 
 

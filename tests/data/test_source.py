@@ -14,6 +14,6 @@ def test_the_published_content_passes_and_any_other_is_refused_with_both_hashes(
         check_sha256(Path("some/file"), b"digit5", expected)
     found = hashlib.sha256(b"digit5").hexdigest()
     assert str(error.value) == (
-        f"some/file is damaged or another file: its content has SHA-256 {found}, expected {expected}; "
-        "replace the file, or delete it to have it downloaded"
+        f"some/file is damaged or not the published file: its content has SHA-256 {found}, expected {expected}; "
+        "replace it, or delete it to download it again"
     )

@@ -31,5 +31,5 @@ def test_it_is_a_function_of_the_split_seed_alone():
 
 @pytest.mark.parametrize("num", [-1, 10, 11])
 def test_a_split_that_leaves_nothing_is_refused(num: int):
-    with pytest.raises(UserError, match=rf"{num} images cannot be held out of 10: allowed are 0 to 9"):
+    with pytest.raises(UserError, match=rf"cannot hold out {num} of 10 images; it must be from 0 to 9"):
         stratified_split(torch.zeros(10, dtype=torch.int64), num, split_seed=0)

@@ -50,6 +50,6 @@ def test_our_launchers_keys_are_checked_and_those_of_other_packages_are_not():
     check_values(config)
     config.hydra.launcher._target_ = "hydra_plugins.cnnlab_plugins.local.LocalLauncher"
     with pytest.raises(
-        UserError, match=r"hydra\.launcher\.n_jobs=-1 is not allowed; it takes null or an integer from 1"
+        UserError, match=r"hydra\.launcher\.n_jobs=-1 is not allowed; it must be null or an integer >= 1"
     ):
         check_values(config)

@@ -81,7 +81,5 @@ def test_images_that_are_halved_to_nothing_are_refused(stem: int | None, smalles
     network = CNN(nn.ReLU, pool, image_shape=(1, smallest, smallest + 3), num_classes=5, stem=stem)
     assert network(torch.randn(2, 1, smallest, smallest + 3)).shape == (2, 5)
     for shape in ((1, smallest - 1, 28), (1, 28, smallest - 1)):
-        with pytest.raises(
-            UserError, match=rf"too small for CNN: it takes images from {smallest}×{smallest} pixels up"
-        ):
+        with pytest.raises(UserError, match=rf"too small for CNN: it needs at least {smallest}×{smallest} pixels"):
             CNN(nn.ReLU, pool, image_shape=shape, num_classes=5, stem=stem)

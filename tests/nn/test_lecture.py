@@ -50,5 +50,5 @@ def test_it_takes_other_images_and_numbers_of_classes(image_shape: tuple[int, in
 
 @pytest.mark.parametrize("image_shape", [(1, 8, 8), (3, 15, 28), (3, 28, 15)])
 def test_images_of_which_nothing_would_be_left_are_refused(image_shape: tuple[int, int, int]):
-    with pytest.raises(UserError, match="too small for LectureNet: it takes images from 16×16 pixels up; choose"):
+    with pytest.raises(UserError, match="too small for LectureNet: it needs at least 16×16 pixels; choose"):
         LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), image_shape=image_shape, num_classes=10)

@@ -83,7 +83,7 @@ def test_a_schedule_sets_the_learning_rate_of_both():
     assert all(torch.equal(now, then) for now, then in zip(network.parameters(), before, strict=True))
 
 
-def test_a_saved_state_goes_on_in_the_same_bits():
+def test_a_saved_state_resumes_in_the_same_bits():
     whole, part, resumed = lecture(), lecture(), lecture()
     train(whole, MuonAdamW(whole.parameters()), 4)
     optimizer = MuonAdamW(part.parameters())
@@ -96,7 +96,7 @@ def test_a_saved_state_goes_on_in_the_same_bits():
 
 
 def test_a_network_without_hidden_weights_is_refused():
-    with pytest.raises(UserError, match="take optimizer=adamw"):
+    with pytest.raises(UserError, match="use optimizer=adamw"):
         MuonAdamW(SoftmaxRegression(**MNIST).parameters())
 
 

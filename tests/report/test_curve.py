@@ -45,7 +45,7 @@ def test_the_script_writes_the_picture_or_says_what_it_wants(folder: Path):
     (folder / "metrics.csv").unlink()
     failed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert failed.returncode == 2
-    assert "has no metrics.csv, and no runs in it; give the folder of a run or a sweep" in failed.stderr
+    assert "has no metrics.csv and no runs; give the folder of a run or a sweep" in failed.stderr
     write_run(folder, "sgd", 0, [0.9])
     (folder / "curve.png").unlink()
     subprocess.run(command, check=True)

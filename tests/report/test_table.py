@@ -53,7 +53,7 @@ def test_a_value_that_is_not_its_options_own_is_a_column():
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):
-    with pytest.raises(UserError, match="holds no finished runs"):
+    with pytest.raises(UserError, match="has no finished runs"):
         read_results(tmp_path)
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / "result.json").write_text(json.dumps(result("sgd", 0, 0.9)))

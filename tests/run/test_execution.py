@@ -145,13 +145,13 @@ def test_refused_values_and_faults_are_failures(compose_run, folder: Path):
 def test_a_fast_dev_run_goes_through_everything_and_says_so(compose_run, folder: Path, capsys):
     run(compose_run(*SMALL, "trainer.fast_dev_run=true", "select=best"))
     assert result_of(folder)["status"] == "completed"
-    assert "note        fast_dev_run only tries whether it runs" in capsys.readouterr().out
+    assert "note        fast_dev_run only checks that it runs" in capsys.readouterr().out
 
 
 def test_a_folder_with_a_result_is_not_run_in_again(compose_run, folder: Path):
     run(compose_run(*FAST, "logger=none", "callbacks=light"))
     before = (folder / "result.json").read_bytes()
-    with pytest.raises(UserError, match="has a result already, and two runs never share a folder"):
+    with pytest.raises(UserError, match="already has a result, and runs cannot share a folder"):
         run(compose_run(*FAST, "seed=1"))
     assert (folder / "result.json").read_bytes() == before
 
@@ -187,7 +187,7 @@ def test_lightnings_refusals_of_a_fit_are_the_users_mistakes(compose_run, folder
         run(compose_run(*SMALL, "trainer.limit_train_batches=0.001"))
 
 
-def test_a_finished_fit_that_goes_on_is_tested_only(compose_run, folder: Path):
+def test_a_finished_fit_that_resumes_is_tested_only(compose_run, folder: Path):
     run(compose_run(*FAST, "logger=none", "callbacks=light"))
     first = result_of(folder)
     (folder / "result.json").unlink()
@@ -197,7 +197,7 @@ def test_a_finished_fit_that_goes_on_is_tested_only(compose_run, folder: Path):
         assert again[name] == first[name]
 
 
-def test_more_of_lightning_can_be_asked_for(compose_run, folder: Path):
+def test_more_of_lightning_can_be_requested(compose_run, folder: Path):
     overrides = ("trainer.gradient_clip_val=0.5", "trainer.accumulate_grad_batches=2", "trainer.precision=bf16-mixed")
     early_stopping = "_target_: lightning.pytorch.callbacks.EarlyStopping"
     stop = f"+callbacks.stop={{{early_stopping}, monitor: val/acc, mode: max, stopping_threshold: 0.01}}"

@@ -1,4 +1,4 @@
-"""What a run folder holds, says and refuses."""
+"""A run folder's files, status and errors."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ time.sleep(100)
 
 
 def run_in(folder: Path, status: str | None = None, error: str | None = None) -> RunFolder:
-    """A run that has begun, and has a result if it has a status."""
+    """A run that has started, with a result if it has a status."""
     one = job(folder)
     begin(one)
     if status is not None:
@@ -30,18 +30,18 @@ def run_in(folder: Path, status: str | None = None, error: str | None = None) ->
     return one.folder
 
 
-def test_a_run_has_begun_when_its_record_is_whole(tmp_path: Path):
+def test_a_run_has_started_when_its_record_is_whole(tmp_path: Path):
     run = RunFolder(tmp_path / "a")
-    assert (run.has_begun, run.status, run.error, run.result()) == (False, None, "", None)
+    assert (run.has_started, run.status, run.error, run.result()) == (False, None, "", None)
     (run.path / ".hydra").mkdir(parents=True)
     (run.path / ".hydra" / "overrides.yaml").touch()  # killed while Hydra wrote it
-    assert (run.has_begun, run.status) == (False, None)
+    assert (run.has_started, run.status) == (False, None)
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_its_status_is_that_of_its_result(tmp_path: Path, status: Status):
     run = run_in(tmp_path / "a")
-    assert (run.has_begun, run.status) == (True, Status.KILLED)
+    assert (run.has_started, run.status) == (True, Status.KILLED)
     run = run_in(tmp_path / "b", status, "why")
     assert (run.status, run.error) == (status, "why")
 
@@ -97,27 +97,27 @@ def test_a_folder_in_which_a_process_runs_is_refused_until_it_is_dead(tmp_path: 
         assert first.stdout is not None
         assert first.stdout.readline() == b"held\n"
         for resume in (False, True):
-            with pytest.raises(UserError, match="another process is writing to"):
+            with pytest.raises(UserError, match="another process is using"):
                 RunFolder(tmp_path / "run").claim(resume=resume)
         first.kill()
-    RunFolder(tmp_path / "run").claim(resume=False)  # it was killed before it began
+    RunFolder(tmp_path / "run").claim(resume=False)  # it was killed before it started
 
 
 def test_a_folder_with_a_run_is_refused_unless_it_is_resumed(tmp_path: Path):
     run = run_in(tmp_path / "run")
-    with pytest.raises(UserError, match="two runs never share a folder"):
+    with pytest.raises(UserError, match="runs cannot share a folder"):
         run.claim(resume=False)
     run.claim(resume=True)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(UserError, match="exists and is not empty"):
+    with pytest.raises(UserError, match="is not empty"):
         RunFolder(tmp_path).claim(resume=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be made: File exists; give another place"):
+    with pytest.raises(UserError, match=r"cannot create the run folder .*: File exists; choose another"):
         RunFolder(tmp_path / "file").claim(resume=False)

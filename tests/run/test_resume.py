@@ -33,7 +33,7 @@ def test_other_command_lines_are_left_alone():
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path):
-    with pytest.raises(UserError, match="no run there; it takes a run folder"):
+    with pytest.raises(UserError, match="no run there; it must be a run folder"):
         expand_resume([f"resume={tmp_path}"])
 
 
@@ -41,7 +41,7 @@ def test_a_plus_does_not_make_it_another_key(folder: Path):
     assert expand_resume([f"+resume={folder}"])[-1] == f"resume={folder}"
 
 
-def test_a_sweep_cannot_go_on_with_one_run(folder: Path):
+def test_a_sweep_cannot_resume_one_run(folder: Path):
     with pytest.raises(UserError, match="-m starts many"):
         expand_resume(["-m", f"resume={folder}"])
 

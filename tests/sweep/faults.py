@@ -1,4 +1,4 @@
-"""Callbacks that make a run go wrong, or stand still, in a real process."""
+"""Callbacks that make a run fail or wait, in a real process."""
 
 import os
 import resource
@@ -20,11 +20,11 @@ POLL_S = 0.05
 
 
 class Fault(Callback):
-    """Strikes in the second epoch's first step.
+    """Fails in the second epoch's first step.
 
     Args:
-        how: `none`, `raise`, `exit`, `kill`, `segfault`, `hang`, `diverge`, `disk` (where files may not grow) or `fill`
-            (it, but not twice).
+        how: `none`, `raise`, `exit`, `kill`, `segfault`, `hang`, `diverge`, `disk` (files cannot grow) or `fill` (fills
+            the disk, once).
     """
 
     def __init__(self, how: str) -> None:
@@ -70,9 +70,9 @@ class Fault(Callback):
 
 
 class Gate(Callback):
-    """Holds a run in the first step of every epoch but the first, until a signal has come or the gate is open.
+    """Holds a run in the first step of every epoch but the first, until it receives a signal or the gate is open.
 
-    So a test meets a run at work however fast the machine is, and the run can be short.
+    So a test finds the run running, however fast the machine is, and the run can be short.
 
     Args:
         opener: The gate is open while this file exists.

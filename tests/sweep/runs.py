@@ -1,4 +1,4 @@
-"""Run folders as runs leave them, without a run."""
+"""Run folders as runs leave them, made without a run."""
 
 import functools
 import json
@@ -13,12 +13,12 @@ from tests.conftest import REPOSITORY
 
 
 def job(folder: Path) -> Job:
-    """One that has not begun."""
+    """A job that has not started."""
     return Job(folder.name, (), RunFolder(folder))
 
 
 def begin(job: Job) -> None:
-    """Hydra's record."""
+    """Writes Hydra's record."""
     record = job.folder.path / ".hydra"
     record.mkdir(parents=True)
     for name, text in _record().items():
@@ -39,5 +39,5 @@ def _record() -> dict[str, str]:
 
 
 def end(job: Job, status: str, error: str | None = None) -> None:
-    """result.json, as far as a sweep reads it."""
+    """Writes the part of result.json that a sweep reads."""
     (job.folder.path / "result.json").write_text(json.dumps({"status": status, "error": error}))

@@ -1,4 +1,4 @@
-"""`python train.py -m …` as a process, and what it leaves."""
+"""`python train.py -m …` as a process, and its results."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ Found = TypeVar("Found")
 
 
 def start(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Begins a sweep in that folder, which loads a server of its own."""
+    """Starts a sweep in a folder, with its own fork server."""
     return subprocess.Popen(
         [sys.executable, "train.py", "-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments],
         cwd=REPOSITORY,
@@ -26,7 +26,7 @@ def start(folder: Path, *arguments: str, environment: dict[str, str] | None = No
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # and so the leader of a group, as in a terminal
+        start_new_session=True,  # so that it leads a process group, as in a terminal
     )
 
 
@@ -41,7 +41,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def start_from_loaded(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> processes.Command:
-    """Begins a sweep whose processes are forked from the tests' own server, which takes less time."""
+    """Starts a sweep whose processes are forked from the tests' own server, which is faster."""
     output = folder.with_name(f"{folder.name}.out")
     output.unlink(missing_ok=True)
     command = ("-m", *SHORT, f"hydra.sweep.dir={folder}", *arguments)
@@ -49,12 +49,12 @@ def start_from_loaded(folder: Path, *arguments: str, environment: dict[str, str]
 
 
 def sweep(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
-    """Runs one to its end."""
+    """Runs a sweep to its end."""
     return start_from_loaded(folder, *arguments, environment=environment).wait()
 
 
 def gate(folder: Path) -> str:
-    """Holds the jobs after an epoch, until they get a signal or there is a file `open` in the sweep's folder."""
+    """Holds the jobs after an epoch, until they receive a signal or the sweep's folder has a file `open`."""
     return f"+callbacks.gate={{_target_: tests.sweep.faults.Gate, opener: {folder / 'open'}}}"
 
 
@@ -71,16 +71,16 @@ def weights(folder: Path) -> dict[str, str]:
 
 
 def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str) -> Path:
-    """The first file that matches; the sweep has to live until there is one."""
+    """Waits for the first file that matches; fails if the sweep ends before."""
     return wait_until(process, folder, lambda: sorted(folder.glob(pattern)), f"no {pattern}")[0]
 
 
 def wait_until(process: subprocess.Popen[str], folder: Path, look: Callable[[], Found], missing: str) -> Found:
-    """What a look finds at last; the sweep has to live until then.
+    """Waits until `look` finds something; fails if the sweep ends before.
 
     Args:
-        folder: The sweep's, whose jobs' logs are told if it does not.
-        missing: What is told then.
+        folder: The sweep's folder; a failure shows its jobs' logs.
+        missing: The message of a failure.
     """
     deadline = time.monotonic() + PATIENCE_S
     while not (found := look()):

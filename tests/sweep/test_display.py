@@ -1,4 +1,4 @@
-"""What is shown of a sweep while it runs."""
+"""The progress display of a sweep."""
 
 import io
 from pathlib import Path
@@ -48,11 +48,11 @@ def test_an_end_is_one_line(tmp_path: Path):
 def test_the_time_that_is_left_is_that_of_the_jobs_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(display.time, "monotonic", lambda: 100.0)
     progress = Progress(num_jobs=5, skipped=3)
-    assert progress.summary() == "0/5 jobs: 3 skipped; left ?"
+    assert progress.summary() == "0/5 jobs: 3 skipped; time left ?"
     for name, status in (("a", Status.COMPLETED), ("b", Status.FAILED)):
         progress.count(Outcome(job(tmp_path / name), status, "", 1.0))
     monkeypatch.setattr(display.time, "monotonic", lambda: 120.0)
-    assert progress.summary() == "2/5 jobs: 1 completed, 1 failed, 3 skipped; left 0:00:30"
+    assert progress.summary() == "2/5 jobs: 1 completed, 1 failed, 3 skipped; time left 0:00:30"
 
 
 def test_without_a_terminal_there_is_a_line_for_each_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -75,11 +75,11 @@ def test_on_a_terminal_there_is_a_row_for_each_running_job(tmp_path: Path, monke
     for one in (first, second):
         shown.started(one)
     (first.folder.path / "metrics.csv").write_text(HEAD.format(split="val") + "7,9,.1,2,.1,2,.25,1\n")
-    monkeypatch.setattr(display, "LOOK_S", -1.0)
+    monkeypatch.setattr(display, "REFRESH_INTERVAL_S", -1.0)
     screen.truncate(0)
     shown.tick()
     drawn = screen.getvalue()
-    assert all(text in drawn for text in ("first", "second", "7", "25.00%", "0/2 jobs; left ?"))
+    assert all(text in drawn for text in ("first", "second", "7", "25.00%", "0/2 jobs; time left ?"))
     screen.truncate(0)
     shown.ended(Outcome(first, Status.FAILED, "no such", 1.0))
     _, _, below = screen.getvalue().partition("first: failed, epoch 7, accuracy 25.00%, 1.0 s: no such")

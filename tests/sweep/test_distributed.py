@@ -27,8 +27,8 @@ def processes(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_leaves_no_process_and_goes_on_to_the_same_bits(tmp_path: Path):
-    code, text = sweep(tmp_path / "undisturbed", *JOBS)
+def test_an_interrupted_sweep_leaves_no_process_and_resumes_to_the_same_bits(tmp_path: Path):
+    code, text = sweep(tmp_path / "uninterrupted", *JOBS)
     assert code == 0, text
 
     folder = tmp_path / "sweep"
@@ -45,5 +45,5 @@ def test_an_interrupted_sweep_leaves_no_process_and_goes_on_to_the_same_bits(tmp
     (folder / "open").touch()
     code, text = sweep(folder, *JOBS, gate(folder))
     assert code == 0, text
-    assert weights(folder) == weights(tmp_path / "undisturbed")
+    assert weights(folder) == weights(tmp_path / "uninterrupted")
     assert len(weights(folder)) == 2

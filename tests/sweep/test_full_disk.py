@@ -35,9 +35,9 @@ def test_jobs_that_meet_a_full_disk_fail_and_are_completed_when_there_is_room(di
     code, text = sweep(folder, *JOBS)
     assert code == 1, text
     assert set(weights(folder)) == {f"{NONE},seed=0", f"{NONE},seed=1"}  # and no other has half a result.json
-    told = {line.partition(": failed: ")[0].strip(): line.partition(": failed: ")[2] for line in text.splitlines()}
-    at_work, before = told[f"{FILL},seed=0"], told[f"{FILL},seed=1"]
-    assert at_work.startswith("cannot write the run's files: No space left on device: "), text
+    reasons = {line.partition(": failed: ")[0].strip(): line.partition(": failed: ")[2] for line in text.splitlines()}
+    running, before = reasons[f"{FILL},seed=0"], reasons[f"{FILL},seed=1"]
+    assert running.startswith("cannot write the run's files: No space left on device: "), text
     assert before == f"no space left on the disk of {folder}", text
     assert not list(folder.rglob("*.tmp"))
 

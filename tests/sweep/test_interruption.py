@@ -1,4 +1,4 @@
-"""A sweep that is interrupted or killed, and the same command again: real processes and signals."""
+"""A sweep that is interrupted or killed and resumed by the same command, with real processes and signals."""
 
 import os
 import random
@@ -16,18 +16,18 @@ JOBS = ("optimizer=momentum,adam", "seed=0,1", "trainer.limit_train_batches=40")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float]:
     """The weights of all jobs, and the seconds that they took."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    started = time.monotonic()
     code, text = sweep(folder, *JOBS)
     assert code == 0, text
-    return weights(folder), time.monotonic() - began
+    return weights(folder), time.monotonic() - started
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_checkpoints_and_goes_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
-    """By a Ctrl-C in a terminal, which all processes of the group get, or what ends all of a service's processes."""
+def test_an_interrupted_sweep_checkpoints_and_resumes(uninterrupted: tuple[dict[str, str], float], tmp_path: Path):
+    """By a Ctrl-C in a terminal, sent to the whole process group, or a SIGTERM to all of a service's processes."""
     jobs = (*JOBS, gate(tmp_path), "hydra.launcher.n_jobs=1")
     process = start(tmp_path, *jobs)
     wait_for(process, tmp_path, "sweep.lock")
@@ -49,7 +49,7 @@ def test_an_interrupted_sweep_checkpoints_and_goes_on(undisturbed: tuple[dict[st
     (tmp_path / "open").touch()
     code, text = sweep(tmp_path, *JOBS, gate(tmp_path))
     assert code == 0, text
-    assert weights(tmp_path) == undisturbed[0]
+    assert weights(tmp_path) == uninterrupted[0]
 
 
 @pytest.mark.slow
@@ -67,9 +67,9 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
-    undisturbed: tuple[dict[str, str], float], tmp_path: Path
+    uninterrupted: tuple[dict[str, str], float], tmp_path: Path
 ):
-    expected, seconds = undisturbed
+    expected, seconds = uninterrupted
     moments = random.Random(0)
     for _ in range(20):
         command = start_from_loaded(tmp_path, *JOBS)  # and so most moments are those of its jobs
@@ -85,29 +85,29 @@ def test_a_sweep_killed_at_random_moments_ends_in_the_same_bits(
 
 
 @pytest.mark.slow
-def test_jobs_whose_server_is_killed_can_go_on(undisturbed: tuple[dict[str, str], float], tmp_path: Path):
+def test_jobs_whose_server_is_killed_can_be_resumed(uninterrupted: tuple[dict[str, str], float], tmp_path: Path):
     process = start(tmp_path, *JOBS, gate(tmp_path), "hydra.launcher.n_jobs=2")
-    wait_until(process, tmp_path, lambda: len(list(tmp_path.glob("*/metrics.csv"))) == 2, "two jobs at work")
+    wait_until(process, tmp_path, lambda: len(list(tmp_path.glob("*/metrics.csv"))) == 2, "two jobs are not running")
     found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "forkserver"], capture_output=True, text=True)
     os.kill(int(found.stdout), signal.SIGKILL)
-    wait_until(process, tmp_path, lambda: len(results(tmp_path)) == 2, "two jobs told of")
+    wait_until(process, tmp_path, lambda: len(results(tmp_path)) == 2, "two jobs have no result")
     (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 1, text
     assert "2 killed, 2 completed" in text
-    assert text.count("lost: the server of its process was killed") == 4  # each when it ends, and again at the end
+    assert text.count("lost: its fork server was killed") == 4  # when each ends, and in the summary
     assert sorted(result["status"] for result in results(tmp_path).values()) == [
         *["completed"] * 2,
         *["killed"] * 2,
     ]
     code, text = sweep(tmp_path, *JOBS, gate(tmp_path))
     assert (code, "2 completed, 2 done before" in text) == (0, True), text
-    assert weights(tmp_path) == undisturbed[0]
+    assert weights(tmp_path) == uninterrupted[0]
 
 
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_together_with_its_server_ends_in_the_same_bits(
-    undisturbed: tuple[dict[str, str], float], tmp_path: Path
+    uninterrupted: tuple[dict[str, str], float], tmp_path: Path
 ):
     for reached in ("sweep.lock", "logs/*.log", "*/metrics.csv", "*/result.json"):
         process = start(tmp_path, *JOBS)
@@ -116,4 +116,4 @@ def test_a_sweep_that_is_killed_together_with_its_server_ends_in_the_same_bits(
         process.communicate()
     code, text = sweep(tmp_path, *JOBS)
     assert code == 0, text
-    assert weights(tmp_path) == undisturbed[0]
+    assert weights(tmp_path) == uninterrupted[0]

@@ -1,4 +1,4 @@
-"""`train.py -m`, with jobs that go wrong in every way: real processes."""
+"""`train.py -m` with jobs that fail in every way, in real processes."""
 
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def test_each_fault_is_recorded_as_what_it_is_and_touches_nothing_else(tmp_path:
 @pytest.mark.slow
 def test_a_divergence_is_a_failure_for_those_who_want_it(tmp_path: Path):
     assert sweep(tmp_path / "0", FAULT, f"{HOW}=none,diverge")[0] == 0
-    for told in ("1 diverged", "2 done before"):  # also when it has been one before
+    for line in ("1 diverged", "2 done before"):  # also if it diverged in an earlier sweep
         code, text = sweep(tmp_path / "1", FAULT, f"{HOW}=none,diverge", "sweep.fail_on_divergence=true")
-        assert (code, told in text) == (1, True), text
+        assert (code, line in text) == (1, True), text
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Jobs that need not be composed again."""
+"""Jobs whose configs need not be composed again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from cnnlab.sweep.outcome import Outcome
 
 
 class Digest:
-    """Of config files that somebody may change."""
+    """The digest of config files that may change."""
 
     now = "a"
 
@@ -23,8 +23,8 @@ class Digest:
 
 
 def run(known: KnownJobs, job: Job, status: Status = Status.COMPLETED) -> None:
-    assert list(known.noting([job])) == [job]
-    known.hear(Outcome(job, status, "", 1.0))
+    assert list(known.track_starts([job])) == [job]
+    known.record(Outcome(job, status, "", 1.0))
 
 
 JOB = Job("seed=1", ("seed=1", "trainer.max_epochs=2"), RunFolder(Path("seed=1")))
@@ -45,13 +45,13 @@ def test_a_run_is_known_to_the_next_sweep_until_something_changes(tmp_path: Path
 def test_a_run_during_which_the_config_changed_is_not_known(tmp_path: Path):
     digest = Digest()
     known = KnownJobs(tmp_path / "known.jsonl", digest)
-    list(known.noting([JOB]))
+    list(known.track_starts([JOB]))
     digest.now = "b"
-    known.hear(Outcome(JOB, Status.COMPLETED, "", 1.0))
+    known.record(Outcome(JOB, Status.COMPLETED, "", 1.0))
     assert JOB not in KnownJobs(tmp_path / "known.jsonl", digest)
 
 
-def test_a_run_on_other_data_than_was_asked_for_is_not_known(tmp_path: Path):
+def test_a_run_on_other_data_than_requested_is_not_known(tmp_path: Path):
     path, one = tmp_path / "known.jsonl", replace(JOB, folder=RunFolder(tmp_path))
     (tmp_path / "result.json").write_text('{"status": "completed", "data": {"name": "a", "instead_of": "b"}}')
     run(KnownJobs(path, Digest()), one)

@@ -1,4 +1,4 @@
-"""What a sweep refuses, before it writes a file."""
+"""What a sweep rejects, before it writes a file."""
 
 from pathlib import Path
 
@@ -15,14 +15,17 @@ from tests.processes import start
     [
         (("optimizer=glob(zz*)",), "this sweep has no jobs"),
         (("seed=range(0,0)",), "this sweep has no jobs"),
-        (("seed=0,1", "hydra.launcher.n_jobs=0"), "n_jobs=0 is not allowed; it takes null or an integer from 1 up"),
+        (("seed=0,1", "hydra.launcher.n_jobs=0"), "n_jobs=0 is not allowed; it must be null or an integer >= 1"),
         (("seed=0,1", "hydra.launcher.n_jobs=abc"), "n_jobs=abc is not allowed"),
         (("seed=0,1", "hydra.launcher.threads_per_job=null"), "threads_per_job=null is not allowed"),
-        (("seed=0,1", "hydra.launcher.timeout_s=-1"), "timeout_s=-1 is not allowed; it takes null or a number > 0"),
+        (("seed=0,1", "hydra.launcher.timeout_s=-1"), "timeout_s=-1 is not allowed; it must be null or a number > 0"),
         (("seed=0,1", "hydra.sweeper.max_batch_size=2"), "hydra.sweeper.max_batch_size is not in this config"),
-        (("seed=0,1", "hydra.output_subdir=null"), "hydra.output_subdir=null is not for a sweep"),
-        (("optimizer.lr=interval(0,1)",), "every combination of an interval is endless; give values, or search it"),
-        (("seed=0,1", "sweep.name=a,b"), "sweep.name=a,b: a sweep is one; give sweep.name one value"),
+        (("seed=0,1", "hydra.output_subdir=null"), "hydra.output_subdir=null is not allowed in a sweep"),
+        (("optimizer.lr=interval(0,1)",), "an interval has no finite list of values; give values, or search it"),
+        (
+            ("seed=0,1", "sweep.name=a,b"),
+            "sweep.name=a,b: a sweep's own settings cannot be swept; give sweep.name a single value",
+        ),
         (("sweep=pooling", "++seed=3"), "two jobs would share the folder pool=avg"),
     ],
 )
@@ -44,5 +47,5 @@ def test_a_value_that_is_typed_twice_is_run_once_and_a_name_may_be_a_number(tmp_
 
 def test_the_local_launcher_says_what_to_take_where_nothing_can_be_forked(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
-    with pytest.raises(UserError, match=r"hydra/launcher=local is not available on this system.* hydra/launcher=basic"):
+    with pytest.raises(UserError, match=r"hydra/launcher=local is unavailable on this system.* hydra/launcher=basic"):
         LocalLauncher(None, 1, None).check_available()

@@ -1,4 +1,4 @@
-"""Two sweeps never work in one folder."""
+"""Two sweeps never run in the same folder."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.sweep import sole_sweep
+from cnnlab.sweep import lock_sweep
 
 HOLD = """
 import pathlib, sys, time
-from cnnlab.sweep import sole_sweep
-with sole_sweep(pathlib.Path(sys.argv[1])):
+from cnnlab.sweep import lock_sweep
+with lock_sweep(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)
 """
@@ -25,25 +25,25 @@ def test_the_second_is_refused_until_the_first_is_dead(tmp_path: Path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=f"process {first.pid} on "), sole_sweep(tmp_path):
+        with pytest.raises(UserError, match=f"process {first.pid} on "), lock_sweep(tmp_path):
             pass
         first.kill()
-    with sole_sweep(tmp_path):
+    with lock_sweep(tmp_path):
         assert json.loads((tmp_path / "sweep.lock").read_text())["pid"] == os.getpid()
-    with sole_sweep(tmp_path):
+    with lock_sweep(tmp_path):
         pass
 
 
-def test_a_lock_of_another_machine_is_believed_until_it_is_removed(tmp_path: Path):
+def test_a_lock_of_another_machine_holds_until_it_is_removed(tmp_path: Path):
     (tmp_path / "sweep.lock").write_text('{"pid": 1, "host": "elsewhere"}')
-    with pytest.raises(UserError, match=r"process 1 on elsewhere.* remove .*sweep\.lock"), sole_sweep(tmp_path):
+    with pytest.raises(UserError, match=r"process 1 on elsewhere.* remove .*sweep\.lock"), lock_sweep(tmp_path):
         pass
     (tmp_path / "sweep.lock").unlink()
-    with sole_sweep(tmp_path):
+    with lock_sweep(tmp_path):
         pass
 
 
 def test_a_damaged_lock_is_no_lock(tmp_path: Path):
     (tmp_path / "sweep.lock").write_text("[")
-    with sole_sweep(tmp_path):
+    with lock_sweep(tmp_path):
         pass

@@ -1,4 +1,4 @@
-"""What a sweep makes of how a process ended and what it left."""
+"""A job's outcome, from its exit code and its files."""
 
 import json
 import signal
@@ -9,14 +9,14 @@ import pytest
 from cnnlab.run.status import Status
 from cnnlab.sweep import Job
 from cnnlab.sweep.engines import Ended
-from cnnlab.sweep.outcome import Outcome, outcome
+from cnnlab.sweep.outcome import Outcome, determine_outcome
 from tests.sweep.runs import begin, end, job
 
 
 def of(one: Job, exit_code: int, log: str = "", reason: str = "") -> Outcome:
     one.log.parent.mkdir(exist_ok=True)
     one.log.write_text(log)
-    return outcome(Ended(one, exit_code, 1.5, reason))
+    return determine_outcome(Ended(one, exit_code, 1.5, reason))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def of(one: Job, exit_code: int, log: str = "", reason: str = "") -> Outcome:
         (143, "interrupted"),
     ],
 )
-def test_the_runs_own_word_is_believed_where_its_exit_code_agrees(tmp_path: Path, exit_code: int, status: str):
+def test_the_runs_own_result_counts_where_its_exit_code_agrees(tmp_path: Path, exit_code: int, status: str):
     one = job(tmp_path / "a")
     begin(one)
     end(one, status, "why")
@@ -58,16 +58,16 @@ def test_what_was_killed_can_resume_whatever_an_earlier_start_wrote(
 
 
 @pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM)])
-def test_a_run_that_was_told_to_end_before_it_could_say_so_is_interrupted(tmp_path: Path, exit_code: int, signum: int):
-    before, begun = job(tmp_path / "a"), job(tmp_path / "b")
-    begin(begun)
-    for one in (before, begun):
+def test_a_run_that_was_interrupted_before_it_could_say_so_is_interrupted(tmp_path: Path, exit_code: int, signum: int):
+    before, started = job(tmp_path / "a"), job(tmp_path / "b")
+    begin(started)
+    for one in (before, started):
         assert of(one, exit_code) == Outcome(one, Status.INTERRUPTED, f"signal {int(signum)}", 1.5)
     assert not before.folder.path.exists()
-    assert begun.folder.status is Status.INTERRUPTED
+    assert started.folder.status is Status.INTERRUPTED
 
 
-def test_a_signal_without_a_name_is_told_by_its_number(tmp_path: Path):
+def test_a_signal_without_a_name_is_named_by_its_number(tmp_path: Path):
     assert of(job(tmp_path / "a"), -40).reason == "killed by signal 40"
 
 
@@ -77,7 +77,7 @@ def test_a_result_is_written_for_a_run_that_wrote_none(tmp_path: Path):
     of(one, 0)
     result = json.loads((one.folder.path / "result.json").read_text())
     assert (result["status"], result["seed"], result["overrides"]) == ("failed", 3, ["data=mnist_5k", "seed=3"])
-    assert result["error"] == "exited with 0 before the run was completed"
+    assert result["error"] == "exited with code 0 before the run completed"
 
 
 def test_the_engines_reason_comes_before_the_signals_name(tmp_path: Path):
@@ -92,10 +92,10 @@ def test_a_refusal_is_the_last_error_of_the_latest_start_and_leaves_no_folder(tm
     log = "$ python train.py\nerror: of an earlier start\n$ python train.py\nerror: one\nerror: two\nmore\n"
     assert of(one, 2, log) == Outcome(one, Status.FAILED, "two", 1.5)
     earlier = "$ python train.py\nerror: of an earlier start\n$ python train.py\n"
-    assert of(one, 1, earlier).reason == "exited with 1 before the run was completed"
+    assert of(one, 1, earlier).reason == "exited with code 1 before the run completed"
     assert not one.folder.path.exists()
 
 
 def test_a_log_that_was_never_made_is_no_hindrance(tmp_path: Path):
     ended = Ended(job(tmp_path / "a"), 1, 1.5)
-    assert outcome(ended).reason == "exited with 1 before the run was completed"
+    assert determine_outcome(ended).reason == "exited with code 1 before the run completed"

@@ -1,4 +1,4 @@
-"""What is left to do of a sweep, from folders alone."""
+"""The plan of a sweep, from folders alone."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.run.folder import RunFolder
-from cnnlab.sweep import Action, Job, announce, plan
+from cnnlab.sweep import Action, Job, plan, print_plan
 from cnnlab.sweep.estimate import Estimate
 
 
@@ -18,7 +18,7 @@ def compose(job: Job) -> DictConfig:
 
 
 def begin(job: Job, status: str | None = None, **changes: int) -> None:
-    """The files of a run that began, and ended if it has a status."""
+    """The files of a run that has started, and ended if it has a status."""
     config = compose(job)
     config.trainer.update(changes)
     (job.folder.path / ".hydra").mkdir(parents=True)
@@ -50,7 +50,7 @@ def test_what_is_done_with_a_run_that_was_there(tmp_path: Path, status: str | No
     assert (step.action, step.job, step.remark) == (action, job(tmp_path), "")
 
 
-def test_a_run_that_is_not_there_begins_without_composing_its_config(tmp_path: Path):
+def test_a_run_that_is_not_there_starts_without_composing_its_config(tmp_path: Path):
     def refuse(job: Job) -> DictConfig:
         raise AssertionError("a new job has nothing to be compared with")
 
@@ -65,7 +65,7 @@ def test_another_config_runs_beside_the_old_result_and_is_found_again(
     (step,) = plan([job(tmp_path)], compose)
     assert (step.action, step.job.folder.path) == (Action.START, tmp_path / "seed=1~2")
     assert step.remark == "trainer.max_epochs was 7 and is now 3: beside the old result"
-    announce(tmp_path, [step], 2, Estimate(10.0, 0))
+    print_plan(tmp_path, [step], 2, Estimate(10.0, 0))
     assert "seed=1~2: new; trainer.max_epochs was 7" in capsys.readouterr().out
     begin(step.job, "completed")
     (step,) = plan([job(tmp_path)], compose)

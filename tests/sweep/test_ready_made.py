@@ -42,12 +42,12 @@ def test_what_is_typed_replaces_what_is_swept(tmp_path: Path):
     assert text.splitlines()[2:] == ["  optimizer=adam: new", "  optimizer=sgd: new"]
 
 
-def test_a_folder_that_exists_is_refused_if_it_is_not_to_be_gone_on_with(tmp_path: Path):
+def test_a_folder_that_exists_is_refused_if_it_is_not_to_be_resumed(tmp_path: Path):
     folder = tmp_path / "sweep"
     folder.mkdir()
     code, text = start(tmp_path / "output", "sweep=pooling", "sweep.resume=false", f"hydra.sweep.dir={folder}").wait()
     assert (code, text) == (
         2,
-        f"error: {folder} exists, and sweep.resume=false; give another sweep.name, or remove it\n",
+        f"error: {folder} exists, and sweep.resume=false; choose another sweep.name, or remove it\n",
     )
     assert not list(folder.iterdir())

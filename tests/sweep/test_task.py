@@ -1,4 +1,4 @@
-"""A job as a command, decided where it starts."""
+"""A job's command, which is decided where it starts."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def task(folder: Path) -> Task:
     return Task(job(folder), Path("/somewhere/train.py"), ("seed=3", "note='a b'"))
 
 
-def test_a_run_begins_with_its_arguments_alone_also_after_a_failure(tmp_path: Path):
+def test_a_run_starts_with_its_arguments_alone_also_after_a_failure(tmp_path: Path):
     one = task(tmp_path / "seed=3")
     assert one.prepare() == ["seed=3", "note='a b'"]
     begin(one.job)
@@ -19,7 +19,7 @@ def test_a_run_begins_with_its_arguments_alone_also_after_a_failure(tmp_path: Pa
     assert not one.job.folder.path.exists()
 
 
-def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
+def test_a_run_that_was_stopped_resumes(tmp_path: Path):
     one = task(tmp_path / "seed=3")
     begin(one.job)  # and was killed
     assert one.prepare() == ["seed=3", "note='a b'", f"resume='{one.job.folder}'"]
@@ -28,7 +28,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path):
     assert one.job.folder.path.exists()
 
 
-def test_it_is_told_as_it_would_be_typed(tmp_path: Path):
-    assert task(tmp_path / "a").typed(["seed=3", "note=a b"]) == "$ python train.py seed=3 'note=a b'"
+def test_it_is_logged_as_it_would_be_typed(tmp_path: Path):
+    assert task(tmp_path / "a").log_line(["seed=3", "note=a b"]) == "$ python train.py seed=3 'note=a b'"
     installed = Task(job(tmp_path / "a"), Path("/somewhere/bin/cnnlab"), ())
-    assert installed.typed(["seed=3"]) == "$ cnnlab seed=3"
+    assert installed.log_line(["seed=3"]) == "$ cnnlab seed=3"

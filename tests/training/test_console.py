@@ -71,7 +71,7 @@ def test_a_terminal_shows_a_bar_below_the_epochs_lines(tmp_path: Path):
     os.close(terminal)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     assert command.process.exitcode == 0, text
-    assert re.search(r"epoch 1/2 ━+ +\d+/126 steps, left", text)
-    assert re.search(r"epoch 2/2 ━+ +126/126 steps, left", text)
+    assert re.search(r"epoch 1/2 ━+ +\d+/126 steps, time left", text)
+    assert re.search(r"epoch 2/2 ━+ +126/126 steps, time left", text)
     assert "epoch 2/2  train loss" in text
     assert text.rstrip().splitlines()[-1].startswith("folder")

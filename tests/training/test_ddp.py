@@ -46,9 +46,9 @@ def test_two_processes_at_half_the_batch_are_one_at_the_whole(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_stopped_run_of_two_processes_goes_on_to_the_same_bits(tmp_path: Path):
+def test_a_stopped_run_of_two_processes_resumes_to_the_same_bits(tmp_path: Path):
     arguments = ("trainer=ddp", "data.batch_size=16", "callbacks=light", "trainer.max_epochs=4")
-    expected = train(tmp_path / "undisturbed", *arguments)
+    expected = train(tmp_path / "uninterrupted", *arguments)
 
     folder = tmp_path / "run"
     command = [sys.executable, "train.py", *RUN, *arguments, f"hydra.run.dir={folder}"]
@@ -62,5 +62,5 @@ def test_a_stopped_run_of_two_processes_goes_on_to_the_same_bits(tmp_path: Path)
 
     result = json.loads((folder / "result.json").read_text())
     assert result["weights_sha256"] == expected["weights_sha256"]
-    for row, undisturbed in zip(rows(folder), rows(tmp_path / "undisturbed"), strict=True):
-        assert {**row, "seconds": ""} == {**undisturbed, "seconds": ""}
+    for row, uninterrupted in zip(rows(folder), rows(tmp_path / "uninterrupted"), strict=True):
+        assert {**row, "seconds": ""} == {**uninterrupted, "seconds": ""}

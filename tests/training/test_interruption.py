@@ -42,8 +42,8 @@ def numbers(folder: Path) -> tuple[list[dict[str, str]], str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, str]], str, float]:
-    folder = tmp_path_factory.mktemp("undisturbed")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, str]], str, float]:
+    folder = tmp_path_factory.mktemp("uninterrupted")
     code, text = start(folder / "log", *RUN, f"hydra.run.dir={folder / 'run'}").wait()
     assert code == 0, text
     seconds = json.loads((folder / "run" / "result.json").read_text())["seconds"]
@@ -52,8 +52,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_a_run_killed_at_random_moments_ends_in_the_same_bits(undisturbed, tmp_path: Path, seed: int):
-    rows, weights, seconds = undisturbed
+def test_a_run_killed_at_random_moments_ends_in_the_same_bits(uninterrupted, tmp_path: Path, seed: int):
+    rows, weights, seconds = uninterrupted
     folder, moments = tmp_path / "run", random.Random(seed)
     command = start(tmp_path / "log", *RUN, f"hydra.run.dir={folder}")
     kills = 0
@@ -86,9 +86,9 @@ def test_a_run_killed_at_random_moments_ends_in_the_same_bits(undisturbed, tmp_p
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_signal_leaves_a_checkpoint_from_which_the_run_ends_in_the_same_bits(
-    undisturbed, tmp_path: Path, signum: int, exit_code: int, epochs: int
+    uninterrupted, tmp_path: Path, signum: int, exit_code: int, epochs: int
 ):
-    rows, weights, _ = undisturbed
+    rows, weights, _ = uninterrupted
     folder = tmp_path / "run"
     command = start(tmp_path / "log", *RUN, f"hydra.run.dir={folder}")
     metrics = folder / "metrics.csv"
@@ -133,11 +133,11 @@ STOP = "_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc, m
     ],
     ids=lambda overrides: overrides[0],
 )
-def test_wherever_a_run_is_stopped_it_goes_on_to_the_same_bits(compose_run, tmp_path: Path, overrides, at):
+def test_wherever_a_run_is_stopped_it_resumes_to_the_same_bits(compose_run, tmp_path: Path, overrides, at):
     folder = tmp_path / "run"
     run(compose_run(*SHORT, *overrides))
     expected = numbers(folder)
-    folder.rename(tmp_path / "undisturbed")
+    folder.rename(tmp_path / "uninterrupted")
     kill = f"+callbacks.kill={{_target_: tests.training.test_interruption.KillAt, epoch: {at[0]}, batch: {at[1]}}}"
     try:
         run(compose_run(*SHORT, *overrides, kill))
@@ -157,6 +157,6 @@ def test_a_signal_that_comes_while_the_processes_ask_each_other_is_kept_for_the_
 
     trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(root_device="cpu", reduce=reduce))
     callback = StopOnSignal(guard, tmp_path / "last.ckpt")
-    assert not callback._signal_has_come(trainer)
+    assert not callback._signal_received(trainer)
     assert guard.received == signal.SIGTERM
-    assert callback._signal_has_come(trainer)
+    assert callback._signal_received(trainer)

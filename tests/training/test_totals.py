@@ -13,7 +13,7 @@ def means(totals: Totals, num_processes: int = 1) -> tuple[float, float]:
     return found["loss"], found["acc"]
 
 
-def test_means_weigh_every_image_alike_and_start_anew():
+def test_means_weigh_every_image_alike_and_start_again():
     totals = Totals()
     totals.add(torch.tensor(0.5), LOGITS, LABELS)  # two of three right
     totals.add(torch.tensor(2.5), LOGITS[:1], LABELS[:1])
@@ -28,7 +28,7 @@ def test_processes_are_summed_before_the_mean():
     assert means(totals, num_processes=2) == (pytest.approx(1.0), pytest.approx(2 / 3))
 
 
-def test_a_snapshot_is_gone_on_from():
+def test_a_snapshot_is_resumed():
     totals, resumed = Totals(), Totals()
     totals.add(torch.tensor(0.3), LOGITS, LABELS)
     resumed.restore(totals.snapshot())

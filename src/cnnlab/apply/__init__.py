@@ -1,1 +1,1 @@
-"""A finished network used: loaded back from its run folder, and asked for predictions."""
+"""Loads the network of a finished run and uses it for predictions."""

@@ -1,4 +1,4 @@
-"""A finished run's network, read back from its folder."""
+"""Loads a finished run's network from its folder."""
 
 from pathlib import Path
 
@@ -14,36 +14,37 @@ from cnnlab.training.classifier import Classifier
 
 
 def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
-    """The tested network of a completed run, in evaluation mode on the CPU, and its data, set up.
+    """Loads the tested network of a completed run, in evaluation mode on the CPU, and its data.
 
     Args:
-        folder: The run's.
+        folder: The run folder.
 
     Raises:
-        UserError: If no completed run is there, or another version's, or its weights are not those that were tested, or
-            its data is not here.
+        UserError: If there is no completed run, it is from another version, its weights are not the tested ones, or its
+            data is unavailable.
     """
     run = RunFolder(folder)
     result = run.result()
-    if result is None or result["status"] != Status.COMPLETED or not run.has_begun:
-        raise UserError(f"{folder}: no completed run there; it takes a run folder such as outputs/runs/<time>-<name>")
+    if result is None or result["status"] != Status.COMPLETED or not run.has_started:
+        raise UserError(f"{folder}: no completed run there; give a run folder, such as outputs/runs/<time>-<name>")
     config = run.config()
     weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
     if not weights.is_file():
-        raise UserError(f"{weights} is missing; without it there are no weights to evaluate")
+        raise UserError(f"{weights} is missing, so there are no weights to evaluate; run the experiment again")
     checkpoint = load_checkpoint(weights)
     try:
         classifier, data = build_classifier(config), build_data(config)
         classifier.load_state_dict(checkpoint["state_dict"])
     except (OmegaConfBaseException, RuntimeError, UserError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is another version's ({reason}); evaluate it with the code that ran it") from None
+        raise UserError(f"{folder} is from another version ({reason}); use the version that trained it") from None
     if weights_sha256(classifier.network) != result["weights_sha256"]:
-        raise UserError(f"{weights} does not hold the weights that {run.result_json} tells of")
+        raise UserError(f"{weights} does not hold the tested weights of {run.result_json}; run the experiment again")
     tested, here = result["data"]["name"], data.effective.name
     if here != tested:
         raise UserError(
-            f"{folder} was tested on {tested}, but now there is {here}; make the same data available (CNNLAB_DATA_DIR)"
+            f"{folder} was tested on {tested}, but the data now available is {here}; make {tested} available "
+            "(CNNLAB_DATA_DIR)"
         )
     data.setup()
     return classifier.eval(), data

@@ -1,4 +1,4 @@
-"""What a network predicts."""
+"""Predictions of a network."""
 
 import torch
 from torch.nn import functional
@@ -16,7 +16,7 @@ def probabilities(
         network: Images to logits, in evaluation mode.
         images: Normalised.
         shift_px: 0 for the image alone.
-        background: The value of an empty pixel, which comes in from outside.
+        background: The value of pixels from outside the image.
         batch_size: Images at a time.
     """
     return torch.cat([_mean_over_views(network, batch, shift_px, background) for batch in images.split(batch_size)])

@@ -1,1 +1,1 @@
-"""How fast an epoch of the lecture's experiment is, and against what. It imports nothing: imports are measured."""
+"""Benchmarks of the lecture's experiment. This file imports nothing, since imports are measured."""

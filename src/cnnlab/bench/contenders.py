@@ -1,4 +1,4 @@
-"""One epoch of the lecture's experiment in three ways: the same network on the same images."""
+"""Three implementations of an epoch of the lecture's experiment: the same network on the same images."""
 
 import time
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from cnnlab.training.totals import Totals
 
 @dataclass(frozen=True)
 class Epoch:
-    """Wall time of a part of an epoch, scaled to the whole of it, in seconds."""
+    """Wall time of an epoch, extrapolated from a part of it, in seconds."""
 
     train_s: float
     eval_s: float
@@ -104,10 +104,10 @@ def bare_loop(config: DictConfig, data: ImageDataModule, share: float) -> Epoch:
 
 
 class Clock(Callback):
-    """When an epoch's training began and ended, and when its evaluation, metrics.csv and checkpoint were done."""
+    """Records when an epoch's training started and ended, and when its evaluation and files were done."""
 
     def on_train_epoch_start(self, *args: Any) -> None:
-        """Starts."""
+        """Training starts."""
         self.started = time.perf_counter()
 
     def on_validation_start(self, *args: Any) -> None:
@@ -115,12 +115,12 @@ class Clock(Callback):
         self.trained = time.perf_counter()
 
     def on_fit_end(self, *args: Any) -> None:
-        """All ends."""
+        """The epoch ends."""
         self.ended = time.perf_counter()
 
 
 def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path) -> Epoch:
-    """What `python train.py` does for an epoch: logger, metrics.csv, checkpoint and signals included."""
+    """An epoch as in `python train.py`, including logger, metrics.csv, checkpoint and signals."""
     history, clock = History(folder / "metrics.csv", config.watch), Clock()
     checkpoint = EpochCheckpoint(history, folder / "last.ckpt")
     with SignalGuard() as guard:

@@ -1,4 +1,4 @@
-"""What the arithmetic of a step would take at the rate of a large matrix product."""
+"""A lower bound: the time of a step's arithmetic at the rate of a large matrix product."""
 
 import time
 

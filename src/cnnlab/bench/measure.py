@@ -1,4 +1,4 @@
-"""All contenders, interleaved, so that a machine that slows down slows all of them."""
+"""Measures all contenders, interleaved, so that a slower machine affects all of them."""
 
 import tempfile
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OUR_SHARE = 0.5  # of its training; the evaluation is whole
 
 @dataclass(frozen=True)
 class Setting:
-    """What the contenders run at."""
+    """The batch size and the number of threads."""
 
     batch_size: int
     num_threads: int
@@ -29,7 +29,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One repetition of one contender at one setting; the times are those of a whole epoch, in seconds."""
+    """One repetition of a contender at a setting; times of a whole epoch, in seconds."""
 
     contender: str
     setting: Setting
@@ -40,13 +40,13 @@ class Measurement:
 def measure(
     config: DictConfig, settings: list[Setting], repetitions: int, progress: Callable[[str], None]
 ) -> list[Measurement]:
-    """Runs every contender at every setting, then all of them again, `repetitions` times after a first that warms up.
+    """Runs every contender at every setting, `repetitions` times after a warm-up.
 
     Args:
         config: The composed config of `experiment=lecture`.
-        settings: What to run at.
-        repetitions: How often.
-        progress: Is told what goes on.
+        settings: The settings.
+        repetitions: The number of repetitions.
+        progress: Called with progress messages.
     """
     quieten()
     data = build_data(config)

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class PlainNet(nn.Module):
-    """21,840 parameters in torch's own layers and layout."""
+    """The lecture's network of 21,840 parameters in torch's own layers and layout."""
 
     def __init__(self) -> None:
         super().__init__()

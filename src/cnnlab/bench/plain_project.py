@@ -20,7 +20,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class PlainClassifier(lightning.LightningModule):
-    """The network, and how it is trained."""
+    """The network and its training."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -17,10 +17,10 @@ AT_FIRST_STEP = "+callbacks.exit._target_=cnnlab.bench.startup.ExitAtFirstStep"
 
 
 class ExitAtFirstStep(Callback):
-    """Ends the process where training begins."""
+    """Ends the process at the first training step."""
 
     def on_train_batch_start(self, *args: Any) -> None:
-        """Without a farewell: what a process does at its end is not measured."""
+        """Exits without cleanup, which is not measured."""
         os._exit(0)
 
 
@@ -33,11 +33,11 @@ class Startup:
 
 
 def measure_startup(repository: Path, repetitions: int) -> list[Startup]:
-    """Both in turn, `repetitions` times after a first that fills the system's caches.
+    """Measures both in turn, `repetitions` times after a warm-up that fills the system's caches.
 
     Args:
-        repository: Where train.py is.
-        repetitions: How often.
+        repository: The folder of train.py.
+        repetitions: The number of repetitions.
     """
     with tempfile.TemporaryDirectory() as folder:
         measured = []

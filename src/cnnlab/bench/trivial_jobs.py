@@ -1,4 +1,4 @@
-"""python -m cnnlab.bench.trivial_jobs FOLDER NUM AT_A_TIME: what a sweep itself takes, when its jobs take nothing.
+"""python -m cnnlab.bench.trivial_jobs FOLDER NUM AT_A_TIME: measures a sweep's own overhead with trivial jobs.
 
 Prints, as JSON, the seconds of a job and the parent's memory, in bytes, at the end of each.
 """
@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from cnnlab.experiment.identity import without_hydra
 from cnnlab.sweep import Job, Settings, Sweep, Task
-from cnnlab.sweep.engines.fork_server import Server, Share
+from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.engines.local import LocalEngine
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
@@ -29,12 +29,12 @@ folder.mkdir()
 
 
 def memory_bytes() -> int:
-    """What this process has in memory."""
+    """The resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
-    """Runs them."""
+    """Runs the jobs and prints the measurements."""
     program = folder / "trivial.py"
     program.write_text(TRIVIAL)
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -44,20 +44,20 @@ def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
     memory: list[int] = []
     times: list[float] = []
 
-    def hear(outcome: Outcome) -> None:
-        known.hear(outcome)
+    def on_outcome(outcome: Outcome) -> None:
+        known.record(outcome)
         memory.append(memory_bytes())
         times.append(time.monotonic())
 
     def task(job: Job) -> Task:
         return Task(job, program, (str(job.folder),))
 
-    sweep = Sweep(folder, num_jobs, 0, Settings(), hear)
+    sweep = Sweep(folder, num_jobs, 0, Settings(), on_outcome)
     sweep.run(
-        LocalEngine(Server(1, OmegaConf.to_yaml(without_hydra(whole))), [Share()] * at_a_time),
-        map(task, known.noting(jobs)),
+        LocalEngine(Server(1, OmegaConf.to_yaml(without_hydra(whole))), [Allocation()] * at_a_time),
+        map(task, known.track_starts(jobs)),
     )
-    job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits until the server is loaded
+    job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits for the server to load
     print(json.dumps({"job_s": job_s, "memory": memory}))
 
 

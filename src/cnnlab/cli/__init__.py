@@ -1,1 +1,1 @@
-"""The command line: what is checked before a run, how it ends, and how errors read."""
+"""The command line: checks before a run, exit codes and error messages."""

@@ -1,4 +1,4 @@
-"""The entry: what Hydra does not do around a run."""
+"""The entry point, with what Hydra does not do around a run."""
 
 import gc
 import os
@@ -14,21 +14,21 @@ from omegaconf import DictConfig, OmegaConf
 
 import cnnlab
 from cnnlab.cli.messages import explain
-from cnnlab.cli.output import unfailing_output
-from cnnlab.errors import EXIT_USER_ERROR, Carried, Diverged, Pruned, SweepFailed
+from cnnlab.cli.output import safe_output
+from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
 from cnnlab.program import program
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard
 
-GARBAGE_THRESHOLD = 100_000  # new objects before a search for garbage; at 700, a fifth of a start is searches in vain
+GARBAGE_THRESHOLD = 100_000  # new objects before a garbage collection; the default 700 costs a fifth of the start-up
 
 
 def main() -> int:
-    """`cnnlab`, and `python train.py`: composes an experiment from `sys.argv`, and runs it.
+    """`cnnlab` and `python train.py`: composes an experiment from `sys.argv` and runs it.
 
     Returns:
-        As for `command_line`.
+        The exit code, as for `command_line`.
     """
     gc.set_threshold(GARBAGE_THRESHOLD)
     OmegaConf.register_new_resolver("program", program, replace=True)  # for the text of --help
@@ -36,22 +36,22 @@ def main() -> int:
 
 
 def config_folder() -> Path:
-    """The config groups: inside the installed package, or at the top of the repository that it is imported from."""
+    """The folder of the config groups: in the installed package, or at the top of the repository."""
     package = Path(cnnlab.__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
 
 
 def _train(config: DictConfig) -> float | None:
-    """One run, from its config; returns its objective."""
+    """Executes a run and returns its objective."""
     try:
-        from cnnlab.run.execution import run  # here, since torch takes seconds that --help should not
+        from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
         return run(config)
     except Exception as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # a job's failure must not end the other jobs
-        raise Carried(error) from error
+        raise HydraBypass(error) from error
 
 
 def command_line(main: Callable[[], object]) -> int:
@@ -61,19 +61,19 @@ def command_line(main: Callable[[], object]) -> int:
         main: A function decorated by `hydra.main`.
 
     Returns:
-        The exit code: 0, 2 for the user's mistakes, 3 for a divergence, 4 for a pruned run; interruptions exit with 130
-        or 143.
+        The exit code: 0, 1 for a failure, 2 for a user's mistake, 3 for a diverged run, 4 for a pruned run;
+        interruptions exit with 130 or 143.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through, and `explain` words them
-    with unfailing_output(), SignalGuard():
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then passes exceptions on, and `explain` formats them
+    with safe_output(), SignalGuard():
         try:
-            if "LOCAL_RANK" not in os.environ:  # a worker gets the command line of the first process
+            if "LOCAL_RANK" not in os.environ:  # a worker has the command line of the first process
                 if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
                 sys.argv[1:] = expand_resume(sys.argv[1:])
             main()
-        except Carried as carrier:
+        except HydraBypass as carrier:
             return _report(carrier.error)
         except Exception as error:
             return _report(error)

@@ -1,4 +1,4 @@
-"""How an error reads: one line for what the user can mend."""
+"""Error messages: one line for errors that the user can fix."""
 
 import difflib
 import errno
@@ -9,19 +9,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError
 
-# a disk that is full or not ours to write is the user's to mend
+# the user can fix a full disk or missing permissions
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 def explain(error: Exception) -> str | None:
-    """One line for what the user can mend, None for what we have to."""
+    """One line for an error that the user can fix; None for a bug."""
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
     if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
         key = unknown.group(1)
-        return f"{key} is not in this config; --cfg job shows what is, and +{key}=… adds it"
+        return f"{key} is not in this config; --cfg job lists its keys, and +{key}=… adds this one"
     if str(error).startswith("Config group override must be a string or a list"):
-        return f"a config group takes one of its options, see --help ({' '.join(str(error).split())})"
+        return f"a config group must be set to one of its options, see --help ({' '.join(str(error).split())})"
     if isinstance(error, OverrideParseException):
         return f"{' '.join(str(error).split())}; a value with special characters needs quotes: 'key=\"value\"'"
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -29,7 +29,7 @@ def explain(error: Exception) -> str | None:
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         where = f": {error.filename}" if error.filename else ""
-        return f"cannot write the run's files: {error.strerror}{where}; free some space, or give another hydra.run.dir"
+        return f"cannot write the run's files: {error.strerror}{where}; free some space, or set another hydra.run.dir"
     return str(error) if isinstance(error, UserError) else None
 
 
@@ -37,4 +37,4 @@ def _explain_option(config_file: str, options: list[str]) -> str:
     group, _, option = config_file.rpartition("/")
     near = difflib.get_close_matches(option, options, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{group}={option} is not an option; {group} takes {', '.join(options)}{hint}"
+    return f"{group}={option} is not an option; choose from {', '.join(options)}{hint}"

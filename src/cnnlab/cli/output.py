@@ -1,4 +1,4 @@
-"""What a program prints is not what it is for: it goes on when nobody reads any more."""
+"""Keeps a program running when its output cannot be written."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from typing import Any, TextIO
 
 
 @contextmanager
-def unfailing_output() -> Iterator[None]:
-    """Inside, no write to standard output or error fails.
+def safe_output() -> Iterator[None]:
+    """Makes writes to standard output and error never fail.
 
-    When a pipe's reader is gone (`| head`; a Ctrl-C ends `| tee` too) or the disk is full, what is printed is dropped.
-    A character that the terminal's encoding lacks is written as its code.
+    Output is dropped when a pipe's reader has exited (`| head`, or `| tee` on Ctrl-C) or the disk is full. A character
+    that the terminal's encoding lacks is escaped.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Unfailing(before[0]), _Unfailing(before[1])
+    sys.stdout, sys.stderr = _SafeStream(before[0]), _SafeStream(before[1])
     try:
         yield
     finally:
@@ -24,7 +24,7 @@ def unfailing_output() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-class _Unfailing:
+class _SafeStream:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
@@ -46,7 +46,7 @@ class _Unfailing:
 
     def _drop(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())  # also what is still buffered
+        os.dup2(nowhere, self._stream.fileno())  # also drops buffered output
         os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:

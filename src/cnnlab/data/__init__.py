@@ -1,4 +1,4 @@
-"""Where the images come from, and how they reach the network."""
+"""Data sets: their files, splits, augmentation and batches."""
 
 from cnnlab.data.augmentation import RandomAffine
 from cnnlab.data.batches import EpochShuffle, ResidentBatches, ShuffledBatches

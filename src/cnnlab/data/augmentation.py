@@ -1,4 +1,4 @@
-"""Training images moved a little, a batch at a time, on the device where they are."""
+"""Random affine transforms of training images, a batch at a time, on their device."""
 
 import math
 from collections.abc import Callable
@@ -11,9 +11,9 @@ Augmentation = Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]
 
 
 class RandomAffine:
-    """Rotates, shifts, scales and shears every image by amounts of its own, each uniform in its range.
+    """Rotates, shifts, scales and shears every image by its own random amounts, each uniform in its range.
 
-    Pixels are interpolated bilinearly; what comes in from outside is background.
+    Pixels are interpolated bilinearly; pixels from outside the image are background.
 
     Args:
         degrees: Rotation in ±degrees about the centre.
@@ -34,19 +34,19 @@ class RandomAffine:
         self.shear = math.tan(math.radians(shear_degrees))
 
     def __call__(self, images: torch.Tensor, background: float, generator: torch.Generator) -> torch.Tensor:
-        """Moved copies of a batch.
+        """Transformed copies of a batch.
 
         Args:
             images: (B, C, H, W).
             background: The value of an empty pixel.
-            generator: Where the amounts come from; on the images' device.
+            generator: Source of the random amounts; on the images' device.
         """
         grid = functional.affine_grid(self._draw(images, generator), list(images.shape), align_corners=False)
         moved = functional.grid_sample(images - background, grid.to(images.dtype), align_corners=False)
         return moved.add_(background)
 
     def _draw(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Maps from a place in the result to one in the image, (B, 2, 3); the image spans [-1, 1] along each axis."""
+        """Affine maps from output to input coordinates, (B, 2, 3); an image spans [-1, 1] along each axis."""
         height, width = images.shape[2:]
         uniform = torch.rand(5, len(images), generator=generator, device=images.device) * 2 - 1
         angle, shift_x, shift_y, scale, shear = uniform

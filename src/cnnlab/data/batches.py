@@ -1,4 +1,4 @@
-"""Batches cut from tensors that stay on the device: no worker, no copy an image."""
+"""Batches cut from tensors that stay on the device: no workers, no copy per image."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class EpochShuffle:
 
     Args:
         seed: The run's seed.
-        num_images: How many images there are to order.
+        num_images: The number of images.
     """
 
     def __init__(self, seed: int, num_images: int) -> None:
@@ -27,7 +27,7 @@ class EpochShuffle:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch, from 0, whose order is wanted."""
+        """Sets the epoch, counted from 0."""
         self.epoch = epoch
 
     def order(self) -> torch.Tensor:
@@ -37,14 +37,14 @@ class EpochShuffle:
 
 
 class ResidentBatches:
-    """Batches of images and labels in order, each image once in one of `world_size` processes: to evaluate.
+    """Batches for evaluation: images and labels in order, each image once, divided among `world_size` processes.
 
     Args:
         images: All images, normalised, (N, C, H, W) float32, on the device that uses them.
-        labels: Their classes, (N,) int64, there too.
-        batch_size: Images a batch and process; the last batch may be smaller.
-        rank: Which process this is; it gets the images rank, rank + world_size, …
-        world_size: How many share a pass.
+        labels: Their classes, (N,) int64, on the same device.
+        batch_size: Images per batch and process; the last batch may be smaller.
+        rank: The index of this process; it gets the images rank, rank + world_size, …
+        world_size: The number of processes.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class ResidentBatches:
 
 
 class ShuffledBatches(ResidentBatches):
-    """Batches in the order of a sampler, another order each epoch: to train.
+    """Batches for training, in a new order each epoch.
 
-    Every process gets as many batches as the others, at the end of an order some images a second time if need be. The
-    state is the place in the epoch, so that a run that was stopped between two batches goes on there.
+    Every process gets the same number of batches; some images are repeated at the end if necessary. The state is the
+    position in the epoch, so that a run that was stopped between two batches resumes there.
 
     Args:
         images: As for `ResidentBatches`.
-        labels: As there.
-        batch_size: As there.
+        labels: As for `ResidentBatches`.
+        batch_size: As for `ResidentBatches`.
         sampler: The order.
-        rank: As there.
-        world_size: As there.
+        rank: As for `ResidentBatches`.
+        world_size: As for `ResidentBatches`.
         augmentation: Changes a batch of images; its random numbers are a function of (seed, epoch, batch, rank).
         background: The value of an empty pixel, for the augmentation.
     """
@@ -114,11 +114,11 @@ class ShuffledBatches(ResidentBatches):
                 yield self._augmented(images, epoch, batch), self.labels[chosen]
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch under way and the batch in it that comes next."""
+        """The current epoch and its next batch."""
         return dict(self._place)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Lets the next iteration, if it is of the same epoch, begin where the state was taken."""
+        """Makes the next iteration continue at the saved position, if the epoch is the same."""
         self._place = dict(state)
         self._resumed = True
 

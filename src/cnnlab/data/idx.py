@@ -1,4 +1,4 @@
-"""MNIST's own file format, IDX: a magic number, the sizes, then the bytes."""
+"""MNIST's file format, IDX: a magic number, the sizes, then the bytes."""
 
 import contextlib
 import io
@@ -16,17 +16,17 @@ import torch
 from cnnlab.data.source import Images, check_sha256
 from cnnlab.errors import UserError
 
-TIMEOUT_S = 6.0  # a read; torchvision tries an address at most three times: 18 s for a mirror that hangs
+TIMEOUT_S = 6.0  # per read; torchvision tries an address up to three times: 18 s for a mirror that hangs
 
 
 class IdxFiles:
-    """A data set in four files like MNIST's: images of any one size and labels, to train and to test.
+    """A data set in four files like MNIST's: training and test images, all of one size, and their labels.
 
     Args:
         folder: Where the files are, or are downloaded to.
-        mirrored_as: The class of `torchvision.datasets` that knows the mirrors.
-        sha256: File name to SHA-256. A name without `.gz` means the plain content, whether the file is
-            plain or a `.gz`; a name with `.gz` means the compressed file, and only that one is read.
+        mirrored_as: The class of `torchvision.datasets` that has the mirrors.
+        sha256: File name to SHA-256. A name without `.gz` means the plain content, whether the file is plain or a
+            `.gz`; a name with `.gz` means the compressed file, and only that file is read.
     """
 
     def __init__(self, folder: str | Path, mirrored_as: str, sha256: dict[str, str]) -> None:
@@ -35,25 +35,25 @@ class IdxFiles:
         self.sha256 = dict(sha256)
 
     def missing(self) -> list[Path]:
-        """The files that are not here, neither plain nor compressed."""
+        """The missing files: neither plain nor compressed."""
         return [self.folder / name for name in self.sha256 if self._find(name) is None]
 
     def download(self) -> None:
-        """Fetches the files from torchvision's mirrors, with a progress bar and its MD5 checks.
+        """Downloads the files from torchvision's mirrors, with a progress bar and its MD5 checks.
 
-        They come into a folder beside and are moved when all are whole, so that nothing half-loaded is ever found.
+        They are downloaded to a temporary folder and moved when all are complete, so that no partial file remains.
 
         Raises:
-            OSError: If no mirror gave all the files; the text has a reason a mirror.
+            OSError: If no mirror has all the files; the text has a reason per mirror.
         """
-        from torchvision import datasets  # a second that only a download needs
+        from torchvision import datasets  # takes a second, which only a download needs
 
         new_folders = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
 
         published = getattr(datasets, self.mirrored_as)
         reasons = []
         for mirror in published.mirrors:
-            # torchvision names the folder after the class, and goes on to the next mirror on some errors only
+            # torchvision names the folder after the class, and tries the next mirror only after some errors
             one_mirror = type(self.mirrored_as, (published,), {"mirrors": [mirror]})
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class IdxFiles:
         """Reads and checks the four files.
 
         Raises:
-            UserError: If a file is missing, or is not what was published.
+            UserError: If a file is missing, or differs from the published file.
         """
         train_images, train_labels, test_images, test_labels = (self._read(name) for name in self.sha256)
         return Images(train_images, train_labels.long(), test_images, test_labels.long())
@@ -89,7 +89,7 @@ class IdxFiles:
     def _read(self, name: str) -> torch.Tensor:
         path = self._find(name)
         if path is None:
-            raise UserError(f"{self.folder / name} is missing, and so is its .gz")
+            raise UserError(f"{self.folder / name} and its .gz are missing; put one there, or set CNNLAB_DATA_DIR")
         content = path.read_bytes()
         if name.endswith(".gz"):
             check_sha256(path, content, self.sha256[name])
@@ -100,17 +100,17 @@ class IdxFiles:
 
 
 def parse_idx(content: bytes) -> torch.Tensor:
-    """The tensor in an IDX file of unsigned bytes.
+    """Parses an IDX file of unsigned bytes.
 
     Args:
         content: The whole file: two zero bytes, 0x08 for uint8, the number of dimensions, each dimension
             as a big-endian uint32, and the elements in C order.
 
     Returns:
-        A uint8 tensor of the shape that the file gives.
+        A uint8 tensor of the shape in the file.
 
     Raises:
-        ValueError: If the content is not IDX of unsigned bytes, or has another length than its sizes say.
+        ValueError: If the content is not IDX of unsigned bytes, or its length does not match its sizes.
 
     Reference:
         LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998, "File formats".
@@ -128,7 +128,7 @@ def parse_idx(content: bytes) -> torch.Tensor:
 
 
 def _gunzip(content: bytes) -> bytes:
-    """What a gzip file holds, as far as it can be read: the hash then says that it is damaged."""
+    """Decompresses gzip content, of a damaged file as far as possible: its hash then shows the damage."""
     stream, plain = zlib.decompressobj(wbits=31), io.BytesIO()
     with contextlib.suppress(zlib.error):
         for start in range(0, len(content), 1 << 16):

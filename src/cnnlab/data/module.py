@@ -1,4 +1,4 @@
-"""The LightningDataModule: a data set, normalised, split, resident on the device."""
+"""The LightningDataModule: a data set, normalised, split and resident on the device."""
 
 import logging
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ class ImageDataModule(LightningDataModule):
     """Training, validation and test images of one data set.
 
     Args:
-        name: The data set's name, as results give it.
-        files: Where its bytes come from.
+        name: The data set's name.
+        files: The source of the images and labels.
         image_shape: Channels, height and width of an image.
         num_classes: Labels are 0 … num_classes-1.
         mean: Mean of the training pixels, of all channels, on the scale [0, 1].
         std: Their standard deviation.
         classes: The classes' names, in the order of the labels.
-        num_train: Published training images, of which `num_val` validate.
-        num_val: Images held out of them, stratified; 0 for none.
+        num_train: Published training images, including `num_val`.
+        num_val: Validation images, a stratified draw from them; 0 for none.
         num_test: Published test images.
-        batch_size: Training images a step and process.
-        eval_batch_size: Images a step of an evaluation.
-        split_seed: Which images validate is a function of this alone.
-        seed: The order of the training images is a function of this and the epoch.
+        batch_size: Training images per step and process.
+        eval_batch_size: Images per step of an evaluation.
+        split_seed: Determines which images validate.
+        seed: Determines, with the epoch, the order of the training images.
         watch: The split that Lightning's validation evaluates: `"val"` or `"test"`.
-        augmentation: Changes the training images, a batch at a time; None leaves them as they are.
-        fallback: What takes this data set's place if its files are neither here nor in reach.
+        augmentation: Transforms the training images, a batch at a time; None for none.
+        fallback: Replaces this data set if its files are missing and cannot be downloaded.
     """
 
     _shared: ClassVar[dict[str, dict[str, Batch]]] = {}
@@ -87,11 +87,11 @@ class ImageDataModule(LightningDataModule):
 
     @property
     def effective(self) -> "ImageDataModule":
-        """The data set that is really used: this one, or its fallback while this one's files are missing."""
+        """The data set that is used: this, or its fallback if this data set's files are missing."""
         return self.fallback if self.fallback is not None and self.files.missing() else self
 
     def prepare_data(self) -> None:
-        """Downloads what is missing, in one process of each machine.
+        """Downloads the missing files, in one process per machine.
 
         Raises:
             UserError: If that fails and there is no fallback.
@@ -99,7 +99,7 @@ class ImageDataModule(LightningDataModule):
         missing = self.files.missing()
         if not missing or self._gave_up:
             return
-        logger.info("%s: %s is not here; trying to download it", self.name, missing[0])
+        logger.info("%s: %s is missing; trying to download it", self.name, missing[0])
         try:
             self.files.download()
         except OSError as error:
@@ -107,14 +107,14 @@ class ImageDataModule(LightningDataModule):
                 names = ", ".join(path.name for path in missing)
                 form = "" if names.endswith(".gz") else " (plain, or .gz)"
                 raise UserError(
-                    f"data={self.name} needs {names}{form} in {missing[0].parent}, and they could not be "
-                    f"downloaded ({error}); put them there, or set CNNLAB_DATA_DIR to a folder that has them"
+                    f"data={self.name} needs {names}{form} in {missing[0].parent}, and the download failed ({error}); "
+                    "put the files there, or set CNNLAB_DATA_DIR to a folder that has them"
                 ) from error
-            self._gave_up = True  # Lightning asks again before the test
+            self._gave_up = True  # Lightning calls this again before the test
             self._warn_of_fallback(str(error))
 
     def setup(self, stage: str | None = None) -> None:
-        """Reads, checks, splits and normalises, once; moves the result to the device that trains."""
+        """Loads the data, once, and moves it to the training device."""
         if self._parts:
             return
         used = self.effective
@@ -123,18 +123,18 @@ class ImageDataModule(LightningDataModule):
         self._parts = {part: (images.to(device), labels.to(device)) for part, (images, labels) in parts.items()}
 
     def load(self) -> dict[str, Batch]:
-        """Reads, checks, splits and normalises: the images and labels of each part."""
+        """Reads, checks, splits and normalises the images and labels of each part."""
         parts = self.split(self.files.load())
         return {part: (_normalise(images, self.mean, self.std), labels) for part, (images, labels) in parts.items()}
 
     def share(self) -> None:
-        """Loads the data for all modules of this process, and of those that it forks, that want the same."""
+        """Loads the data for all modules with the same identity in this process and its forks."""
         used = self.effective
         self._shared[used.identity] = used.load()
 
     @property
     def identity(self) -> str:
-        """The same for modules that load the same."""
+        """A text that is the same for modules that load the same data."""
         counts = (self.num_train, self.num_val, self.num_test, self.split_seed)
         facts = (self.image_shape, self.num_classes, self.mean, self.std)
         return repr((*facts, *counts, type(self.files), sorted(vars(self.files).items())))
@@ -143,14 +143,14 @@ class ImageDataModule(LightningDataModule):
         """Raw images and labels of `train`, `val` (unless it is empty) and `test`.
 
         Raises:
-            UserError: If the files hold other numbers of images, other shapes or labels than the config says, or
-                `num_val` is too large.
+            UserError: If the number of images, their shape or the labels differ from the config, or `num_val` is too
+                large.
         """
         found = (len(images.train_images), len(images.test_images))
         if found != (self.num_train, self.num_test):
             raise UserError(
                 f"data={self.name} has {found[0]} training and {found[1]} test images, but data.num_train="
-                f"{self.num_train} and data.num_test={self.num_test}"
+                f"{self.num_train} and data.num_test={self.num_test}; set them to match, or correct data.files"
             )
         self._check_shape_and_labels(images)
         parts = {"train": (images.train_images, images.train_labels), "test": (images.test_images, images.test_labels)}
@@ -166,20 +166,20 @@ class ImageDataModule(LightningDataModule):
             if shape != self.image_shape:
                 raise UserError(
                     f"data={self.name} has images of shape {shape} (channels, height, width), but data.image_shape="
-                    f"{self.image_shape}; set data.image_shape to the shape that was found, or correct data.files"
+                    f"{self.image_shape}; set data.image_shape to match, or correct data.files"
                 )
         labels = torch.cat([images.train_labels, images.test_labels])
         lowest, highest = int(labels.min()), int(labels.max())
         if (lowest, highest) != (0, self.num_classes - 1):
             raise UserError(
                 f"data={self.name} has labels from {lowest} to {highest}, but data.num_classes={self.num_classes} "
-                f"takes 0 to {self.num_classes - 1}; set data.num_classes and data.classes to match, or "
+                f"needs 0 to {self.num_classes - 1}; set data.num_classes and data.classes to match, or "
                 "correct data.files"
             )
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Images in each part; an absent part has 0."""
+        """The number of images in each part; 0 for an absent part."""
         return {part: len(self._parts[part][0]) if part in self._parts else 0 for part in ("train", "val", "test")}
 
     @property
@@ -192,7 +192,7 @@ class ImageDataModule(LightningDataModule):
         return self._parts[name]
 
     def train_dataloader(self) -> ShuffledBatches:
-        """Shuffled batches, another order each epoch."""
+        """Shuffled batches, in a new order each epoch."""
         images, labels = self._parts["train"]
         order = EpochShuffle(self.seed, len(images))
         self._train_batches = ShuffledBatches(
@@ -209,7 +209,7 @@ class ImageDataModule(LightningDataModule):
         return self._train_batches
 
     def val_dataloader(self) -> ResidentBatches | list[Batch]:
-        """The watched split's batches in order; an empty list if there is no such split."""
+        """The watched split's batches in order; an empty list if it has no images."""
         return self._in_order(self.watch)
 
     def test_dataloader(self) -> ResidentBatches | list[Batch]:
@@ -217,28 +217,28 @@ class ImageDataModule(LightningDataModule):
         return self._in_order("test")
 
     def state_dict(self) -> dict[str, Any]:
-        """Which data set is really used, and the place in the epoch.
+        """The name of the data set that is used, and the position in the epoch.
 
-        Lightning keeps the place too, but loses it when `trainer.estimated_stepping_batches` was asked for before.
+        Lightning stores the position too, but loses it if `trainer.estimated_stepping_batches` was read before.
         """
         place = None if self._train_batches is None else self._train_batches.state_dict()
         return {"name": self.effective.name, "place": place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on there, but not with another data set.
+        """Restores the position, but not for another data set.
 
         Raises:
-            UserError: If the run began on another one: its fallback, or the real one.
+            UserError: If the run started on another data set: the fallback, or the requested one.
         """
         self._place = state_dict["place"]
         if state_dict["name"] != self.effective.name:
             raise UserError(
-                f"this run began on {state_dict['name']}, but now there is {self.effective.name}; make the same data "
-                "available (CNNLAB_DATA_DIR), or begin a new run"
+                f"this run started on {state_dict['name']}, but the data now available is {self.effective.name}; make "
+                f"{state_dict['name']} available (CNNLAB_DATA_DIR), or start a new run"
             )
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """The batch as it is: it lives on the device already."""
+        """The unchanged batch, which is already on the device."""
         return batch
 
     def _in_order(self, part: str) -> ResidentBatches | list[Batch]:
@@ -256,9 +256,9 @@ class ImageDataModule(LightningDataModule):
         assert self.fallback is not None
         line = "!" * 100
         logger.warning(
-            "%s\n! data=%s could not be had, so this run uses %s: %d training and %d test images.\n"
-            "! Its accuracies are not those of %s. Wanted in %s; set CNNLAB_DATA_DIR, or data.fallback=null to stop "
-            "here instead.\n! (%s)\n%s",
+            "%s\n! data=%s is unavailable, so this run uses %s: %d training and %d test images.\n"
+            "! Its accuracies are not those of %s, whose files belong in %s. Set CNNLAB_DATA_DIR, or "
+            "data.fallback=null to get an error instead.\n! (%s)\n%s",
             line, self.name, self.fallback.name, self.fallback.num_train - self.fallback.num_val,
             self.fallback.num_test, self.name, self.files.missing()[0].parent, reason, line,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What every source of images offers, and the check of what its files hold."""
+"""The interface of a source of images, and the check of its files."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from cnnlab.errors import UserError
 
 
 class Images(NamedTuple):
-    """A data set as it was published, before any split or normalisation."""
+    """A data set as published, before any split or normalisation."""
 
     train_images: torch.Tensor  # (N, H, W) or (N, C, H, W) uint8
     train_labels: torch.Tensor  # (N,) int64, from 0
@@ -19,30 +19,30 @@ class Images(NamedTuple):
 
 
 class Source(Protocol):
-    """Files that hold a data set, here or in reach."""
+    """The files of a data set, present or downloadable."""
 
     sha256: dict[str, str]
 
     def missing(self) -> list[Path]:
-        """The files that are not here."""
+        """The missing files."""
         ...
 
     def download(self) -> None:
-        """Fetches the missing files; raises `OSError` when that cannot be done."""
+        """Downloads the missing files; raises `OSError` if that fails."""
         ...
 
     def load(self) -> Images:
-        """Reads the files, each checked against its SHA-256."""
+        """Reads the files and checks their SHA-256."""
         ...
 
 
 def check_sha256(path: Path, content: bytes, expected: str) -> None:
-    """Refuses content that is not what was published.
+    """Rejects content that differs from what was published.
 
     Args:
-        path: Where the content came from, for the message.
-        content: The bytes whose hash is published.
-        expected: Their SHA-256, in hexadecimal.
+        path: The file, for the message.
+        content: The file's bytes.
+        expected: The published SHA-256, in hexadecimal.
 
     Raises:
         UserError: If the hashes differ.
@@ -50,6 +50,6 @@ def check_sha256(path: Path, content: bytes, expected: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise UserError(
-            f"{path} is damaged or another file: its content has SHA-256 {found}, expected {expected}; "
-            "replace the file, or delete it to have it downloaded"
+            f"{path} is damaged or not the published file: its content has SHA-256 {found}, expected {expected}; "
+            "replace it, or delete it to download it again"
         )

@@ -1,4 +1,4 @@
-"""A part of the training images that validates, with each class in it as often as outside."""
+"""A stratified split of the training images into training and validation."""
 
 import torch
 
@@ -7,15 +7,15 @@ from cnnlab.seeding import derive_seed
 
 
 def stratified_split(labels: torch.Tensor, num_held_out: int, split_seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Divides images in two, class by class.
+    """Splits images in two, class by class.
 
-    Each class gives its exact share, rounded down; what is missing to `num_held_out` comes one image each from the
-    classes with the largest remainders (Hamilton's method).
+    Each class contributes its exact share, rounded down; the classes with the largest remainders contribute one more
+    image each, up to `num_held_out` (Hamilton's method).
 
     Args:
         labels: The images' classes, (N,) int64.
         num_held_out: The size of the second part.
-        split_seed: The draw is a function of this and the labels only.
+        split_seed: Determines the draw, with the labels.
 
     Returns:
         Two ascending index tensors that together are 0 … N-1: the rest, and the held-out images.
@@ -25,7 +25,7 @@ def stratified_split(labels: torch.Tensor, num_held_out: int, split_seed: int) -
     """
     if not 0 <= num_held_out < len(labels):
         raise UserError(
-            f"{num_held_out} images cannot be held out of {len(labels)}: allowed are 0 to {len(labels) - 1}"
+            f"cannot hold out {num_held_out} of {len(labels)} images; it must be from 0 to {len(labels) - 1}"
         )
     classes, counts = labels.unique(return_counts=True)
     shares = counts * num_held_out // len(labels)

@@ -1,1 +1,1 @@
-"""A composed config as a value: its axes, what each value may be, and whether two configs are the same experiment."""
+"""A composed config: its axes, the allowed values, and whether two configs are the same experiment."""

@@ -1,4 +1,4 @@
-"""The axes of an experiment: the config groups that it is a choice of."""
+"""The axes of an experiment: the config groups from which it chooses."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ AXES = (
     *("data", "augmentation", "model", "activation", "init", "pool", "loss"),
     *("optimizer", "scheduler", "averaging"),
 )
-MODEL_AXES = {"activation": "relu", "pool": "max"}  # a model names those that it uses; their options in conf/train.yaml
+MODEL_AXES = {"activation": "relu", "pool": "max"}  # only of models that name them; the defaults in conf/train.yaml
 
 
 def uses_axis(config: DictConfig, axis: str) -> bool:
-    """Whether the model of a config has a part from this axis."""
+    """Whether a config uses this axis; a model may lack some."""
     if axis not in MODEL_AXES:
         return True
     model = OmegaConf.to_container(config.model, resolve=False)
@@ -21,7 +21,7 @@ def uses_axis(config: DictConfig, axis: str) -> bool:
 
 
 def axis_choices(config: DictConfig, option_names: dict[str, Any]) -> dict[str, str]:
-    """The option of each axis, `"none"` where the model does not use the axis.
+    """The option of each axis, `"none"` if the model does not use the axis.
 
     Args:
         config: A composed config.

@@ -1,4 +1,4 @@
-"""Refuses a config that cannot be run as it reads, before anything is written or torch is imported."""
+"""Rejects an invalid config, before anything is written or torch is imported."""
 
 import importlib.util
 from pathlib import Path
@@ -12,16 +12,16 @@ from cnnlab.experiment.schema import as_typed, check_values, integer
 
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
-OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option to the package, and cnnlab's extra
+OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option, also cnnlab's extra, to package
 
 
 def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
-    """Refuses a config that cannot be run as it reads.
+    """Rejects an invalid config.
 
     Args:
         config: A composed config.
         option_names: Hydra's `runtime.choices`: group to option.
-        overrides: Hydra's task overrides: what was typed.
+        overrides: Hydra's task overrides, from the command line.
 
     Raises:
         UserError: With the value, what is allowed and what to do, on one line.
@@ -36,7 +36,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
 
 
 def check_keys(config: DictConfig) -> None:
-    """Refuses a config that lacks a group, or has a value that nothing reads.
+    """Rejects a config that lacks a group, or has an unknown key.
 
     Args:
         config: A composed config.
@@ -46,17 +46,17 @@ def check_keys(config: DictConfig) -> None:
     """
     for group in GROUPS:
         if not isinstance(config.get(group), DictConfig):
-            raise UserError(f"{group} is missing or no group of values; choose one of its options, see --help")
+            raise UserError(f"{group} is missing or not a config group; choose one of its options, see --help")
     unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra")]
     if unknown:
-        raise UserError(f"{unknown[0]} is not a value of this config, and would do nothing; --cfg job shows what is")
+        raise UserError(f"{unknown[0]} is not a key of this config and has no effect; --cfg job lists the keys")
 
 
 def data_is_available(config: DictConfig) -> bool:
-    """Whether the files of a config's data set are in their folder, plain or as `.gz`; without loading torch."""
+    """Whether a data set's files are in their folder, plain or as `.gz`; without loading torch."""
     files = config.data.files
     if "folder" not in files:
-        return True  # of a package
+        return True  # in a package
     folder = Path(files.folder).expanduser()
     return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
 
@@ -65,36 +65,36 @@ def _check_data(config: DictConfig) -> None:
     data = config.data
     if len(data.classes) != data.num_classes:
         raise UserError(
-            f"data.classes={as_typed(data.classes)} is not allowed; data.num_classes={data.num_classes}, so it takes a "
-            f"list of {data.num_classes} different names"
+            f"data.classes={as_typed(data.classes)} is not allowed; data.num_classes={data.num_classes}, so it must be "
+            f"a list of {data.num_classes} different names"
         )
     num_val = integer(0, data.num_train - 1)
     if not num_val.holds(data.num_val):
         raise UserError(
             f"data.num_val={as_typed(data.num_val)} is not allowed; {data.name} has {data.num_train} training images, "
-            f"so it takes {num_val.allowed}"
+            f"so it must be {num_val.allowed}"
         )
     root = Path(data.root).expanduser()
     if root.exists() and not root.is_dir():
-        raise UserError(f"data.root={data.root} is a file; it takes a folder (CNNLAB_DATA_DIR sets it)")
+        raise UserError(f"data.root={data.root} is a file; it must be a folder (CNNLAB_DATA_DIR sets it)")
     if data.fallback is not None and data.fallback not in data.fallbacks:
         allowed = ", ".join([*data.fallbacks, "null"])
-        raise UserError(f"data.fallback={data.fallback} is not allowed; data={data.name} takes {allowed}")
+        raise UserError(f"data.fallback={data.fallback} is not allowed; for data={data.name} choose from {allowed}")
 
 
 def _check_shapes(config: DictConfig) -> None:
-    """The network is built for the data set's images and classes, also where a fallback replaces it."""
+    """The network is built for the images and classes of the data set, and must fit its fallback too."""
     data = config.data
     for key in ("image_shape", "num_classes"):
         if key in config.model and config.model[key] != data[key]:
             raise UserError(
-                f"model.{key}={config.model[key]} is not allowed; the data set has data.{key}={data[key]}, and the "
-                f"model takes the same: leave model.{key} out"
+                f"model.{key}={config.model[key]} is not allowed; it must equal data.{key}={data[key]}: "
+                f"remove model.{key}"
             )
         if data.fallback is not None and data.fallbacks[data.fallback][key] != data[key]:
             raise UserError(
-                f"data.fallback={data.fallback} is not allowed: it has {key}={data.fallbacks[data.fallback][key]}, and "
-                f"data={data.name} has {data[key]}; take data.fallback=null"
+                f"data.fallback={data.fallback} is not allowed: it has {key}={data.fallbacks[data.fallback][key]}, but "
+                f"data={data.name} has {data[key]}; use data.fallback=null"
             )
 
 
@@ -102,11 +102,11 @@ def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: lis
     for axis, default in MODEL_AXES.items():
         chosen = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
         if option_names.get(axis, default) != default:
-            chosen.append(f"{axis}={option_names[axis]}")  # by an experiment
+            chosen.append(f"{axis}={option_names[axis]}")  # chosen by an experiment
         if chosen and not uses_axis(config, axis):
             raise UserError(
                 f"{chosen[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
-                f"leave it out, or choose another model"
+                f"remove it, or choose another model"
             )
 
 
@@ -115,17 +115,17 @@ def _check_selection(config: DictConfig) -> None:
         return
     if config.watch != "val":
         raise UserError(
-            "select=best is not allowed with watch=test: nothing is selected on the test set; take watch=val"
+            "select=best is not allowed with watch=test: nothing is selected on the test set; use watch=val"
         )
     if config.trainer.limit_val_batches == 0:
         raise UserError(
-            "select=best needs validation, and trainer.limit_val_batches=0; take trainer.limit_val_batches=1.0"
+            "select=best needs validation, but trainer.limit_val_batches=0; use trainer.limit_val_batches=1.0"
         )
     if config.data.num_val == 0:
-        raise UserError("select=best needs validation images, and data.num_val=0; take data.num_val=5000, for example")
+        raise UserError("select=best needs validation images, but data.num_val=0; use data.num_val=5000, for example")
 
 
 def _check_logger(option: str) -> None:
     package = OPTIONAL_PACKAGES.get(option)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f'logger={option} needs the package {package}: pip install -e ".[{option}]"')
+        raise UserError(f'logger={option} needs the package {package}; install it: pip install -e ".[{option}]"')

@@ -1,4 +1,4 @@
-"""Whether two configs are the same experiment: what counts, its fingerprint, and the first difference."""
+"""Whether two configs are the same experiment: the values that count, their fingerprint, the first difference."""
 
 import hashlib
 import json
@@ -11,19 +11,19 @@ from cnnlab.experiment.axes import MODEL_AXES, uses_axis
 
 DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in result.json under data
 
-# Config values that cannot change the numbers of a run: where things are, what is shown and recorded, and what
-# data.files determines (a shape or a number of classes that its files contradict is refused).
+# Config values that cannot change the numbers of a run: paths, what is displayed and recorded, and what data.files
+# determines (a shape or a number of classes that contradicts the files is rejected).
 INCIDENTAL = (
     *("callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder"),
     *("data.image_shape", "data.num_classes", "data.root", "logger", "model.image_shape", "model.num_classes"),
     *("objective", "resume", "sweep", "target", "trainer.enable_model_summary", "trainer.enable_progress_bar"),
     *("trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler"),
 )
-OBSERVERS = ("cnnlab.observe.", "cnnlab.sweep.search.")  # rooms whose callbacks change no number; all others count
+OBSERVERS = ("cnnlab.observe.", "cnnlab.sweep.search.")  # packages whose callbacks change no number; all others count
 
 
 class Difference(NamedTuple):
-    """A value that makes two configs different experiments."""
+    """A config value that makes two configs different experiments."""
 
     name: str
     before: Any
@@ -31,7 +31,7 @@ class Difference(NamedTuple):
 
 
 def fingerprint(config: DictConfig) -> str:
-    """A hash of all that can change the numbers: 16 hexadecimal digits, the same on every machine.
+    """A hash of all values that can change the numbers: 16 hexadecimal digits, the same on every machine.
 
     Args:
         config: A composed config, with or without Hydra's part.
@@ -40,7 +40,7 @@ def fingerprint(config: DictConfig) -> str:
 
 
 def difference(before: DictConfig, now: DictConfig) -> Difference | None:
-    """The first value, by name, that makes two configs different experiments; None if they are the same one."""
+    """The first value, by name, that makes two configs different experiments; None if they are the same."""
     then, today = numeric_params(before), numeric_params(now)
     names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     return Difference(names[0], flat(before).get(names[0]), flat(now).get(names[0])) if names else None
@@ -49,7 +49,7 @@ def difference(before: DictConfig, now: DictConfig) -> Difference | None:
 def numeric_params(config: DictConfig) -> dict[str, Any]:
     """The values that can change the numbers of a run, under their dotted names.
 
-    A callback counts unless it only observes, an axis if the model uses it. `1` and `1.0` are the same.
+    A callback counts unless it only observes; an axis counts if the model uses it. `1` and `1.0` are the same.
     """
     unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
     params = {name: _as_number(value) for name, value in flat(config).items() if not name.startswith(unused)}
@@ -58,7 +58,7 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
 
 
 def flat_params(config: DictConfig) -> dict[str, Any]:
-    """Every value under its dotted name, resolved: `{"optimizer.lr": 0.01, …}`, without what a data set's files are."""
+    """Every value under its dotted name, resolved: `{"optimizer.lr": 0.01, …}`, except the data set's files."""
     return {name: value for name, value in flat(config).items() if not name.startswith(DATA_FILES)}
 
 
@@ -77,14 +77,14 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
-    """A composed config as a run sees it."""
+    """A composed config without Hydra's part, as a run sees it."""
     return (
         OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]) if "hydra" in config else config
     )
 
 
 def with_fallback(config: DictConfig) -> DictConfig:
-    """The experiment that a run is while its data set is unavailable: the same on `data.fallback`'s images.
+    """The config with `data.fallback` in place of the data set, for a run whose data set is unavailable.
 
     Args:
         config: A composed config that names a fallback.
@@ -94,7 +94,7 @@ def with_fallback(config: DictConfig) -> DictConfig:
         for name, value in config.data.fallbacks[config.data.fallback].items():
             changed.data[name] = value
         if config.data.num_val == 0:
-            changed.data.num_val = 0  # all images train there too
+            changed.data.num_val = 0  # the fallback trains on all images too
     return changed
 
 

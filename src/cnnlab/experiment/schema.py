@@ -1,4 +1,4 @@
-"""What each value of a config may be, in words and as a test: the only place that says so."""
+"""The rule for each config value, as text and as a predicate."""
 
 import json
 import math
@@ -12,12 +12,12 @@ from cnnlab.errors import UserError
 from cnnlab.metrics import OBJECTIVES
 
 ABSENT: Final = object()
-OURS = "hydra_plugins.cnnlab_plugins."  # launchers and sweepers whose keys we check; other packages check theirs
+OURS = "hydra_plugins.cnnlab_plugins."  # we check the keys of our launchers and sweepers only
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value may be, in words and as a test."""
+    """Which values are allowed, as text and as a predicate."""
 
     allowed: str
     holds: Callable[[Any], bool]
@@ -25,17 +25,17 @@ class Rule:
 
 def integer(minimum: int, maximum: float = math.inf) -> Rule:
     """An integer within bounds."""
-    words = f"an integer from {minimum}" + (f" to {maximum}" if maximum < math.inf else " up")
+    words = f"an integer from {minimum} to {maximum}" if maximum < math.inf else f"an integer >= {minimum}"
     return Rule(words, lambda value: type(value) is int and minimum <= value <= maximum)
 
 
 def or_null(rule: Rule) -> Rule:
-    """Null is allowed too."""
+    """Allows null too."""
     return Rule(f"null or {rule.allowed}", lambda value: value is None or rule.holds(value))
 
 
 def check_values(config: DictConfig) -> None:
-    """Refuses a config with a value that is not allowed; a key that the config lacks is not checked.
+    """Rejects a config with a value that is not allowed; absent keys are not checked.
 
     Args:
         config: A composed config; with Hydra's part, the keys of its launcher and sweeper are checked too.
@@ -46,7 +46,7 @@ def check_values(config: DictConfig) -> None:
     for key, rule in RULES.items():
         value = _value(config, key)
         if value is not ABSENT and not rule.holds(value):
-            raise UserError(f"{key}={as_typed(value)} is not allowed; it takes {rule.allowed}")
+            raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}")
 
 
 def _value(config: DictConfig, key: str) -> Any:
@@ -68,7 +68,7 @@ def _number(words: str, holds: Callable[[float], bool]) -> Rule:
 
 
 def as_typed(value: Any) -> str:
-    """A value as the command line takes it."""
+    """A value as typed on the command line."""
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
@@ -80,22 +80,20 @@ def _is_list_of(kind: type | tuple[type, ...], value: Any) -> bool:
     return isinstance(value, ListConfig | list) and all(type(item) is kind or isinstance(item, kind) for item in value)
 
 
-def _is_amount(value: Any, *, zero: bool) -> bool:
+def _is_limit(value: Any, *, zero: bool) -> bool:
     return type(value) in (int, float) and (value > 0 or (zero and value == 0)) and (type(value) is int or value <= 1)
 
 
-AMOUNT = Rule("a number of batches, or a fraction of them from 0.0 to 1.0", lambda value: _is_amount(value, zero=True))
-SOME_AMOUNT = Rule(
-    "a number of batches from 1 up, or a fraction up to 1.0", lambda value: _is_amount(value, zero=False)
-)
-YES_OR_NO = Rule("true or false", lambda value: type(value) is bool)
-TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+LIMIT = Rule("a number of batches, or a fraction from 0.0 to 1.0", lambda value: _is_limit(value, zero=True))
+POSITIVE_LIMIT = Rule("a number of batches >= 1, or a fraction up to 1.0", lambda value: _is_limit(value, zero=False))
+BOOLEAN = Rule("true or false", lambda value: type(value) is bool)
+TEXT = Rule("a non-empty text", lambda value: isinstance(value, str) and value != "")
 POSITIVE = _number("> 0", lambda value: value > 0)
 NOT_NEGATIVE = _number(">= 0", lambda value: value >= 0)
-PROBABILITY = _number("from 0 to below 1", lambda value: 0 <= value < 1)
+PROBABILITY = _number(">= 0 and < 1", lambda value: 0 <= value < 1)
 FRACTION = _number("from 0 to 1", lambda value: 0 <= value <= 1)
 
-# A key that the composed config lacks is not checked: not every option has every value.
+# Absent keys are not checked: not every option has every key.
 RULES = {
     "seed": integer(0),
     "select": _one_of("last", "best"),
@@ -105,13 +103,13 @@ RULES = {
     "console": _one_of("auto", "bar", "lines", "lecture", "none"),
     "activation.negative_slope": _number("that is finite", math.isfinite),
     "activation.alpha": POSITIVE,
-    "pool.kernel_size": Rule("2, on which the networks' sizes count", lambda value: type(value) is int and value == 2),
+    "pool.kernel_size": Rule("2, for which the networks are sized", lambda value: type(value) is int and value == 2),
     "data.name": TEXT,
     "data.root": Rule(
-        "a folder's path (CNNLAB_DATA_DIR sets it)", lambda value: isinstance(value, str) and value != ""
+        "the path of a folder (CNNLAB_DATA_DIR sets it)", lambda value: isinstance(value, str) and value != ""
     ),
     "data.image_shape": Rule(
-        "channels, height and width: three integers from 1 up",
+        "channels, height and width: three integers >= 1",
         lambda value: _is_list_of(int, value) and len(value) == 3 and min(value) >= 1,
     ),
     "data.num_classes": integer(2),
@@ -131,16 +129,16 @@ RULES = {
     "model.depth": integer(1),
     "model.width": integer(1),
     "model.channels": Rule(
-        "a list of integers from 1 up",
+        "a list of integers >= 1",
         lambda value: _is_list_of(int, value) and len(value) > 0 and min(value) >= 1,
     ),
     "model.stem": or_null(integer(1)),
     "model.dropout": PROBABILITY,
     "model.channel_dropout": PROBABILITY,
-    "model.batch_norm": YES_OR_NO,
+    "model.batch_norm": BOOLEAN,
     "model.num_members": integer(1),
-    "model.compile": YES_OR_NO,
-    "model.channels_last": YES_OR_NO,
+    "model.compile": BOOLEAN,
+    "model.channels_last": BOOLEAN,
     "augmentation.degrees": _number("from 0 to 180", lambda value: 0 <= value <= 180),
     "augmentation.shift_px": NOT_NEGATIVE,
     "augmentation.scale": PROBABILITY,
@@ -161,23 +159,23 @@ RULES = {
         ),
     ),
     "sweep.name": Rule("null or a name", lambda value: value is None or type(value) is int or TEXT.holds(value)),
-    "sweep.resume": YES_OR_NO,
-    "sweep.dry_run": YES_OR_NO,
-    "sweep.fail_fast": YES_OR_NO,
-    "sweep.fail_on_divergence": YES_OR_NO,
+    "sweep.resume": BOOLEAN,
+    "sweep.dry_run": BOOLEAN,
+    "sweep.fail_fast": BOOLEAN,
+    "sweep.fail_on_divergence": BOOLEAN,
     "averaging.decay": PROBABILITY,
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),
     "trainer.max_epochs": integer(1),
-    "trainer.fast": YES_OR_NO,
+    "trainer.fast": BOOLEAN,
     "trainer.log_every_n_steps": integer(1),
     "trainer.accumulate_grad_batches": integer(1),
     "trainer.deterministic": _one_of(True, False, "warn"),
     "trainer.gradient_clip_val": or_null(POSITIVE),
-    "trainer.limit_train_batches": SOME_AMOUNT,
-    "trainer.limit_val_batches": AMOUNT,
-    "trainer.limit_test_batches": AMOUNT,
-    # a run is whole epochs, each evaluated at its end: metrics.csv has a row for each, schedules count on their number
+    "trainer.limit_train_batches": POSITIVE_LIMIT,
+    "trainer.limit_val_batches": LIMIT,
+    "trainer.limit_test_batches": LIMIT,
+    # a run has whole epochs, each evaluated at its end: metrics.csv and the schedules rely on it
     "trainer.max_steps": _one_of(-1),
     "trainer.max_time": _one_of(None),
     "trainer.val_check_interval": _one_of(None, 1.0),
@@ -192,6 +190,6 @@ RULES = {
     "hydra.launcher.max_num_timeout": integer(0),
     "hydra.launcher.poll_s": POSITIVE,
     "hydra.sweeper.n_trials": integer(1),
-    "hydra.sweeper.storage": or_null(Rule("a database's URL", TEXT.holds)),
+    "hydra.sweeper.storage": or_null(Rule("a database URL", TEXT.holds)),
     "hydra.sweeper.study_name": Rule("a name", lambda value: type(value) is int or TEXT.holds(value)),
 }

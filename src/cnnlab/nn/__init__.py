@@ -1,4 +1,4 @@
-"""The networks and those of their parts that torch does not have."""
+"""The networks, and their parts that torch lacks."""
 
 from cnnlab.nn.cnn import CNN
 from cnnlab.nn.committee import Committee

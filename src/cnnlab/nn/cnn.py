@@ -24,7 +24,7 @@ class CNN(nn.Module):
         pool: Makes a pooling layer that halves height and width.
         image_shape: Channels, height and width of an image; height and width from 4 up, with a stem from 8 up.
         num_classes: Logits of an image.
-        depth: 3×3 convolutions, dealt evenly to the stages; what is left over goes to the first ones.
+        depth: 3×3 convolutions, divided evenly among the stages; the first stages get the remainder.
         width: Channels of the first of these stages.
         batch_norm: Whether a batch norm follows each convolution, whose bias it replaces.
         dropout: Probability that a feature is dropped before the last layer.

@@ -1,4 +1,4 @@
-"""Several networks that vote."""
+"""An ensemble of networks."""
 
 import math
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from torch import nn
 class Committee(nn.Module):
     """Networks of one kind, each with its own initial weights, whose predicted probabilities are averaged.
 
-    While they train, a batch is dealt out and every member learns from its part alone, so that an epoch costs what it
-    costs one member, and a committee of M has shown an image to each of them once in about M epochs.
+    In training, a batch is divided among the members, and each learns from its part alone. So an epoch costs as much
+    as for a single member, and each of M members has seen every image once after about M epochs.
 
     Args:
         members: The networks, images (B, *image_shape) to logits (B, num_classes).
@@ -27,8 +27,8 @@ class Committee(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, num_classes) of images (B, *image_shape).
 
-        In training mode each of them is that of one member; in evaluation mode it is the logarithm of the members'
-        mean probability.
+        In training mode each image's logits come from a single member; in evaluation mode they are the logarithm of the
+        members' mean probability.
         """
         if self.training:
             parts = images.tensor_split(len(self.members))

@@ -1,8 +1,8 @@
-"""A convolution and the max pooling after it as one matrix product: the network's only kernel of our own.
+"""A convolution and the max pooling after it as one matrix product: our only custom kernel.
 
 **Identity.** Let p, q ∈ {0, 1} say which pixel of its 2×2 window a max pooling looks at. Over all windows (i, j), the
-k×k convolution at pixel (2i+p, 2j+q) is a convolution of stride 2 with the same filter moved by (p, q) in a frame of
-(k+1)×(k+1). So one product of the four moved filters, (4·O, C·(k+1)²), with the image's frames at stride 2 gives all
+k×k convolution at pixel (2i+p, 2j+q) is a convolution of stride 2 with the same filter shifted by (p, q) in a frame of
+(k+1)×(k+1). So one product of the four shifted filters, (4·O, C·(k+1)²), with the image's frames at stride 2 gives all
 that the windows hold, and the pooling is the maximum over four contiguous blocks. Frames at stride 2 are a third of the
 pixels that im2col copies at stride 1, which pays for the zeros in the filters.
 
@@ -24,21 +24,21 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 from torch.nn.modules.module import _has_any_global_hook
 
-TILE_IMAGES = 256  # larger batches are cut: what belongs to a tile stays in the cache
+TILE_IMAGES = 256  # larger batches are split, so that a tile fits in the cache
 MIN_IMAGES = 8  # smaller batches leave vectors empty, and torch is faster
 MAX_PARTS = 4  # of the windows: MKL computes a batch of products faster than one large one
 
 
 class ConvPool(nn.Sequential):
-    """A convolution and the pooling of its output, `conv(x)` then `pool(…)`, faster where that can be had.
+    """A convolution and the pooling of its output, `conv(x)` then `pool(…)`, faster where possible.
 
-    A max pooling of 2×2 over a convolution with stride 1, no padding and an odd filter size takes the product above, on
-    a CPU in float32 or float64; everything else takes torch's own kernels. So does a layer that somebody watches or has
-    changed: hooks on the two layers, global ones, parametrisations, pruning, and a `forward` of its own all count.
+    A 2×2 max pooling over a convolution with stride 1, no padding and an odd filter size uses the product above, on a
+    CPU in float32 or float64; everything else uses torch's own kernels. So does a layer that is modified: by hooks on
+    the two layers, global hooks, parametrisations, pruning, or a replaced `forward`.
 
     Args:
         conv: The convolution.
-        pool: What comes after it.
+        pool: The pooling.
     """
 
     def __init__(self, conv: nn.Conv2d, pool: nn.Module) -> None:

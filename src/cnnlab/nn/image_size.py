@@ -1,4 +1,4 @@
-"""How small an image a network takes."""
+"""The smallest image that a network accepts."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from cnnlab.errors import UserError
 
 
 def check_image_size(network: str, image_shape: Sequence[int], smallest: int) -> None:
-    """Refuses images of which a network's convolutions and poolings would leave no pixel.
+    """Rejects images that a network's convolutions and poolings would reduce to nothing.
 
     Args:
         network: Its name, for the message.
         image_shape: Channels, height and width.
-        smallest: The least height and width that it takes, in pixels.
+        smallest: The smallest height and width that it accepts, in pixels.
 
     Raises:
         UserError: If the height or the width is smaller.
@@ -19,6 +19,6 @@ def check_image_size(network: str, image_shape: Sequence[int], smallest: int) ->
     _, height, width = image_shape
     if min(height, width) < smallest:
         raise UserError(
-            f"image_shape={list(image_shape)} is too small for {network}: it takes images from {smallest}×{smallest} "
-            "pixels up; choose another model, or a data set with larger images"
+            f"image_shape={list(image_shape)} is too small for {network}: it needs at least {smallest}×{smallest} "
+            "pixels; choose another model, or a data set with larger images"
         )

@@ -1,4 +1,4 @@
-"""Initial weights: which layers get them. The distributions are torch's own, named in conf/init/."""
+"""Applies initial weights to a network's layers. The distributions are torch's own, named in conf/init/."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Losses that torch does not have."""
+"""Losses that torch lacks."""
 
 import torch
 from torch import nn

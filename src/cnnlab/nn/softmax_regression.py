@@ -1,4 +1,4 @@
-"""The simplest classifier: what a network has to beat."""
+"""The simplest classifier: the baseline for a network."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is measured inside a network, and what it looks like."""
+"""Diagnostics and pictures of a network."""
 
 from cnnlab.observe.layers import LayerStatistics
 from cnnlab.observe.pictures import Pictures

@@ -1,4 +1,4 @@
-"""Figures of what predictions and weights look like."""
+"""Figures of predictions and weights."""
 
 import math
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def draw_mistakes(images: torch.Tensor, labels: torch.Tensor, mistakes: Mistakes
 
 
 def draw_filters(weights: torch.Tensor) -> Figure:
-    """The first layer's weights, one picture an output: red pulls up, blue down, on one scale.
+    """The first layer's weights, one picture per output: red is positive, blue negative, on one scale.
 
     Args:
         weights: (out, h, w).
@@ -82,7 +82,7 @@ def draw_filters(weights: torch.Tensor) -> Figure:
 def _mosaic(
     tiles: torch.Tensor, title: str, captions: Sequence[str], size_inches: float, colors: tuple[str, float, float]
 ) -> Figure:
-    """Tiles side by side in one pair of axes: a pair for each would take seconds to draw.
+    """Tiles side by side in a single pair of axes, since a pair for each would take seconds to draw.
 
     Args:
         tiles: (N, h, w).

@@ -10,13 +10,13 @@ from torch.optim import Optimizer
 from cnnlab.data.module import ImageDataModule
 from cnnlab.observe.statistics import activation_slopes, dead_fraction, flat_fraction, gradient_norm, update_ratio
 
-NUM_IMAGES = 500  # training images on which activations are looked at
+NUM_IMAGES = 500  # training images on which activations are measured
 
 
 class LayerStatistics(Callback):
-    """Logs how each layer fared in an epoch's last step, and how its activations respond after it.
+    """Logs each layer's gradients and updates in an epoch's last step, and its activations after it.
 
-    Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…`. It only looks:
+    Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…`. It only observes:
     the run's numbers are the same with and without it.
     """
 
@@ -25,7 +25,7 @@ class LayerStatistics(Callback):
         self._scalars: dict[str, float] = {}
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Keeps the weights, and measures the gradients, of the epoch's last step."""
+        """Stores the weights and measures the gradients in the epoch's last step."""
         if not trainer.is_last_batch:
             return
         weights = _weights(pl_module)
@@ -40,7 +40,7 @@ class LayerStatistics(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Measures that step, and the activations after it."""
+        """Measures the update of that step, and the activations after it."""
         if not trainer.is_last_batch:
             return
         for name, parameter in _weights(pl_module).items():

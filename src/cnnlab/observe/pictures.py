@@ -1,4 +1,4 @@
-"""The pictures at the end of a run: confusions, worst mistakes, first filters."""
+"""The pictures at the end of a run: confusion matrix, worst mistakes, first-layer weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ class Pictures(Callback):
         self._logits: list[torch.Tensor] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets an earlier test."""
+        """Clears the logits of an earlier test."""
         self._logits = []
 
     def on_test_batch_end(
@@ -44,11 +44,11 @@ class Pictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the batch's logits."""
+        """Stores the batch's logits."""
         self._logits.append(outputs.detach().float())
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws."""
+        """Draws and saves the pictures."""
         logits = _all_processes(torch.cat(self._logits).cpu(), trainer)
         if not trainer.is_global_zero:
             return
@@ -101,7 +101,7 @@ def _save(figure: Figure, name: str, trainer: Trainer) -> None:
     folder.mkdir(exist_ok=True)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # drawn once for both
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # rendered once for both
     Image.fromarray(pixels).save(folder / f"{name}.png")
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):

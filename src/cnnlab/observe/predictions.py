@@ -1,4 +1,4 @@
-"""What a network's mistakes say about it: computed here, drawn in figures."""
+"""A network's mistakes: computed here, drawn in figures."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Mistakes(NamedTuple):
 
 
 def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """How many images of each class (a row) were taken for each class (a column): (C, C) int64.
+    """Counts of images by true class (row) and predicted class (column): (C, C) int64.
 
     Args:
         logits: (N, C).
@@ -26,7 +26,7 @@ def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor
 
 
 def most_confident_mistakes(logits: torch.Tensor, labels: torch.Tensor, num: int) -> Mistakes:
-    """The wrong predictions that the network was surest of.
+    """The wrong predictions with the highest confidence.
 
     Args:
         logits: (N, C).

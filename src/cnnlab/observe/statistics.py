@@ -1,11 +1,11 @@
-"""Quantities that tell whether a layer learns, each from tensors alone."""
+"""Measures of whether a layer learns, computed from tensors alone."""
 
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
-FLAT = 0.05  # a derivative below this passes next to nothing back
+FLAT = 0.05  # a smaller derivative passes almost no gradient back
 
 
 def gradient_norm(parameter: nn.Parameter) -> float:

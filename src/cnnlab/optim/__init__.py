@@ -1,4 +1,4 @@
-"""Optimisers, learning-rate schedules and averaging that torch does not have."""
+"""Optimisers, learning-rate schedules and weight averaging that torch lacks."""
 
 from cnnlab.optim.averaging import ExponentialMovingAverage
 from cnnlab.optim.muon import MuonAdamW

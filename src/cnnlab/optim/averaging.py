@@ -1,4 +1,4 @@
-"""An average of the weights along the fit, evaluated and kept in their place."""
+"""Weight averaging during the fit; the average is evaluated and kept in place of the weights."""
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -27,9 +27,9 @@ class ExponentialMovingAverage(WeightAveraging):
         return step_idx is not None and step_idx % self.every_n_steps == 0
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Puts the average in place once more: Lightning loads a checkpoint's weights of the last step over it.
+        """Restores the average, which Lightning overwrites with a checkpoint's weights of the last step.
 
-        It also does not do so itself when a resumed fit has no step left.
+        Lightning also omits it when a resumed fit has no steps left.
         """
         if self._average_model is not None:
             self._copy_average_to_current(pl_module)

@@ -44,7 +44,7 @@ class MuonAdamW(Optimizer):
         matrices = [parameter for parameter in weights if parameter.ndim >= 2]
         hidden = [matrix for matrix in matrices if matrix.shape != matrices[-1].shape]
         if not hidden:
-            raise UserError("optimizer=muon needs a hidden layer, and this model has none; take optimizer=adamw")
+            raise UserError("optimizer=muon needs a hidden layer, but this model has none; use optimizer=adamw")
         rest = [parameter for parameter in weights if all(parameter is not other for other in hidden)]
         groups: list[dict[str, Any]] = [{"params": hidden, "momentum": momentum}, {"params": rest}]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
@@ -52,7 +52,7 @@ class MuonAdamW(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of both."""
+        """Steps both optimisers."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -80,7 +80,7 @@ class MuonAdamW(Optimizer):
         return {**super().state_dict(), "adamw": self._adamw.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores both."""
+        """Restores both optimisers."""
         self._adamw.load_state_dict(state_dict["adamw"])
         super().load_state_dict({name: state_dict[name] for name in ("state", "param_groups")})
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules over the whole fit, a step an optimiser step.
+"""Learning-rate schedules over the whole fit, one step per optimiser step.
 
 Lengths are fractions of the horizon, so that a schedule means the same at any number of epochs.
 """
@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR, OneCycl
 
 
 def constant(optimizer: Optimizer, total_steps: int) -> None:
-    """The optimiser's lr throughout: nothing to do at a step."""
+    """A constant lr: no schedule."""
 
 
 def cosine(optimizer: Optimizer, total_steps: int, final_factor: float = 0.0) -> LRScheduler:

@@ -1,4 +1,4 @@
-"""Reads run folders, and nothing else of cnnlab."""
+"""Reports on run folders: tables and curves."""
 
 from cnnlab.report.curve import draw_curve, read_metrics
 from cnnlab.report.curves import draw_curves

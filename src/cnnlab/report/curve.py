@@ -19,21 +19,21 @@ def read_metrics(folder: Path) -> dict[str, list[float]]:
         folder: The run folder.
 
     Raises:
-        UserError: If no epoch is finished.
+        UserError: If no epoch has finished.
     """
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:
-        raise UserError(f"{folder} has no finished epoch yet")
+        raise UserError(f"{folder} has no finished epoch yet; wait for one, or choose another run")
     return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}
 
 
 def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
-    """Error and loss by epoch, both logarithmic, the last value written at its end.
+    """Error and loss by epoch, both logarithmic, each annotated with its last value.
 
     Args:
-        metrics: Columns, as `read_metrics` gives them: accuracies as fractions, losses in nats.
-        title: What was trained.
+        metrics: Columns from `read_metrics`: accuracies as fractions, losses in nats.
+        title: The figure's title.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     error_axes, loss_axes = figure.subplots(1, 2)
@@ -59,7 +59,7 @@ def style_axes(axes: Axes, label: str) -> None:
     """A logarithmic quantity by epoch, on a light grid.
 
     Args:
-        axes: With its curves drawn.
+        axes: Axes with the curves.
         label: The quantity and its unit.
     """
     axes.set(yscale="log", xlabel="epoch", ylabel=label)

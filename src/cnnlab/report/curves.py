@@ -1,4 +1,4 @@
-"""A sweep's learning curves: one for each setting, over seeds."""
+"""A sweep's learning curves: one per setting, over seeds."""
 
 import math
 from pathlib import Path
@@ -11,10 +11,10 @@ from cnnlab.report.curve import SPLITS, read_metrics, style_axes
 from cnnlab.report.table import read_runs, setting, varied_names
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
-LINE_STYLES = ("-", "--", ":", "-.")  # one for each round through the colours
+LINE_STYLES = ("-", "--", ":", "-.")  # one per cycle of the colours
 
 Metrics = dict[str, list[float]]
-Settings = dict[tuple[str, ...], list[Metrics | None]]  # the runs of each, None where they were not completed
+Settings = dict[tuple[str, ...], list[Metrics | None]]  # the runs of each, None if not completed
 
 
 def draw_curves(folder: Path, title: str = "") -> Figure:
@@ -23,8 +23,8 @@ def draw_curves(folder: Path, title: str = "") -> Figure:
     Settings are in the order of their names, numbers by value. Completed runs are drawn, others only counted.
 
     Args:
-        folder: The sweep's.
-        title: What was swept.
+        folder: The sweep's folder.
+        title: The figure's title.
 
     Raises:
         UserError: If it has no completed runs, or they did not all watch the same split.
@@ -42,14 +42,14 @@ def draw_curves(folder: Path, title: str = "") -> Figure:
         axes.plot(epochs, means, color=color, linestyle=style, marker=".", label=_label(values, settings[values]))
         axes.fill_between(epochs, [*map(min, by_epoch)], [*map(max, by_epoch)], color=color, alpha=0.15, linewidth=0)
     style_axes(axes, f"{SPLITS[split][0]} error, %")
-    columns = 1 + len(settings) // 16  # so many names fit below each other
+    columns = 1 + len(settings) // 16  # 16 names fit below each other
     figure.legend(loc="outside right upper", title=", ".join(names), frameon=False, ncols=columns)
     figure.suptitle(title or "line: mean over seeds; band: lowest to highest")
     return figure
 
 
 def _read_settings(folder: Path) -> tuple[list[str], Settings]:
-    """What was varied, and its settings."""
+    """The names of the varied values, and the runs of each setting."""
     runs = read_runs(folder)
     names = varied_names(list(runs.values()))
     settings: Settings = {}

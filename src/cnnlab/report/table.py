@@ -1,4 +1,4 @@
-"""The runs of a sweep as a table: what was varied, what came out, over seeds."""
+"""The runs of a sweep as a table: settings and accuracies, over seeds."""
 
 import statistics
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from cnnlab.run.status import Status
 
 @dataclass(frozen=True)
 class Row:
-    """The runs that differ in their seed alone.
+    """The runs of a setting, which differ only in their seed.
 
     Attributes:
-        values: What was varied.
-        accuracies: Of each completed run, on the test set, as fractions.
-        num_other: How many runs were not completed.
+        values: The varied values.
+        accuracies: Test accuracy of each completed run, as fractions.
+        num_other: The number of runs that did not complete.
         fit_s: Median seconds of a fit.
     """
 
@@ -29,18 +29,18 @@ class Row:
 
 
 def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
-    """Every run folder in a sweep's folder that has a result.json, with its content.
+    """The run folders in a sweep's folder that have a result.json, with its content.
 
     Args:
-        folder: The sweep's.
+        folder: The sweep's folder.
 
     Raises:
-        UserError: If there is none.
+        UserError: If there are none.
     """
     found = {run.path: run.result() for run in RunFolder.all_in(folder)}
     runs = {path: result for path, result in found.items() if result is not None}
     if not runs:
-        raise UserError(f"{folder} holds no finished runs; give a sweep's folder such as outputs/sweeps/optimizers")
+        raise UserError(f"{folder} has no finished runs; give a sweep's folder, such as outputs/sweeps/optimizers")
     return runs
 
 
@@ -50,43 +50,45 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
 
 def varied_names(results: list[dict[str, Any]]) -> list[str]:
-    """Names of the choices and values in which runs differ, the seed aside.
+    """Names of the choices and values in which runs differ, except the seed.
 
     Args:
         results: The content of each result.json.
     """
-    choices = [name for name in results[0]["choices"] if len({str(one["choices"].get(name)) for one in results}) > 1]
+    choices = [
+        name for name in results[0]["choices"] if len({str(result["choices"].get(name)) for result in results}) > 1
+    ]
     params = [
         name
         for name in results[0]["params"]
         if name != "seed"
         and not name.startswith("callbacks.pruning.")  # a search's, of each trial
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
-        and len({str(one["params"].get(name)) for one in results}) > 1
+        and len({str(result["params"].get(name)) for result in results}) > 1
     ]
     return [*choices, *params]
 
 
 def setting(result: dict[str, Any], names: list[str]) -> tuple[str, ...]:
-    """A run's values of what is varied.
+    """A run's varied values.
 
     Args:
         result: The content of its result.json.
-        names: As `varied_names` gives them.
+        names: From `varied_names`.
     """
     return tuple(str(result["choices"].get(name, result["params"].get(name))) for name in names)
 
 
 def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
-    """What was varied, and a row for each setting of it, best mean first; settings without a completed run last.
+    """The varied names and a row per setting, best mean first; settings without a completed run last.
 
     Args:
         results: The content of each result.json.
     """
     names = varied_names(results)
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for one in results:
-        settings.setdefault(setting(one, names), []).append(one)
+    for result in results:
+        settings.setdefault(setting(result, names), []).append(result)
     rows = [_row(values, runs) for values, runs in settings.items()]
     return names, sorted(rows, key=lambda row: -statistics.fmean(row.accuracies) if row.accuracies else 1.0)
 
@@ -95,8 +97,8 @@ def format_markdown(names: list[str], rows: list[Row]) -> str:
     """The table in Markdown: mean, standard deviation and range over seeds, in per cent.
 
     Args:
-        names: Of what was varied.
-        rows: As `tabulate` gives them.
+        names: The names of the varied values.
+        rows: From `tabulate`.
     """
     header = [*names, "test accuracy, mean", "standard deviation", "lowest to highest", "runs", "fit, s"]
     lines = [header, ["---"] * len(header)]
@@ -111,16 +113,16 @@ def format_markdown(names: list[str], rows: list[Row]) -> str:
 
 
 def _is_typed(name: str, results: list[dict[str, Any]]) -> bool:
-    """Whether a value was set, and is not only its option's own."""
-    return any(text.startswith(f"{name}=") for one in results for text in one["overrides"])
+    """Whether a value was set by an override, rather than by its option."""
+    return any(text.startswith(f"{name}=") for result in results for text in result["overrides"])
 
 
 def _row(values: tuple[str, ...], runs: list[dict[str, Any]]) -> Row:
     accuracy = ACCURACY.of("test")
-    completed = [one for one in runs if one["status"] == Status.COMPLETED and one["metrics"][accuracy] is not None]
+    completed = [run for run in runs if run["status"] == Status.COMPLETED and run["metrics"][accuracy] is not None]
     return Row(
         values,
-        [one["metrics"][accuracy] for one in completed],
+        [run["metrics"][accuracy] for run in completed],
         len(runs) - len(completed),
-        statistics.median(one["seconds"]["fit"] for one in runs),
+        statistics.median(run["seconds"]["fit"] for run in runs),
     )

@@ -1,1 +1,1 @@
-"""One run: its folder, its status, its result, and how a config becomes one."""
+"""One run: its folder, status and result, and its execution."""

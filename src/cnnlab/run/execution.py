@@ -1,4 +1,4 @@
-"""One run: from a composed config to its result.json."""
+"""Executes one run: from a composed config to result.json."""
 
 import contextlib
 import shlex
@@ -43,35 +43,35 @@ from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
 def run(config: DictConfig) -> float | None:
-    """Trains and tests one network; everything that was learned is in the run folder afterwards.
+    """Trains and tests a network, and writes the results to the run folder.
 
-    To be called inside `hydra.main`, in the main thread.
+    Call it inside `hydra.main`, in the main thread.
 
     Args:
-        config: The composed config; Hydra's own part gives the folder, the options' names and the overrides.
+        config: The composed config; the folder, options and overrides come from Hydra's own config.
 
     Returns:
-        The config's objective, or None if it was not measured.
+        The value of the config's objective, or None if it was not measured.
 
     Raises:
-        UserError: If the config or the data is refused.
+        UserError: If the config or the data is invalid.
         Diverged: If a loss became NaN or infinite.
         Pruned: If a search ended the run early.
         Interrupted: On SIGINT or SIGTERM.
     """
-    one_run = Run(config)
-    if config.resume is None and one_run.folder.result_json.exists():
-        raise UserError(f"{one_run.folder} has a result already, and two runs never share a folder; give another")
+    this_run = Run(config)
+    if config.resume is None and this_run.folder.result_json.exists():
+        raise UserError(f"{this_run.folder} already has a result, and runs cannot share a folder; choose another")
     try:
         with SignalGuard() as guard:
-            one_run.execute(guard)
-        one_run.result.status = Status.COMPLETED
+            this_run.execute(guard)
+        this_run.result.status = Status.COMPLETED
     except BaseException as error:
-        one_run.result.status, one_run.result.error = _status_of(error)
+        this_run.result.status, this_run.result.error = _status_of(error)
         raise
     finally:
-        one_run.close()
-    return objective_value(asdict(one_run.result))
+        this_run.close()
+    return objective_value(asdict(this_run.result))
 
 
 def _status_of(error: BaseException) -> tuple[Status, str]:
@@ -86,7 +86,7 @@ def _status_of(error: BaseException) -> tuple[Status, str]:
 
 
 class Run:
-    """The parts of one run, and the result that they fill in.
+    """Executes the steps of a run and collects its result.
 
     Args:
         config: As for `run`.
@@ -103,11 +103,11 @@ class Run:
 
     @property
     def best_checkpoint(self) -> Path | None:
-        """With select=best, of the best epoch, which is tested."""
+        """The best epoch's checkpoint, which is tested if select=best; else None."""
         return self.folder.best_checkpoint if self.config.select == "best" else None
 
     def execute(self, guard: SignalGuard) -> None:
-        """Checks, builds, fits, tests."""
+        """Checks the config, builds the objects, fits and tests."""
         config, last = self.config, self.folder.last_checkpoint
         check_keys(config)
         option_names = dict(self.hydra.runtime.choices)
@@ -129,19 +129,19 @@ class Run:
         print_summary(result, self.folder, self.logger)
 
     def close(self) -> None:
-        """Ends the logger, then writes result.json, last of all files; nothing interrupts it."""
+        """Closes the logger, then writes result.json, always the last file; signals are ignored."""
         with ignored():
             if self.result.status is Status.INTERRUPTED:
                 command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
                 rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
             if self.logger is not None:
                 close_logger(self.logger)
-            with contextlib.suppress(OSError):  # a full disk: the error that said so is on its way
+            with contextlib.suppress(OSError):  # disk full: that error is already being raised
                 rank_zero_only(self.result.write)(self.folder)
 
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
         return [
-            *build_averaging(self.config),  # first: a checkpoint holds the average after its step
+            *build_averaging(self.config),  # first, so that checkpoints hold the updated average
             StopOnSignal(guard, self.folder.last_checkpoint),
             *([] if self.config.console == "none" else [Introduction(self.result, self.folder)]),
             self.history,
@@ -164,7 +164,7 @@ class Run:
         self._select()
 
     def _record_data(self, data: ImageDataModule) -> None:
-        """Says which data set was really used: a fallback makes it another experiment than the requested one."""
+        """Records the data set that was used: with a fallback, the run is another experiment than requested."""
         result, used = self.result, data.effective
         result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
         if used is not data:

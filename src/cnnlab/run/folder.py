@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, and what it says of the run."""
+"""A run's folder: its files, and the status that they imply."""
 
 import json
 import shutil
@@ -16,8 +16,8 @@ from cnnlab.files import try_lock
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
-BEFORE_A_RUN = {".hydra", "run.log", LOCK}  # what a process leaves that is killed before the run has begun
-_CLAIMED: list[BaseFileLock] = []  # released by the end of the process
+PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
+_CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RunFolder:
 
     @classmethod
     def all_in(cls, folder: Path) -> list["RunFolder"]:
-        """The run folders with a result directly inside a folder, by name."""
+        """The run folders directly inside a folder that have a result, by name."""
         return [cls(path.parent) for path in sorted(folder.glob("*/result.json"))]
 
     def __str__(self) -> str:
@@ -43,51 +43,51 @@ class RunFolder:
 
     @property
     def last_checkpoint(self) -> Path:
-        """Of the last epoch, or of the step at which the run was interrupted."""
+        """The checkpoint of the last epoch, or of the step at which the run was interrupted."""
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
     def best_checkpoint(self) -> Path:
-        """Of the best validation epoch, with select=best."""
+        """The checkpoint of the best validation epoch, with select=best."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
     def metrics_csv(self) -> Path:
-        """A row an epoch."""
+        """The metrics, one row per epoch."""
         return self.path / "metrics.csv"
 
     @property
     def result_json(self) -> Path:
-        """Written last."""
+        """The result, written last."""
         return self.path / "result.json"
 
     @property
-    def has_begun(self) -> bool:
-        """Whether a run began here: Hydra records the overrides last, before anything else is written."""
+    def has_started(self) -> bool:
+        """Whether a run has started here: Hydra records the overrides last, before any other file is written."""
         record = self._record("overrides")
         return record.is_file() and record.stat().st_size > 0
 
     @property
     def status(self) -> Status | None:
-        """What became of the run: killed if it began and left no result, None if it never began."""
-        if not self.has_begun:
+        """The run's status: killed if it started but wrote no result, None if it never started."""
+        if not self.has_started:
             return None
         result = self.result()
         return Status.KILLED if result is None else Status(result["status"])
 
     @property
     def error(self) -> str:
-        """The one-line reason in result.json; empty if there is none."""
+        """The one-line error in result.json; empty if there is none."""
         return str((self.result() or {}).get("error") or "")
 
     @property
     def fallback(self) -> str | None:
-        """The data set that replaced the requested one, which was unavailable; None if none did."""
+        """The data set that replaced the requested one, if that was unavailable; else None."""
         data = (self.result() or {}).get("data") or {}
         return str(data["name"]) if "instead_of" in data else None
 
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json; None while there is none, or if it is damaged."""
+        """The content of result.json; None if it is missing or damaged."""
         try:
             result = json.loads(self.result_json.read_text())
         except (OSError, ValueError):
@@ -96,7 +96,7 @@ class RunFolder:
         return result if is_result else None
 
     def config(self) -> DictConfig:
-        """The composed config, as it was recorded.
+        """The recorded composed config.
 
         Raises:
             UserError: If the record is missing or damaged.
@@ -107,7 +107,7 @@ class RunFolder:
         return config
 
     def overrides(self) -> list[str]:
-        """What was typed.
+        """The recorded overrides.
 
         Raises:
             UserError: If the record is missing or damaged.
@@ -118,41 +118,41 @@ class RunFolder:
             raise self._damaged("overrides", error) from None
 
     def option_names(self) -> dict[str, Any]:
-        """The chosen option of each config group."""
+        """The recorded option of each config group."""
         return dict(self._load("hydra").hydra.runtime.choices)
 
     def claim(self, *, resume: bool) -> None:
-        """Makes the folder, and locks it until the process ends: no other run may have it.
+        """Creates the folder and locks it until the process ends, so that no other run can use it.
 
         Args:
-            resume: Whether the run in it is resumed.
+            resume: Whether to resume the run in it.
 
         Raises:
-            UserError: If another run has it, now or since before.
+            UserError: If the folder belongs to another run.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = try_lock(self.path / LOCK)
         except OSError as error:
             raise UserError(
-                f"the run folder {self} cannot be made: {error.strerror}; give another place with hydra.run.dir=…"
+                f"cannot create the run folder {self}: {error.strerror}; choose another with hydra.run.dir=…"
             ) from None
         if lock is None:
-            raise UserError(f"another process is writing to {self}; wait for it, or stop it")
-        if not resume and (self.has_begun or not self._names() <= BEFORE_A_RUN):
+            raise UserError(f"another process is using {self}; wait for it, or stop it")
+        if not resume and (self.has_started or not self._names() <= PRE_RUN_FILES):
             lock.release()
-            if not self.has_begun:
+            if not self.has_started:
                 (self.path / LOCK).unlink(missing_ok=True)  # somebody else's folder stays as it was
             raise UserError(
-                f"{self} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
-                f"resume that run: resume={self}"
+                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or "
+                f"resume the run in it: resume={self}"
             )
         _CLAIMED.append(lock)
 
     def clear(self) -> None:
-        """Makes room for a new run: removes one that failed, or was killed before it began, and nothing else."""
+        """Removes a run that failed, or was killed before it started, to make room for a new run; nothing else."""
         names = self._names()
-        if names and (self.status is Status.FAILED or (not self.has_begun and names <= BEFORE_A_RUN)):
+        if names and (self.status is Status.FAILED or (not self.has_started and names <= PRE_RUN_FILES)):
             shutil.rmtree(self.path)
 
     def _names(self) -> set[str]:
@@ -173,7 +173,7 @@ class RunFolder:
 
 
 def find_runs(outputs: Path) -> Iterator[RunFolder]:
-    """The run folders with a result below an outputs folder, single runs and those of sweeps, latest first."""
+    """The run folders with a result in an outputs folder, of single runs and of sweeps, latest first."""
     paths = [*outputs.glob("runs/*/result.json"), *outputs.glob("sweeps/*/*/result.json")]
     for path in sorted(paths, key=_modified, reverse=True):
         yield RunFolder(path.parent)
@@ -183,4 +183,4 @@ def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
-        return 0.0  # it has just been removed
+        return 0.0  # just removed

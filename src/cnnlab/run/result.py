@@ -1,4 +1,4 @@
-"""result.json: what a run was and what came out, the only thing that others read of it."""
+"""result.json: a run's experiment and its outcome."""
 
 import json
 import math
@@ -30,24 +30,24 @@ class Result:
     """The outcome of one run.
 
     Attributes:
-        status: See there.
+        status: The run's status.
         fingerprint: Hash of every config value that can change the numbers.
-        choices: Option name of each axis; `none` where the model does not use the axis.
-        overrides: What was typed.
+        choices: Option of each axis; `none` if the model does not use the axis.
+        overrides: The command-line overrides.
         params: Every config value, flat.
         seed: The run's seed.
-        metrics: Of `RESULT_METRICS`; what was not measured is null.
-        epochs: Epochs that were finished.
+        metrics: The `RESULT_METRICS`; null if not measured.
+        epochs: Completed epochs.
         steps: Optimiser steps.
         selected_epoch: The epoch whose weights were tested, from 1.
-        seconds: Wall time of `setup`, `fit` (all processes of a resumed run together) and `test`; `to_target`, the
-            epochs up to the first whose validation accuracy is the config's `target`, null if none was.
-        data: `name`, `sha256` and the sizes of `train`, `val` and `test`; `instead_of`, where it is a fallback.
+        seconds: Wall time of `setup`, `fit` (summed over the processes of a resumed run) and `test`; `to_target`, up to
+            the first epoch that reaches the validation accuracy `target`, null if none does.
+        data: `name`, `sha256` and the sizes of `train`, `val` and `test`; `instead_of`, if it is a fallback.
         num_params: Trainable parameters.
         weights_sha256: Hash of the tested weights' bits.
-        device: What trained.
-        versions: Of Python and the libraries that matter.
-        error: One line, unless the run completed.
+        device: The device that trained.
+        versions: Versions of Python and the main libraries.
+        error: One line; null if the run completed.
     """
 
     status: Status = Status.FAILED
@@ -70,12 +70,12 @@ class Result:
 
     @classmethod
     def of_experiment(cls, config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> "Result":
-        """What is known before a run: which experiment it is.
+        """The result before the run: it only identifies the experiment.
 
         Args:
             config: The composed config.
             option_names: Hydra's `runtime.choices`.
-            overrides: What was typed.
+            overrides: The command-line overrides.
         """
         return cls(
             fingerprint=fingerprint(config),
@@ -86,12 +86,12 @@ class Result:
         )
 
     @classmethod
-    def of_begun_run(cls, folder: RunFolder, status: Status, error: str) -> "Result":
-        """Of a run that could not write its own: what it wrote before, if anything, or what it was to be.
+    def of_started_run(cls, folder: RunFolder, status: Status, error: str) -> "Result":
+        """The result of a run that could not write it: its earlier result, if any, with a new status.
 
         Args:
-            folder: Of a run that has begun.
-            status: What became of it.
+            folder: The folder of a run that has started.
+            status: The run's status.
             error: One line.
         """
         before = folder.result()
@@ -103,16 +103,16 @@ class Result:
         return result
 
     def write(self, folder: RunFolder) -> None:
-        """Writes result.json into the run folder, atomically; a number that is not finite becomes null."""
+        """Writes result.json into the run folder, atomically; non-finite numbers become null."""
         content = json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False)
         write_atomically(folder.result_json, content.encode() + os.linesep.encode())
 
 
 def objective_value(result: dict[str, Any]) -> float | None:
-    """What a result is worth to a search; None if it was not measured, or the target not reached.
+    """The objective's value; None if it was not measured, or the target was not reached.
 
     Args:
-        result: As in result.json.
+        result: The content of result.json.
     """
     objective = result["params"].get("objective")
     value = result["seconds"].get("to_target") if objective == SECONDS_TO_TARGET else result["metrics"].get(objective)

@@ -1,4 +1,4 @@
-"""`resume=<run folder>`: the same command again, in the same folder."""
+"""`resume=<run folder>`: repeats the run's command in its folder."""
 
 import shlex
 from pathlib import Path
@@ -11,11 +11,11 @@ from cnnlab.experiment.schema import as_typed
 from cnnlab.run.folder import RunFolder
 
 KEY = "resume="
-SINGLE_RUN = "hydra.mode=RUN"  # also where `sweep=…` says otherwise
+SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
-    """Replaces `resume=<run folder>` by the overrides which that run was started with, and its folder.
+    """Replaces `resume=<run folder>` by the run's recorded overrides and its folder.
 
     Args:
         arguments: The command line after the program's name.
@@ -30,19 +30,19 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if not named:
         return arguments
     if {"-m", "--multirun"} & set(arguments):
-        raise UserError(f"{named[-1]} resumes one run, and -m starts many; leave one of them out")
+        raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
     folder = _folder(named[-1])
-    if not folder.has_begun:
-        raise UserError(f"resume={folder}: no run there; it takes a run folder such as outputs/runs/<time>-<name>")
+    if not folder.has_started:
+        raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
     recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
-    # Hydra would write its record again, not atomically: killed in that moment, a run could not go on
+    # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
     return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
 
 
 def finished(arguments: list[str]) -> RunFolder | None:
-    """The folder of the run that `resume=` names, if that run is final and nothing else was typed."""
+    """The folder that `resume=` names, if its run is final and there are no other arguments."""
     if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
         return None
     folder = _folder(arguments[0])
@@ -50,13 +50,13 @@ def finished(arguments: list[str]) -> RunFolder | None:
 
 
 def check_same_experiment(config: DictConfig) -> None:
-    """Refuses to resume a run as another experiment.
+    """Rejects a resume with a changed experiment.
 
     Args:
-        config: A composed config whose `resume` names the run, if any.
+        config: A composed config; its `resume` names the run, if any.
 
     Raises:
-        UserError: If a value that can change the numbers is not that run's.
+        UserError: If a value that can change the numbers differs from the run's.
     """
     if config.resume is None:
         return
@@ -72,6 +72,6 @@ def _folder(argument: str) -> RunFolder:
 
 
 def quote(value: Path | str) -> str:
-    """A path, or another text, as the value of an override."""
+    """Quotes a text as the value of an override."""
     text = str(value)
     return text if shlex.quote(text) == text and "=" not in text else "'" + text.replace("'", r"\'") + "'"

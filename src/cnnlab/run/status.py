@@ -1,10 +1,10 @@
-"""What became of a run."""
+"""The status of a run."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The state of a run that has begun, as result.json gives it; `killed` also where there is no result.json."""
+    """The status of a run that has started, as in result.json; `killed` also if there is no result.json."""
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
@@ -15,22 +15,22 @@ class Status(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """Of the run's process. After SIGTERM an interrupted run has 143, and a failure by a user's error 2."""
+        """The exit code of the run's process; after SIGTERM it is 143 instead, after a user's mistake 2."""
         return _EXIT_CODES[self]
 
     @property
     def is_final(self) -> bool:
-        """Whether the run is a result, and nothing is left to do."""
+        """Whether the run has its result, and is skipped from now on."""
         return self in (Status.COMPLETED, Status.DIVERGED, Status.PRUNED)
 
     @property
     def can_resume(self) -> bool:
-        """Whether the run continues from its checkpoint; one that failed is retried from the start."""
+        """Whether the run resumes from its checkpoint; a failed run is retried from the start."""
         return self in (Status.INTERRUPTED, Status.KILLED)
 
     @property
     def label(self) -> str:
-        """The status in words."""
+        """The status for messages."""
         return f"{self}, can be resumed" if self.can_resume else str(self)
 
 

@@ -1,4 +1,4 @@
-"""What a run says of itself at its start and at its end."""
+"""The lines that a run prints at its start and at its end."""
 
 import shlex
 from pathlib import Path
@@ -15,17 +15,17 @@ from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
 def short_path(folder: RunFolder) -> str:
-    """How to type a folder: relative where it is below the current one."""
+    """A folder's path, relative if it is inside the current folder."""
     path = folder.path
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 class Introduction(Callback):
-    """Prints two lines when the data is there: what is trained, and on what.
+    """Prints two lines once the data is loaded: the model and the data.
 
     Args:
-        result: What is known of the run so far.
-        folder: The run's.
+        result: The run's result so far.
+        folder: The run folder.
     """
 
     def __init__(self, result: Result, folder: RunFolder) -> None:
@@ -33,7 +33,7 @@ class Introduction(Callback):
         self.folder = folder
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints them, in one process."""
+        """Prints the lines, in one process."""
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -50,14 +50,14 @@ class Introduction(Callback):
 
 @rank_zero_only
 def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> None:
-    """Prints the metrics, epochs, seconds, the folder, and what to type next."""
+    """Prints the metrics, epochs, seconds, the folder and the next command."""
     shown = short_path(folder)
     is_dry_run = bool(result.params.get("trainer.fast_dev_run", False))
     rows = {
         "test": _metrics_text(result, "test"),
         "validation": _metrics_text(result, "val"),
         "epochs": f"{result.epochs}, weights of epoch {result.selected_epoch}",
-        "note": "fast_dev_run only tries whether it runs: these are no results" if is_dry_run else None,
+        "note": "fast_dev_run only checks that it runs; these are not results" if is_dry_run else None,
         "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
         "data": str(result.data["name"]),
         "folder": shown,

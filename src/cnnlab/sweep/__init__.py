@@ -1,10 +1,10 @@
-"""Many runs: planned, run side by side, taken up again. It knows a run by its folder alone, and never loads torch."""
+"""Many runs: planned, run in parallel, resumed. It knows a run by its folder alone, and never loads torch."""
 
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
-from cnnlab.sweep.lock import sole_sweep
+from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import job_name
-from cnnlab.sweep.plan import Action, Step, announce, plan
+from cnnlab.sweep.plan import Action, Step, plan, print_plan
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 
@@ -16,8 +16,8 @@ __all__ = [
     "Sweep",
     "SweepLauncher",
     "Task",
-    "announce",
     "job_name",
+    "lock_sweep",
     "plan",
-    "sole_sweep",
+    "print_plan",
 ]

@@ -1,4 +1,4 @@
-"""Refuses a sweep with a job that cannot be run as it reads, before anything is written."""
+"""Rejects a sweep with an invalid job, before anything is written."""
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -9,7 +9,7 @@ from cnnlab.experiment.identity import without_hydra
 
 
 def check_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> None:
-    """Refuses a job of a sweep that cannot be run as it reads.
+    """Rejects an invalid job of a sweep.
 
     Args:
         loader: Hydra's.
@@ -23,14 +23,14 @@ def check_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) ->
 
 
 def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) -> None:
-    """Refuses a sweep with a value that cannot be run as it reads: each is looked at once, and not each combination.
+    """Rejects a sweep with an invalid value; each value is checked once, not each combination.
 
-    A config is composed for each new option of a group, which takes a sixth of a second, and not for a new value.
+    A config is composed only for a new option of a group, since composing takes a sixth of a second.
 
     Args:
         loader: Hydra's.
         config: The sweep's composed config, with Hydra's part.
-        jobs: Overrides of each.
+        jobs: The overrides of each job.
 
     Raises:
         UserError: As for `check`.
@@ -51,7 +51,7 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
 
 
 def _is_value(loader: ConfigLoader, override: str) -> bool:
-    """Whether it sets a value that there is, and is not one of those that choose an option, add or remove."""
+    """Whether it sets an existing value, rather than choosing an option, adding or removing a key."""
     key = override.partition("=")[0]
     return key[0] not in "+~" and not loader.get_group_options(key.partition("@")[0])
 

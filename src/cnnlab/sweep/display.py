@@ -1,4 +1,4 @@
-"""What a sweep says while it runs: a live table on a terminal, plain lines elsewhere."""
+"""A sweep's progress display: a live table on a terminal, plain lines elsewhere."""
 
 import csv
 import sys
@@ -18,42 +18,42 @@ from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.outcome import Outcome
 
-LOOK_S = 1.0  # between two looks into the running jobs' metrics
+REFRESH_INTERVAL_S = 1.0  # of the running jobs' metrics
 
 
 class Display(Protocol):
-    """Hears what happens."""
+    """Shows a sweep's progress."""
 
     def started(self, job: Job) -> None:
-        """A job's process has begun."""
+        """Called when a job's process has started."""
 
     def ended(self, outcome: Outcome) -> None:
-        """It is gone."""
+        """Called when a job's process has ended."""
 
     def tick(self) -> None:
-        """A moment has passed."""
+        """Called regularly in between."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Called once, at the end."""
 
 
 def make_display(num_jobs: int, skipped: int) -> Display:
-    """The one that suits standard output.
+    """The display that suits standard output.
 
     Args:
-        num_jobs: To be run.
-        skipped: Done before.
+        num_jobs: How many jobs to run.
+        skipped: How many jobs were done before.
     """
     kind = LiveTable if sys.stdout.isatty() else Lines
     return kind(Progress(num_jobs, skipped))
 
 
 class Progress:
-    """Counts, and the time that is left.
+    """Job counts and the remaining time.
 
     Args:
-        num_jobs: To be run.
-        skipped: Done before.
+        num_jobs: How many jobs to run.
+        skipped: How many jobs were done before.
     """
 
     def __init__(self, num_jobs: int, skipped: int) -> None:
@@ -64,15 +64,15 @@ class Progress:
 
     @property
     def ended(self) -> int:
-        """How many jobs have come to an end."""
+        """How many jobs have ended."""
         return self.counts.total()
 
     def count(self, outcome: Outcome) -> None:
-        """One job more has come to an end."""
+        """Counts a job that has ended."""
         self.counts[outcome.status] += 1
 
-    def left(self) -> str:
-        """The time that is left, if the rest goes as the jobs so far went."""
+    def time_left(self) -> str:
+        """The remaining time, if the remaining jobs take as long as those so far."""
         if not self.ended:
             return "?"
         seconds = (time.monotonic() - self.started) / self.ended * (self.num_jobs - self.ended)
@@ -83,74 +83,72 @@ class Progress:
         counts = dict(self.counts)
         if self.skipped:
             counts["skipped"] = self.skipped
-        parts = [f"{count} {status}" for status, count in counts.items()]
-        return (
-            f"{self.ended}/{self.num_jobs} jobs" + (": " + ", ".join(parts) if parts else "") + f"; left {self.left()}"
-        )
+        parts = ", ".join(f"{count} {status}" for status, count in counts.items())
+        return f"{self.ended}/{self.num_jobs} jobs{parts and ': '}{parts}; time left {self.time_left()}"
 
 
 class Lines:
-    """A line for each job that ends.
+    """Prints a line for each job that ends.
 
     Args:
-        progress: Counts for it.
+        progress: Keeps the counts.
     """
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
     def started(self, job: Job) -> None:
-        """Nothing: its end is what matters."""
+        """Prints nothing: only the end of a job matters."""
 
     def ended(self, outcome: Outcome) -> None:
-        """The line."""
+        """Prints the job's line."""
         self.progress.count(outcome)
         print(f"[{self.progress.ended}/{self.progress.num_jobs}] {describe(outcome)}", flush=True)
 
     def tick(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 class LiveTable:
-    """The running jobs with their epoch and validation accuracy, drawn anew in place; jobs that ended scroll above.
+    """The running jobs with their epoch and validation accuracy, redrawn in place; finished jobs scroll above.
 
     Args:
-        progress: Counts for it.
+        progress: Keeps the counts.
     """
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self._running: dict[str, tuple[Job, float]] = {}
-        self._looked = 0.0
+        self._refreshed_at = 0.0
         self._live = Live(self._draw(), console=Console(), auto_refresh=False, transient=True)
         self._live.start()
 
     def started(self, job: Job) -> None:
-        """A row more."""
+        """Adds the job's row."""
         self._running[job.name] = (job, time.monotonic())
         self._refresh()
 
     def ended(self, outcome: Outcome) -> None:
-        """A row less, and a line above."""
+        """Removes the job's row and prints its line above the table."""
         self.progress.count(outcome)
         self._running.pop(outcome.job.name)
         self._live.console.print(Text(describe(outcome), style=STYLES.get(outcome.status, "")))
         self._refresh()
 
     def tick(self) -> None:
-        """Looks what the running jobs have reached."""
-        if time.monotonic() - self._looked > LOOK_S:
+        """Refreshes the table if it is due."""
+        if time.monotonic() - self._refreshed_at > REFRESH_INTERVAL_S:
             self._refresh()
 
     def close(self) -> None:
-        """Takes the table away."""
+        """Removes the table."""
         self._live.stop()
 
     def _refresh(self) -> None:
-        self._looked = time.monotonic()
+        self._refreshed_at = time.monotonic()
         self._live.update(self._draw(), refresh=True)
 
     def _draw(self) -> Group:
@@ -167,7 +165,7 @@ STYLES = {Status.FAILED: "red", Status.KILLED: "red", Status.DIVERGED: "yellow",
 
 
 def describe(outcome: Outcome) -> str:
-    """A job's end on one line."""
+    """A job's outcome on one line."""
     epoch, accuracy = latest(outcome.job.folder)
     reached = f", epoch {epoch}, {ACCURACY.title} {accuracy}" if epoch else ""
     reason = f": {outcome.reason}" if outcome.reason else ""
@@ -182,5 +180,5 @@ def latest(folder: RunFolder) -> tuple[str, str]:
         watched = (ACCURACY.of("val"), ACCURACY.of("test"))
         accuracy = next((rows[-1][name] for name in watched if rows[-1].get(name)), "")
         return rows[-1]["epoch"], ACCURACY.text(float(accuracy)) if accuracy else ""
-    except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or not one of ours
+    except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or another format
         return "", ""

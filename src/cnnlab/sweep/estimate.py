@@ -14,17 +14,17 @@ from cnnlab.run.status import Status
 
 NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: README.md, "How fast, and why"
 START_S = 1.0  # of a job: composing, setting up, testing
-MAX_RUNS = 200  # to learn from
-MIN_STEPS = 100  # of shorter runs the start is most
+MAX_RUNS = 200  # that the estimate is based on
+MIN_STEPS = 100  # shorter runs are mostly start-up
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of one job.
+    """The duration of one job.
 
     Attributes:
-        job_s: The seconds.
-        num_runs: From how many earlier runs they are known; 0 for the nominal speed.
+        job_s: Seconds.
+        num_runs: The number of earlier runs that it is based on; 0 for the nominal speed.
     """
 
     job_s: float
@@ -32,10 +32,10 @@ class Estimate:
 
     @classmethod
     def of(cls, config: DictConfig, outputs: Path) -> "Estimate":
-        """From what earlier runs of the same network and batch size took a step, or the nominal speed.
+        """Based on the step time of earlier runs with the same network and batch size, or on the nominal speed.
 
         Args:
-            config: A job's.
+            config: A job's config.
             outputs: Where run folders are.
         """
         results = (result for run in find_runs(outputs) if (result := run.result()) is not None)
@@ -45,10 +45,10 @@ class Estimate:
         step_s = statistics.median(known) if known else NOMINAL_STEP_S
         return cls(START_S + _num_steps(config) * step_s, len(known))
 
-    def words(self, num_jobs: int, at_a_time: int) -> str:
-        """The time of so many jobs, and how it is known."""
+    def text(self, num_jobs: int, at_a_time: int) -> str:
+        """The duration of that many jobs, and what it is based on."""
         seconds = round(self.job_s * num_jobs / at_a_time)
-        source = f"by {self.num_runs} earlier runs" if self.num_runs else "at the nominal speed"
+        source = f"based on {self.num_runs} earlier runs" if self.num_runs else "at the nominal speed"
         return f"about {timedelta(seconds=seconds)} {source}"
 
 
@@ -61,11 +61,11 @@ def _num_steps(config: DictConfig) -> float:
 
 
 def _step_s_of(result: dict[str, Any], config: DictConfig) -> float | None:
-    """What a run took a step, if it was of this network and batch size, and long enough to tell."""
+    """A run's seconds per step, if it has this network and batch size, and was long enough."""
     try:
         params, steps = result["params"], result["steps"]
-        is_alike = params["model._target_"] == config.model._target_
-        is_alike &= params["data.batch_size"] == config.data.batch_size
-        return float(result["seconds"]["fit"] / steps) if is_alike and steps >= MIN_STEPS else None
-    except (LookupError, TypeError):  # not a whole run's
+        is_comparable = params["model._target_"] == config.model._target_
+        is_comparable &= params["data.batch_size"] == config.data.batch_size
+        return float(result["seconds"]["fit"] / steps) if is_comparable and steps >= MIN_STEPS else None
+    except (LookupError, TypeError):  # an incomplete result
         return None

@@ -6,14 +6,14 @@ from cnnlab.errors import UserError
 
 
 def require(extra: str, package: str) -> None:
-    """Refuses to go on without a package.
+    """Raises an error if an optional package is not installed.
 
     Args:
-        extra: cnnlab's, which installs it.
-        package: Its name, as imported.
+        extra: cnnlab's extra that installs it.
+        package: The package's import name.
 
     Raises:
         UserError: If it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(f'{extra} needs the package {package}: pip install -e ".[{extra}]"')
+        raise UserError(f'{extra} needs the package {package}; install it: pip install -e ".[{extra}]"')

@@ -11,9 +11,9 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        name: What is swept, as the folder's name has it: `optimizer=adam,seed=3`.
-        overrides: All that a run of it is started with.
-        folder: Its run folder.
+        name: The swept values, which also name the folder: `optimizer=adam,seed=3`.
+        overrides: All overrides of the run.
+        folder: The run folder.
     """
 
     name: str
@@ -22,10 +22,10 @@ class Job:
 
     @classmethod
     def in_sweep(cls, sweep: Path, name: str, overrides: tuple[str, ...]) -> "Job":
-        """The job of that name in a sweep's folder."""
+        """The job with this name in a sweep's folder."""
         return cls(name, overrides, RunFolder(sweep / name))
 
     @property
     def log(self) -> Path:
-        """What its processes print is appended here."""
+        """The file to which the output of its processes is appended."""
         return self.folder.path.parent / "logs" / f"{self.name}.log"

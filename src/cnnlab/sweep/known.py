@@ -1,4 +1,4 @@
-"""Jobs whose runs are known to have today's config, without composing it: that takes a sixth of a second for each."""
+"""Remembers which runs have the current config, since composing each job's config takes a sixth of a second."""
 
 import contextlib
 import hashlib
@@ -16,47 +16,47 @@ from cnnlab.sweep.outcome import Outcome
 
 
 class KnownJobs:
-    """Remembers, in a file of the sweep's folder, from which config files a run was made.
+    """Records, in a file in the sweep's folder, the config files that each run was made with.
 
-    A run is known if those files were the same when it was begun and when it was at its end.
+    A run is known if those files did not change between its start and its end.
 
     Args:
-        path: The file, a line of JSON for each run.
-        digest: Of the config files as they are now.
+        path: The file, one line of JSON per run.
+        digest: Computes the digest of the current config files.
     """
 
     def __init__(self, path: Path, digest: Callable[[], str]) -> None:
         self._path = path
         self._digest = digest
-        self._begun: dict[str, str] = {}  # digest by the job's name
+        self._started: dict[str, str] = {}  # job name to digest
         self._known: dict[str, list[object]] = {}
         for line in path.read_text().splitlines() if path.is_file() else ():
             try:
                 name, *known = json.loads(line)
             except (ValueError, TypeError):
-                continue  # written in the moment of a crash
+                continue  # written during a crash
             self._known[name] = known
-        self._today = digest()
+        self._current = digest()
 
     def __contains__(self, job: object) -> bool:
-        return isinstance(job, Job) and self._known.get(job.name) == [list(job.overrides), self._today]
+        return isinstance(job, Job) and self._known.get(job.name) == [list(job.overrides), self._current]
 
-    def noting(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """These jobs, each taken when its run starts, or is resumed, which is only done with the same config."""
+    def track_starts(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Yields the jobs, and records the digest when each starts, or is resumed, which requires the same config."""
         for job in jobs:
-            self._begun[job.name] = self._digest()
+            self._started[job.name] = self._digest()
             yield job
 
-    def hear(self, outcome: Outcome) -> None:
-        """Notes how a run ended."""
+    def record(self, outcome: Outcome) -> None:
+        """Records a run that has finished with an unchanged config."""
         job, digest = outcome.job, self._digest()
-        if outcome.status.is_final and self._begun.get(job.name) == digest and job.folder.fallback is None:
-            with contextlib.suppress(OSError), self._path.open("a") as file:  # a full disk: it is only composed again
+        if outcome.status.is_final and self._started.get(job.name) == digest and job.folder.fallback is None:
+            with contextlib.suppress(OSError), self._path.open("a") as file:  # disk full: it is composed again
                 file.write(json.dumps([job.name, list(job.overrides), digest]) + "\n")
 
 
 class DigestOfConfig:
-    """A hash of all that a job's config is composed of, but for its own overrides, as it is when called.
+    """Hashes everything that a job's config is composed of, except its own overrides, at the time of the call.
 
     Args:
         config: A sweep's composed config, with Hydra's part.
@@ -70,18 +70,18 @@ class DigestOfConfig:
         self._digest = ""
 
     def __call__(self) -> str:
-        """64 hexadecimal digits; a text that is nothing's hash if a file has just gone."""
+        """64 hexadecimal digits; a unique text if a file has just disappeared."""
         try:
             files = [self._look(folder, path) for folder, path in self._paths()]
             if files != self._files or not self._digest:
                 self._digest, self._files = self._of(files), files
         except OSError:
-            return f"cannot be known, {uuid.uuid4()}"
+            return f"unavailable, {uuid.uuid4()}"
         return self._digest
 
     def _paths(self) -> Iterator[tuple[Path, Path]]:
         for folder in self._folders:
-            for path in sorted(folder.rglob("[!.]*.yaml")):  # hidden ones are an editor's
+            for path in sorted(folder.rglob("[!.]*.yaml")):  # hidden files are an editor's
                 yield folder, path
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What Hydra's launchers of ours have in common: only where the jobs run is their own."""
+"""The base class of our Hydra launchers, which differ only in where the jobs run."""
 
 import argparse
 import sys
@@ -21,116 +21,117 @@ from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
-from cnnlab.sweep.lock import sole_sweep
+from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import EXCLUDED, job_name
-from cnnlab.sweep.outcome import outcome_before
-from cnnlab.sweep.plan import Action, announce, each_once, plan
+from cnnlab.sweep.outcome import earlier_outcome
+from cnnlab.sweep.plan import Action, plan, print_plan, unique_jobs
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 
-NOT_A_JOBS = (
+SWEEP_KEYS = (
     *("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hydra.run"),
     "hydra.job.config.override_dirname",
 )
 
 
 class SweepLauncher(Launcher, ABC):
-    """Does what is missing of a sweep."""
+    """Runs the remaining jobs of a sweep."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Takes what Hydra has.
+        """Stores Hydra's context and config.
 
         Raises:
-            UserError: If the sweep's folders would not be what it counts on.
+            UserError: If the config changes how the sweep names its folders.
         """
         if config.hydra.output_subdir is None:
-            raise UserError("hydra.output_subdir=null is not for a sweep, which finds its runs by what is there")
+            raise UserError("hydra.output_subdir=null is not allowed in a sweep, which finds its runs by it; remove it")
         if any(text.lstrip("+").startswith("hydra.sweep.subdir=") for text in config.hydra.overrides.hydra):
             raise UserError(
-                "hydra.sweep.subdir is not read: a job's folder is named by what is swept, so that the sweep finds it "
-                "again; leave it out, or take hydra/launcher=basic"
+                "hydra.sweep.subdir is not allowed: a job's folder is named after its swept values, so that the sweep "
+                "can resume; remove it, or use hydra/launcher=basic"
             )
         self._context, self.config = hydra_context, config
 
     def check_available(self) -> None:
-        """Refuses to start where its jobs cannot run.
+        """Checks that jobs can run here.
 
         Raises:
-            UserError: With what to do.
+            UserError: If they cannot, with what to do.
         """
 
     @property
     @abstractmethod
     def num_at_a_time(self) -> int | None:
-        """How many jobs run at a time; None if that is not known beforehand."""
+        """How many jobs run at a time; None if unknown."""
 
     @abstractmethod
     def make_engine(self, config: DictConfig) -> Engine:
-        """Where the jobs run.
+        """The engine that runs the jobs.
 
         Args:
-            config: One of theirs.
+            config: The config of one job.
         """
 
     @property
     def folder(self) -> Path:
-        """The sweep's."""
+        """The sweep's folder."""
         return Path(self.config.hydra.sweep.dir)
 
     @property
     def settings(self) -> Settings:
-        """How it is run."""
+        """The sweep's settings."""
         return Settings(self.config.sweep.fail_fast, self.config.sweep.fail_on_divergence)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Runs what is missing of these jobs."""
+        """Runs those of these jobs that are not done."""
         constant = list(OmegaConf.select(self.config, EXCLUDED))
-        jobs = each_once(self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides)
+        jobs = unique_jobs(self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides)
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
-            announce(self.folder, plan(jobs, self.compose, self._known()), self.num_at_a_time, estimate, every=True)
+            steps = plan(jobs, self.compose, self._known())
+            print_plan(self.folder, steps, self.num_at_a_time, estimate, list_all=True)
             return []
-        with self.at_work(config) as engine:
+        with self.open_engine(config) as engine:
             known = self._known()
             steps = plan(jobs, self.compose, known)
-            announce(self.folder, steps, self.num_at_a_time, estimate)
+            print_plan(self.folder, steps, self.num_at_a_time, estimate)
             todo = [step.job for step in steps if step.action is not Action.SKIP]
-            done = [outcome_before(step.job) for step in steps if step.action is Action.SKIP]
-            sweep = Sweep(self.folder, len(todo), len(done), self.settings, heard=known.hear, before=done)
-            sweep.run(engine, map(self.make_task, known.noting(todo)))
-        return [_returned(step.job) for step in steps]
+            done = [earlier_outcome(step.job) for step in steps if step.action is Action.SKIP]
+            sweep = Sweep(self.folder, len(todo), len(done), self.settings, on_outcome=known.record, earlier=done)
+            sweep.run(engine, map(self.make_task, known.track_starts(todo)))
+        return [_job_return(step.job) for step in steps]
 
     @contextmanager
-    def at_work(self, config: DictConfig) -> Iterator[Engine]:
-        """Has the sweep's folder for itself, and a place where its jobs run.
+    def open_engine(self, config: DictConfig) -> Iterator[Engine]:
+        """Locks the sweep's folder and provides the engine.
 
         Args:
-            config: One of theirs.
+            config: The config of one job.
         """
         self.check_available()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with sole_sweep(self.folder):
+        with lock_sweep(self.folder):
             yield self.make_engine(config)
 
     def make_job(self, overrides: Iterable[str], name: str) -> Job:
         """A job of this sweep.
 
         Args:
-            overrides: What is set for it.
-            name: Of its folder.
+            overrides: The job's overrides.
+            name: The name of its folder.
         """
         kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
         return Job.in_sweep(self.folder, name, kept)
 
     def make_task(self, job: Job) -> Task:
-        """The command that runs it."""
+        """The command that runs the job."""
         folder = f"hydra.run.dir={quote(job.folder.path)}"
         arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
         return Task(job, Path(sys.argv[0]).resolve(), arguments)
 
     def check(self, overrides: Iterable[str]) -> None:
-        """Refuses a job with these overrides, if it could not be run.
+        """Rejects invalid overrides of a job.
 
         Raises:
             UserError: With the value, what is allowed and what to do.
@@ -138,7 +139,7 @@ class SweepLauncher(Launcher, ABC):
         check_job(self._context.config_loader, self.config, list(overrides))
 
     def compose(self, job: Job) -> DictConfig:
-        """A job's config as it is now."""
+        """A job's current config."""
         return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
 
     def _known(self) -> KnownJobs:
@@ -146,11 +147,11 @@ class SweepLauncher(Launcher, ABC):
 
     def _flags(self) -> list[str]:
         typed_for_hydra = self.config.hydra.overrides.hydra
-        return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(NOT_A_JOBS))]
+        return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(SWEEP_KEYS))]
 
 
 def _config_flags() -> list[str]:
-    """Those of Hydra's flags on the command line that say which config it is."""
+    """Hydra's command-line flags that select the config."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
         parser.add_argument(short, long)
@@ -159,7 +160,7 @@ def _config_flags() -> list[str]:
     return [text for flag in flags.items() for text in flag]
 
 
-def _returned(job: Job) -> JobReturn:
+def _job_return(job: Job) -> JobReturn:
     result = job.folder.result()
     returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
     returned.return_value = None if result is None else objective_value(result)

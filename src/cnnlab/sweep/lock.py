@@ -12,8 +12,8 @@ from cnnlab.files import try_lock, write_atomically
 
 
 @contextmanager
-def sole_sweep(folder: Path) -> Iterator[None]:
-    """Locks a sweep's folder; `sweep.lock` in it says who works there.
+def lock_sweep(folder: Path) -> Iterator[None]:
+    """Locks a sweep's folder; `sweep.lock` in it names the process that holds the lock.
 
     The system releases the lock of a process that dies, however it dies; between machines that do not share locks, the
     file's content counts.
@@ -22,16 +22,16 @@ def sole_sweep(folder: Path) -> Iterator[None]:
         folder: It must exist.
 
     Raises:
-        UserError: If another sweep works there.
+        UserError: If another sweep is running there.
     """
     record = folder / "sweep.lock"
     lock, holder, host = try_lock(folder / ".lock"), _read(record), socket.gethostname()
     who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
     if lock is None:
-        raise UserError(f"{who} is at work in {folder}; wait for it, or give another sweep.name")
+        raise UserError(f"{who} is running in {folder}; wait for it, or choose another sweep.name")
     with lock:
         if holder.get("host", host) != host:
-            raise UserError(f"{who} is at work in {folder}, or was killed; if it is no longer alive, remove {record}")
+            raise UserError(f"{who} is running in {folder}, or was killed; if it is not running, remove {record}")
         write_atomically(record, json.dumps({"pid": os.getpid(), "host": host}).encode())
         try:
             yield

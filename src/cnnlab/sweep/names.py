@@ -1,4 +1,4 @@
-"""How a sweep and its jobs are named: by what is swept, so that the same command finds its folders again."""
+"""Names a sweep and its jobs after the swept values, so that the same command finds its folders again."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's key for what is no part of a job's name
-MAX_NAME_BYTES = 200  # of a folder; filesystems take 255
+EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
+MAX_NAME_BYTES = 200  # of a folder; filesystems allow 255
 
 
 def name_sweep(config: DictConfig) -> None:
@@ -21,7 +21,7 @@ def name_sweep(config: DictConfig) -> None:
     params = parser.parse_overrides(
         [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     )
-    last = {override.key_or_group: override for override in [*params, *typed]}  # what is typed replaces a file's
+    last = {override.key_or_group: override for override in [*params, *typed]}  # the command line replaces the file's
     constant = sorted(key for key, override in last.items() if not override.is_sweep_override())
     excluded = [*constant, *OmegaConf.select(config, EXCLUDED)]
     swept = [override for override in typed if override.is_sweep_override()] or typed
@@ -30,21 +30,21 @@ def name_sweep(config: DictConfig) -> None:
             config.sweep.name = "+".join(override.key_or_group for override in swept).replace("/", "_") or "one"
         OmegaConf.update(config, EXCLUDED, excluded)
         names = ",".join(f'"{name}"' for name in excluded)
-        config.hydra.overrides.hydra.append(f"{EXCLUDED}=[{names}]")  # each job's config is composed anew
+        config.hydra.overrides.hydra.append(f"{EXCLUDED}=[{names}]")  # each job's config is composed again
 
 
 def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
-    """The folder's name of a job, such as `optimizer=adam,seed=3`.
+    """The name of a job's folder, such as `optimizer=adam,seed=3`.
 
     Args:
-        overrides: The job's.
+        overrides: The job's overrides.
         constant: Keys that are the same in all jobs.
     """
     constant = set(constant)
     swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
     name = ",".join(swept).replace("/", "_")
     if len(name.encode()) > MAX_NAME_BYTES:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # so that two that begin alike do not share a folder
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # long names with the same start get different folders
         name = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest
     return name or "job"
 

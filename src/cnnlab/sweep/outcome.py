@@ -1,4 +1,4 @@
-"""What came of a job."""
+"""A job's outcome."""
 
 import contextlib
 import shutil
@@ -11,17 +11,17 @@ from cnnlab.run.status import Status
 from cnnlab.signals import SIGNALS
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
-from cnnlab.sweep.task import PROMPT
+from cnnlab.sweep.task import COMMAND_PREFIX
 
 EXIT_SIGNAL = 128
-TOLD_TO_END = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit codes after such a signal
-LOG_END_BYTES = 65_536  # of a log, in which a last error is
-FULL_BYTES = 32_768  # so little is left on a disk on which a run cannot even begin
+SIGNAL_BY_EXIT_CODE = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit code to signal
+LOG_TAIL_BYTES = 65_536  # the last error is in there
+DISK_FULL_BYTES = 32_768  # with less free space, a run cannot start
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job.
+    """A job's outcome.
 
     Attributes:
         reason: One line, unless the run completed.
@@ -34,15 +34,15 @@ class Outcome:
     seconds: float
 
 
-def outcome_before(job: Job) -> Outcome:
-    """Of a run that an earlier sweep has brought to its end."""
+def earlier_outcome(job: Job) -> Outcome:
+    """The outcome of a run that an earlier sweep has finished."""
     status = job.folder.status
-    assert status is not None, "it has begun"
+    assert status is not None, "it has started"
     return Outcome(job, status, job.folder.error, 0.0)
 
 
-def outcome(ended: Ended) -> Outcome:
-    """Of a process that has ended; where it wrote no result.json about it, this does."""
+def determine_outcome(ended: Ended) -> Outcome:
+    """The outcome of a job whose process has ended; writes result.json if the process did not."""
     job, folder = ended.job, ended.job.folder
     result = folder.result()
     status = None if result is None else Status(result["status"])
@@ -50,16 +50,16 @@ def outcome(ended: Ended) -> Outcome:
         return Outcome(job, status, folder.error, ended.seconds)
     reason = _last_error(job.log) if ended.exit_code > 0 else None
     if reason is not None:
-        return Outcome(job, Status.FAILED, reason, ended.seconds)  # refused, before anything was written
+        return Outcome(job, Status.FAILED, reason, ended.seconds)  # rejected before anything was written
     status, reason = _status_by(ended.exit_code), _explain(ended)
-    if folder.has_begun:
-        with contextlib.suppress(OSError):  # a full disk
-            Result.of_begun_run(folder, status, reason).write(folder)
+    if folder.has_started:
+        with contextlib.suppress(OSError):  # disk full
+            Result.of_started_run(folder, status, reason).write(folder)
     return Outcome(job, status, reason, ended.seconds)
 
 
 def _agrees(status: Status, exit_code: int) -> bool:
-    """Whether result.json is of the process that ended so; it may be of an earlier start."""
+    """Whether result.json is from the process with this exit code; it may be from an earlier start."""
     if status is Status.FAILED:
         return exit_code >= 0
     if status is Status.INTERRUPTED:
@@ -68,7 +68,7 @@ def _agrees(status: Status, exit_code: int) -> bool:
 
 
 def _status_by(exit_code: int) -> Status:
-    if exit_code in TOLD_TO_END:
+    if exit_code in SIGNAL_BY_EXIT_CODE:
         return Status.INTERRUPTED
     return Status.KILLED if exit_code < 0 else Status.FAILED
 
@@ -77,9 +77,9 @@ def _last_error(log: Path) -> str | None:
     text = ""
     if log.is_file():
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_END_BYTES))
+            file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
             text = file.read().decode(errors="replace")
-    latest = text.rpartition(f"\n{PROMPT}")[2]
+    latest = text.rpartition(f"\n{COMMAND_PREFIX}")[2]
     errors = [line.removeprefix("error: ") for line in latest.splitlines() if line.startswith("error: ")]
     return errors[-1] if errors else None
 
@@ -87,13 +87,13 @@ def _last_error(log: Path) -> str | None:
 def _explain(ended: Ended) -> str:
     if ended.reason:
         return ended.reason
-    if ended.exit_code in TOLD_TO_END:
-        return f"signal {TOLD_TO_END[ended.exit_code]}"
+    if ended.exit_code in SIGNAL_BY_EXIT_CODE:
+        return f"signal {SIGNAL_BY_EXIT_CODE[ended.exit_code]}"
     if ended.exit_code < 0:
-        names = {one.value: one.name for one in signal.Signals}  # real-time signals have none
+        names = {member.value: member.name for member in signal.Signals}  # real-time signals have none
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
     folder = ended.job.folder.path.parent
-    if shutil.disk_usage(folder).free < FULL_BYTES:  # its log cannot tell
+    if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
         return f"no space left on the disk of {folder}"
-    return f"exited with {ended.exit_code} before the run was completed"
+    return f"exited with code {ended.exit_code} before the run completed"

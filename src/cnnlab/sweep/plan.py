@@ -1,4 +1,4 @@
-"""What is left to do of a sweep."""
+"""Plans which jobs of a sweep to start, resume, retry or skip."""
 
 import itertools
 from collections import Counter
@@ -29,7 +29,7 @@ class Action(Enum):
 
     @classmethod
     def after(cls, status: Status) -> "Action":
-        """With a run that has this status."""
+        """The action for a run with this status."""
         if status.is_final:
             return cls.SKIP
         return cls.RESUME if status.can_resume else cls.RETRY
@@ -37,10 +37,10 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """A job, and what is to be done with it.
+    """A job and the action planned for it.
 
     Attributes:
-        remark: How its config differs from that of an earlier run of this name; empty if there is none.
+        remark: How its config differs from that of an earlier run with this name; empty if it does not.
     """
 
     job: Job
@@ -48,17 +48,17 @@ class Step:
     remark: str = ""
 
 
-def each_once(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs without those that are typed twice.
+def unique_jobs(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs without duplicates.
 
     Raises:
-        UserError: If there are none, or two different ones would share a folder.
+        UserError: If there are no jobs, or two different jobs would share a folder.
     """
     by_name: dict[str, Job] = {}
     for job in jobs:
         same = by_name.setdefault(job.name, job)
         if same.overrides != job.overrides:
-            both = " and ".join(" ".join(one.overrides) for one in (same, job))
+            both = " and ".join(" ".join(each.overrides) for each in (same, job))
             raise UserError(f"two jobs would share the folder {job.name}: {both}; set each key once")
     if not by_name:
         raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
@@ -66,14 +66,14 @@ def each_once(jobs: Iterable[Job]) -> list[Job]:
 
 
 def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Container[Job] = frozenset()) -> list[Step]:
-    """Looks into each job's folder.
+    """Plans each job from its folder.
 
-    A run that was made with another config stays; the job then gets a folder beside it.
+    A run with another config is kept; the job then gets a new folder beside it.
 
     Args:
         jobs: In the sweep's order.
-        compose: A job's config as it is now.
-        known: Jobs whose runs have that config, without a look.
+        compose: Composes a job's current config.
+        known: Jobs whose runs are known to have that config.
     """
     return [_step(job, compose, known) for job in jobs]
 
@@ -96,7 +96,7 @@ def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job])
 
 
 def _changed(job: Job, now: DictConfig) -> str | None:
-    """What keeps an earlier run from being this one."""
+    """Why an earlier run does not count as this job's; None if it does."""
     try:
         change = difference(job.folder.config(), now)
     except UserError as error:
@@ -110,28 +110,28 @@ def _changed(job: Job, now: DictConfig) -> str | None:
     return None
 
 
-def announce(
-    folder: Path, steps: list[Step], at_a_time: int | None, estimate: Estimate, *, every: bool = False
+def print_plan(
+    folder: Path, steps: list[Step], at_a_time: int | None, estimate: Estimate, *, list_all: bool = False
 ) -> None:
-    """Prints what is going to happen.
+    """Prints the plan.
 
     Args:
-        folder: The sweep's.
-        steps: Its plan.
-        at_a_time: How many jobs run at a time, if that is known.
-        estimate: How long one takes.
-        every: Whether to name every job, and not only those with a remark.
+        folder: The sweep's folder.
+        steps: The plan.
+        at_a_time: How many jobs run at a time, if known.
+        estimate: The duration of one job.
+        list_all: Whether to list all jobs, and not only those with a remark.
     """
     counts = Counter(step.action for step in steps)
     parts = ", ".join(f"{count} {action.value}" for action, count in counts.items())
     print(f"{folder}: {len(steps)} jobs, {at_a_time_text(at_a_time)} ({parts})", flush=True)
     if todo := len(steps) - counts[Action.SKIP]:
-        print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)
+        print(estimate.text(todo, min(todo, at_a_time or 1)), flush=True)
     for step in steps:
-        if every or step.remark:
+        if list_all or step.remark:
             print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)
 
 
 def at_a_time_text(num: int | None) -> str:
     """How many jobs run at a time, in words."""
-    return f"{num} at a time" if num is not None else "as many at a time as there is room for"
+    return f"{num} at a time" if num is not None else "as many at a time as the cluster has room for"

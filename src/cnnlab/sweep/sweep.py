@@ -1,4 +1,4 @@
-"""A sweep from its first job to its last."""
+"""Runs a sweep from its first job to its last."""
 
 import shlex
 import signal
@@ -16,7 +16,7 @@ from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted, SignalGuard
 from cnnlab.sweep.display import Display, make_display
 from cnnlab.sweep.engines import Ended, Engine, Started
-from cnnlab.sweep.outcome import Outcome, outcome
+from cnnlab.sweep.outcome import Outcome, determine_outcome
 from cnnlab.sweep.task import Task
 
 TENSORBOARD = "tensorboard --logdir"
@@ -24,11 +24,11 @@ TENSORBOARD = "tensorboard --logdir"
 
 @dataclass(frozen=True)
 class Settings:
-    """How a sweep is run.
+    """A sweep's settings.
 
     Attributes:
-        fail_fast: The first failure stops it.
-        fail_on_divergence: A run that diverges has failed.
+        fail_fast: Whether the first failure stops the sweep.
+        fail_on_divergence: Whether a diverged run counts as a failure.
     """
 
     fail_fast: bool = False
@@ -36,16 +36,16 @@ class Settings:
 
 
 class Sweep:
-    """The jobs of one folder.
+    """The jobs in one folder.
 
     Args:
-        folder: The sweep's; its jobs' folders and `logs/` are in it.
-        num_todo: How many tasks there are to run.
+        folder: The sweep's folder, with its jobs' folders and `logs/`.
+        num_todo: How many tasks to run.
         num_done: How many jobs were done before.
-        settings: See there.
-        heard: Is told of each job that ends.
-        readers: Commands that take the folder, to be typed next; None: the table of runs, where it is, and TensorBoard.
-        before: What came of jobs that were done before, as far as it is told again.
+        settings: The sweep's settings.
+        on_outcome: Called with the outcome of each job that ends.
+        next_commands: Commands to suggest for the folder; None for scripts/table.py, if present, and TensorBoard.
+        earlier: Outcomes of jobs that were done before, to be reported again.
     """
 
     def __init__(
@@ -54,52 +54,53 @@ class Sweep:
         num_todo: int,
         num_done: int,
         settings: Settings,
-        heard: Callable[[Outcome], None] | None = None,
-        readers: tuple[str, ...] | None = None,
-        before: Sequence[Outcome] = (),
+        on_outcome: Callable[[Outcome], None] | None = None,
+        next_commands: tuple[str, ...] | None = None,
+        earlier: Sequence[Outcome] = (),
     ) -> None:
         self.folder = folder
         self.num_todo = num_todo
         self.num_done = num_done
-        self.before = before
+        self.earlier = earlier
         self.settings = settings
         self.outcomes: list[Outcome] = []
-        self._heard = heard
-        self._readers = (*repository_script("scripts/table.py"), TENSORBOARD) if readers is None else readers
+        self._on_outcome = on_outcome
+        commands = (*repository_script("scripts/table.py"), TENSORBOARD) if next_commands is None else next_commands
+        self._next_commands = commands
         self._started = time.monotonic()
         self._is_stopped = False
 
     def run(self, engine: Engine, tasks: Iterable[Task]) -> None:
-        """Does what is to be done.
+        """Runs the tasks.
 
         Args:
-            engine: Where.
-            tasks: What, in order; asked for the next one only when there is room for it.
+            engine: Where they run.
+            tasks: Consumed lazily, in order: the next task is taken when there is room for it.
 
         Raises:
-            SweepFailed: If a job failed, after all that was to be run has been.
+            SweepFailed: If a job failed, after all jobs have ended.
             Interrupted: On SIGINT or SIGTERM, after the running jobs have written their checkpoints.
         """
         display = make_display(self.num_todo, self.num_done)
         try:
             with SignalGuard() as guard:
                 guard.deferring = True
-                self._listen(engine, tasks, display, guard)
+                self._handle_events(engine, tasks, display, guard)
         finally:
             display.close()
             self._summarise()
         if guard.received is not None:
             raise Interrupted(guard.received)
-        if any(map(self._has_failed, [*self.before, *self.outcomes])):
+        if any(map(self._has_failed, [*self.earlier, *self.outcomes])):
             raise SweepFailed(self.folder)
 
-    def _listen(self, engine: Engine, tasks: Iterable[Task], display: Display, guard: SignalGuard) -> None:
+    def _handle_events(self, engine: Engine, tasks: Iterable[Task], display: Display, guard: SignalGuard) -> None:
         with closing(engine.run(tasks)) as events:
             for event in events:
                 if isinstance(event, Started):
                     display.started(event.job)
                 elif isinstance(event, Ended):
-                    self._hear(outcome(event), display)
+                    self._record(determine_outcome(event), display)
                     if self.settings.fail_fast and self._has_failed(self.outcomes[-1]) and not self._is_stopped:
                         self._stop(engine, signal.SIGINT)
                 else:
@@ -107,35 +108,35 @@ class Sweep:
                 if guard.received is not None and not self._is_stopped:
                     self._stop(engine, guard.received)
 
-    def _hear(self, one: Outcome, display: Display) -> None:
-        self.outcomes.append(one)
-        display.ended(one)
-        if self._heard is not None:
-            self._heard(one)
+    def _record(self, outcome: Outcome, display: Display) -> None:
+        self.outcomes.append(outcome)
+        display.ended(outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
 
     def _stop(self, engine: Engine, signum: int) -> None:
         engine.stop(signum)
         self._is_stopped = True
 
-    def _has_failed(self, one: Outcome) -> bool:
-        if one.status is Status.INTERRUPTED:
-            return not self._is_stopped  # by somebody else
-        is_failure = one.status in (Status.FAILED, Status.KILLED)
-        return is_failure or (one.status is Status.DIVERGED and self.settings.fail_on_divergence)
+    def _has_failed(self, outcome: Outcome) -> bool:
+        if outcome.status is Status.INTERRUPTED:
+            return not self._is_stopped  # by someone else
+        is_failure = outcome.status in (Status.FAILED, Status.KILLED)
+        return is_failure or (outcome.status is Status.DIVERGED and self.settings.fail_on_divergence)
 
     def _summarise(self) -> None:
-        counts = Counter(str(one.status) for one in self.outcomes)
+        counts = Counter(str(outcome.status) for outcome in self.outcomes)
         counts["done before"] = self.num_done
         counts["not started"] = self.num_todo - len(self.outcomes)
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
+        parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
         seconds = timedelta(seconds=round(time.monotonic() - self._started))
-        print(f"{self.num_todo + self.num_done} jobs in {seconds}: {told}")
-        every = [*self.before, *self.outcomes]
-        for one in filter(self._has_failed, every):
-            print(f"  {one.job.name}: {one.status.label}: {one.reason}\n    {one.job.log}")
-        for name, count in Counter(one.job.folder.fallback for one in every).items():
+        print(f"{self.num_todo + self.num_done} jobs in {seconds}: {parts}")
+        all_outcomes = [*self.earlier, *self.outcomes]
+        for outcome in filter(self._has_failed, all_outcomes):
+            print(f"  {outcome.job.name}: {outcome.status.label}: {outcome.reason}\n    {outcome.job.log}")
+        for name, count in Counter(outcome.job.folder.fallback for outcome in all_outcomes).items():
             if name is not None:
                 print(f"  {count} of them used {name}: the requested data was unavailable, see their logs")
         folder = shlex.quote(str(self.folder))
         print(f"in {self.folder}; next:")
-        print("\n".join(f"  {reader} {folder}" for reader in self._readers), flush=True)
+        print("\n".join(f"  {command} {folder}" for command in self._next_commands), flush=True)

@@ -8,17 +8,17 @@ from cnnlab.program import program
 from cnnlab.run.resume import KEY, quote
 from cnnlab.sweep.job import Job
 
-PROMPT = "$ "
+COMMAND_PREFIX = "$ "
 
 
 @dataclass(frozen=True)
 class Task:
-    """`python PROGRAM ARGUMENT …`, for a run that starts or is resumed, which is decided when and where it starts.
+    """`python PROGRAM ARGUMENT …`; whether it starts or resumes the run is decided where and when it is executed.
 
     Attributes:
-        job: The run.
+        job: The job that it runs.
         program: The script.
-        arguments: Of a run that starts.
+        arguments: The arguments that start a new run.
     """
 
     job: Job
@@ -26,10 +26,10 @@ class Task:
     arguments: tuple[str, ...]
 
     def prepare(self) -> list[str]:
-        """Makes room for a run that starts, or finds one to resume.
+        """Clears the folder for a new run, unless there is a run to resume.
 
         Returns:
-            The arguments as they have to be.
+            The arguments that start or resume the run.
         """
         folder = self.job.folder
         if folder.status is not None and folder.status.can_resume:
@@ -37,6 +37,6 @@ class Task:
         folder.clear()
         return list(self.arguments)
 
-    def typed(self, arguments: list[str]) -> str:
-        """The line that the log has before the command's output: as it would be typed."""
-        return f"{PROMPT}{program(self.program.name)} {shlex.join(arguments)}"
+    def log_line(self, arguments: list[str]) -> str:
+        """The command as a user would type it, which the log has before the command's output."""
+        return f"{COMMAND_PREFIX}{program(self.program.name)} {shlex.join(arguments)}"

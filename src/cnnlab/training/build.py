@@ -1,4 +1,4 @@
-"""Objects from a config; an argument that one of them refuses is the user's mistake, and reads so."""
+"""Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
 @contextmanager
-def naming(group: str) -> Iterator[None]:
-    """Words what a constructor refuses as a mistake in a config group."""
+def user_errors(group: str) -> Iterator[None]:
+    """Turns a constructor's error into a UserError that names the config group."""
     try:
         yield
     except UserError:
@@ -54,9 +54,9 @@ def build_data(config: DictConfig) -> ImageDataModule:
 
 
 def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) -> ImageDataModule:
-    with naming("data"):
+    with user_errors("data"):
         files = instantiate(config.data.files, _convert_="all")
-    with naming("augmentation"):
+    with user_errors("augmentation"):
         augmentation = instantiate(config.augmentation) if config.augmentation else None
     return ImageDataModule(
         **{name: config.data[name] for name in DATA_FACTS},
@@ -72,25 +72,25 @@ def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) ->
 
 
 def build_classifier(config: DictConfig) -> Classifier:
-    """The network with its initial weights, a function of the seed, and how it is trained."""
+    """The network with its initial weights, a function of the seed, its loss, optimiser and schedule."""
     torch.manual_seed(derive_seed(config.seed, "init"))
-    with naming("model"):
+    with user_errors("model"):
         settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
         members: list[nn.Module] = [instantiate(settings, _convert_="all") for _ in range(config.model.num_members)]
         network = members[0] if len(members) == 1 else Committee(members)
-    with naming("init"), torch.no_grad():
+    with user_errors("init"), torch.no_grad():
         instantiate(config.init)(network)
     if config.model.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.model.compile:
         network.compile()
-    with naming("loss"):
+    with user_errors("loss"):
         loss: nn.Module = instantiate(config.loss)
     return Classifier(
         network,
         loss,
-        optimizer=_named("optimizer", _optimizer_factory(config)),
-        scheduler=_named("scheduler", instantiate(config.scheduler, _convert_="all")),
+        optimizer=_with_user_errors("optimizer", _optimizer_factory(config)),
+        scheduler=_with_user_errors("scheduler", instantiate(config.scheduler, _convert_="all")),
         seed=config.seed,
         watch=config.watch,
     )
@@ -105,13 +105,13 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
 
 
 def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
-    """Lightning's trainer, with checkpoints that are atomic and, if `trainer.fast`, cheaper steps."""
+    """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
-    fast = settings.pop("fast", True)  # a run from before there was the key resumes as it began
+    fast = settings.pop("fast", True)  # absent in the config of an older run
     if not config.model.compile:
         _make_deterministic(settings.pop("deterministic"))
-    with naming("trainer"):
+    with user_errors("trainer"):
         trainer: Trainer = instantiate(settings, _partial_=True)(
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
@@ -126,7 +126,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
 
 
 def _make_deterministic(value: bool | str) -> None:
-    """What Lightning does for `deterministic`, by the one of torch's two ways that does not import its compiler."""
+    """Does what Lightning does for `deterministic`, without importing torch's compiler."""
     torch.set_deterministic_debug_mode({True: "error", False: "default", "warn": "warn"}[value])
     if value:
         torch.backends.cudnn.benchmark = False
@@ -134,20 +134,20 @@ def _make_deterministic(value: bool | str) -> None:
 
 
 def build_callbacks(config: DictConfig) -> list[Callback]:
-    """What the config observes, beyond what every run has."""
-    with naming("callbacks"):
+    """The config's callbacks, in addition to those of every run."""
+    with user_errors("callbacks"):
         return [instantiate(callback) for callback in config.callbacks.values() if callback]
 
 
 def build_averaging(config: DictConfig) -> list[Callback]:
-    """What averages the weights, if the config asks for it."""
-    with naming("averaging"):
+    """The callback that averages the weights, if the config has averaging."""
+    with user_errors("averaging"):
         return [instantiate(config.averaging)] if config.averaging else []
 
 
-def _named(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:
+def _with_user_errors(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:
     def make(*args: Any) -> Any:
-        with naming(group):
+        with user_errors(group):
             return factory(*args)
 
     return make

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there."""
+"""Atomic checkpoints."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written atomically and checked when they are read."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Writes a checkpoint, or leaves the earlier one as it was."""
+        """Writes a checkpoint, or leaves the earlier one unchanged."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +36,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class EpochCheckpoint(Checkpoint):
     """Writes `last.ckpt` at the end of every epoch, and before it `best.ckpt` if the epoch is the best so far.
 
-    It has no state of its own, unlike Lightning's ModelCheckpoint, which forgets the best score when the run folder was
-    moved: the rows of the history, which are in the checkpoint, tell.
+    It is stateless: the best epoch follows from the history's rows, which are in the checkpoint. Lightning's
+    ModelCheckpoint forgets the best score when the run folder is moved.
 
     Args:
         history: The epochs so far.
@@ -51,14 +51,14 @@ class EpochCheckpoint(Checkpoint):
         self.best = best
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lightning calls it after the history's."""
+        """Writes the checkpoints, after the history has added its row."""
         if self.best is not None and self.history.best_row() is self.history.rows[-1]:
             trainer.save_checkpoint(self.best)
         trainer.save_checkpoint(self.last)
 
 
 def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool = True) -> dict[str, Any]:
-    """Reads a checkpoint, after a check of its CRC-32 sums, which torch does not look at.
+    """Reads a checkpoint after checking its CRC-32 sums, which torch does not.
 
     Args:
         path: The file.
@@ -74,7 +74,7 @@ def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool
     except zipfile.BadZipFile:
         damaged = "the archive itself"
     if damaged is not None:
-        raise UserError(f"{path} is damaged ({damaged}); delete it to begin this run anew")
+        raise UserError(f"{path} is damaged ({damaged}); delete it to restart this run")
     checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=weights_only)
     return checkpoint
 

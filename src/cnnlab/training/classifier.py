@@ -1,4 +1,4 @@
-"""The LightningModule: a network, its loss, its optimiser, and what is measured of them."""
+"""The LightningModule: a network, its loss, its optimiser and its metrics."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ SchedulerFactory = Callable[[Optimizer, int], LRScheduler | None]
 
 
 class Classifier(LightningModule):
-    """Trains a network to name the class of an image.
+    """Trains a network to classify images.
 
     It logs `train/loss_step` every `trainer.log_every_n_steps` steps, and every epoch `lr` (of the last step) and the
     metrics (`cnnlab.metrics`) of training and of the watched split.
@@ -31,10 +31,10 @@ class Classifier(LightningModule):
         network: Images (B, *image_shape) to logits (B, C).
         loss: Logits (B, C) and labels (B,) to a scalar, the mean over the batch.
         optimizer: Makes the optimiser of the network's parameters.
-        scheduler: Makes the learning rate's schedule from the optimiser and the number of steps of the whole fit, or
-            None for a rate that stays.
+        scheduler: Makes the learning-rate schedule from the optimiser and the number of steps of the whole fit; None
+            for a constant rate.
         seed: Dropout is a function of (seed, epoch, step).
-        watch: The split that is evaluated after every epoch, as metrics name it: `"val"` or `"test"`.
+        watch: The split evaluated after every epoch: `"val"` or `"test"`.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Classifier(LightningModule):
         self.watch = watch
         self.train_totals = Totals()
         self.eval_totals = Totals()
-        self.lr = math.nan  # of the latest step
-        self.measured: dict[str, float] = {}  # this epoch's metrics so far, or the test's, in double precision
+        self.lr = math.nan  # of the last step
+        self.measured: dict[str, float] = {}  # metrics of this epoch so far, or of the test
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, C) of images (B, *image_shape)."""
@@ -72,12 +72,12 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Forgets the last epoch's metrics, and puts a schedule-free optimiser at its training point."""
+        """Clears the last epoch's metrics, and puts a schedule-free optimiser in training mode."""
         self.measured.clear()
         self._set_optimizer_mode("train")
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        """Drops the gradients, without what torch's own method does for its compiler and profiler."""
+        """Drops the gradients, without the overhead of torch's own method for its compiler and profiler."""
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
@@ -85,7 +85,7 @@ class Classifier(LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds this step's dropout."""
         seed = derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank)
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks at every kind of device: 170 µs a step
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed checks every kind of device: 170 µs a step
         if self.device.type != "cpu":
             torch.get_device_module(self.device).manual_seed(seed)
 
@@ -102,7 +102,7 @@ class Classifier(LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Closes the epoch's training before its evaluation."""
+        """Logs the epoch's training metrics, before its evaluation."""
         if not self.trainer.is_last_batch:
             return
         means = self._pop_means(self.train_totals, "train")
@@ -118,7 +118,7 @@ class Classifier(LightningModule):
         return self._evaluate(batch)
 
     def on_test_start(self) -> None:
-        """Forgets the fit's metrics."""
+        """Clears the fit's metrics."""
         self.measured.clear()
 
     def on_validation_epoch_end(self) -> None:
@@ -130,16 +130,16 @@ class Classifier(LightningModule):
         self._log_evaluation("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the sums of an epoch under way, and whether a callback has asked to stop."""
+        """Adds the sums of the unfinished epoch, and whether a callback has requested a stop."""
         sums = self.train_totals.snapshot()
-        # every process comes here, and the first one writes the sum and goes on from it
+        # all processes run this; the first writes the sum and resumes from it
         checkpoint["train_totals"] = None if sums is None else self._reduce(sums)
         checkpoint["should_stop"] = self.trainer.should_stop
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Goes on with them."""
+        """Restores them."""
         self.train_totals.restore(checkpoint["train_totals"] if self.global_rank == 0 else None)
-        if self._trainer is not None:  # not when somebody only reads the weights
+        if self._trainer is not None:  # None when only the weights are read
             self.trainer.should_stop = checkpoint["should_stop"]
 
     def _optimizer(self) -> Optimizer:
@@ -148,7 +148,7 @@ class Classifier(LightningModule):
         return optimizer
 
     def _set_optimizer_mode(self, mode: str) -> None:
-        # Schedule-free optimisers train at one point and are evaluated, and saved, at another: an average.
+        # Schedule-free optimisers train at one point, and are evaluated and saved at another, an average.
         switch = getattr(self._optimizer(), mode, None)
         if switch is not None:
             switch()

@@ -1,4 +1,4 @@
-"""What a run says while it trains."""
+"""The console output of a run while it trains."""
 
 import sys
 from typing import Any
@@ -23,7 +23,7 @@ def make_console(name: str) -> list[Callback]:
 
 
 class RunBar(ProgressBar):
-    """One bar over all steps of the fit, with the time that is left; printed lines go above it."""
+    """A progress bar over all steps of the fit, with the remaining time; printed lines appear above it."""
 
     interval_steps = 20
 
@@ -32,10 +32,10 @@ class RunBar(ProgressBar):
         self._progress: Progress | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws it, at the place where a resumed run goes on."""
+        """Draws the bar, at the step from which a resumed run continues."""
         if not trainer.is_global_zero:
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, left"))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, time left"))
         self._progress = Progress(*columns, TimeRemainingColumn(), transient=True)
         self._progress.add_task("", total=int(trainer.num_training_batches) * (trainer.max_epochs or 0))
         self._show(trainer, 0)
@@ -44,16 +44,16 @@ class RunBar(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves it."""
+        """Updates the bar."""
         if batch_idx % self.interval_steps == 0 or trainer.is_last_batch:
             self._show(trainer, batch_idx + 1)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Removes it."""
+        """Removes the bar."""
         self._stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Removes it."""
+        """Removes the bar."""
         self._stop()
 
     def _show(self, trainer: Trainer, batches_done: int) -> None:
@@ -70,7 +70,7 @@ class RunBar(ProgressBar):
 
 
 class EpochLines(Callback):
-    """One line an epoch."""
+    """Prints one line per epoch."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch's metrics."""
@@ -111,7 +111,7 @@ class LectureLines(Callback):
         )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints the loss and accuracy of the split that is watched."""
+        """Prints the loss and accuracy of the watched split."""
         assert isinstance(pl_module, Classifier)
         if not trainer.is_global_zero:
             return

@@ -1,4 +1,4 @@
-"""The epochs of a run, as metrics.csv and in its checkpoints."""
+"""The metrics of a run's epochs, in metrics.csv and in its checkpoints."""
 
 import csv
 import io
@@ -18,20 +18,20 @@ Row = dict[str, float | int]
 
 
 class History(Callback):
-    """Writes metrics.csv, a row an epoch. Its rows live in the checkpoint, so that a resumed run's file is whole.
+    """Writes metrics.csv, one row per epoch. The rows are also in the checkpoint, so a resumed run's file is complete.
 
     Args:
         path: The file.
-        watch: The split evaluated after every epoch, as columns name it.
+        watch: The split evaluated after every epoch.
     """
 
     def __init__(self, path: Path, watch: str = "val") -> None:
         self.path = path
         self.columns = ["epoch", "step", "lr", *metric_names("train", watch), "seconds"]
         self.rows: list[Row] = []
-        self.earlier_fit_s = 0.0  # of the whole fit, in processes before this one
+        self.earlier_fit_s = 0.0  # of the whole fit, in earlier processes
         self._fit_started = time.perf_counter()
-        self._earlier_s = 0.0  # of the epoch under way, in processes before this one
+        self._earlier_s = 0.0  # of the current epoch, in earlier processes
         self._started = time.perf_counter()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -43,7 +43,7 @@ class History(Callback):
         self._restart_clock()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds a row, and writes the file anew."""
+        """Adds a row, and rewrites the file."""
         assert isinstance(pl_module, Classifier)
         metrics = pl_module.measured
         row: Row = {
@@ -57,11 +57,11 @@ class History(Callback):
         self.write(trainer)
 
     def best_row(self) -> Row | None:
-        """The first of the epochs with the best validation accuracy, if that was measured."""
+        """The first epoch with the best validation accuracy; None if it was not measured."""
         return max((row for row in self.rows if VAL_ACCURACY in row), key=lambda row: row[VAL_ACCURACY], default=None)
 
     def seconds_to(self, accuracy: float) -> float | None:
-        """Of the epochs up to the first with that validation accuracy; None if none has it."""
+        """Seconds up to the first epoch that reaches this validation accuracy; None if none does."""
         seconds = 0.0
         for row in self.rows:
             seconds += row["seconds"]
@@ -70,18 +70,18 @@ class History(Callback):
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows, and the seconds that the fit and the epoch under way have taken."""
+        """The rows, and the seconds that the fit and the current epoch have taken."""
         fit_s = self.earlier_fit_s + time.perf_counter() - self._fit_started
         return {"rows": list(self.rows), "fit_s": fit_s, "epoch_s": self._elapsed_s()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from them."""
+        """Restores them."""
         self.rows = list(state_dict["rows"])
         self.earlier_fit_s = state_dict["fit_s"]
         self._restart_clock(state_dict["epoch_s"])
 
     def write(self, trainer: Trainer) -> None:
-        """Replaces the file by the rows, numbers in full precision."""
+        """Rewrites the file, numbers in full precision."""
         if not trainer.is_global_zero:
             return
         text = io.StringIO()

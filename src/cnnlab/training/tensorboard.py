@@ -1,4 +1,4 @@
-"""TensorBoard events in the run folder itself, and one row in its HParams table."""
+"""TensorBoard events in the run folder, and the run's row in the HParams table."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils.tensorboard.summary import hparams
 
 
 class RunFolderTensorBoard(TensorBoardLogger):
-    """A TensorBoard logger without folders of its own.
+    """A TensorBoard logger that writes directly into the run folder.
 
     Args:
         save_dir: The run folder.
@@ -23,18 +23,18 @@ class RunFolderTensorBoard(TensorBoardLogger):
     def log_outcome(self, choices: dict[str, str | int | float], metrics: dict[str, float]) -> None:
         """Writes the run's row of the HParams table, once, at the end.
 
-        The metrics' values are those that were logged last under their names, so that curves get no point more.
+        The table shows the last logged values of the metrics, so no point is added to their curves.
 
         Args:
-            choices: What was chosen; the same keys and types in every run.
-            metrics: The final metrics, whose names are the table's columns.
+            choices: The run's choices; the same keys and types in every run.
+            metrics: The final metrics; their names are the table's columns.
         """
         for summary in hparams(dict(choices), dict(metrics)):
             self.experiment.file_writer.add_summary(summary)
         self.experiment.flush()
 
     def close(self) -> None:
-        """Closes the event file, if there is one."""
+        """Closes the event file, if any."""
         super().finalize("closed")
 
     def save(self) -> None:
@@ -42,8 +42,8 @@ class RunFolderTensorBoard(TensorBoardLogger):
         self.experiment.flush()
 
     def finalize(self, status: str) -> None:
-        """Flushes, and leaves the event file open: the test comes after the fit."""
+        """Flushes, and keeps the event file open for the test after the fit."""
         self.experiment.flush()
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `log_outcome` writes the row when the metrics are known."""
+        """Does nothing: `log_outcome` writes the row once the metrics are known."""

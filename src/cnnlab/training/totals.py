@@ -1,4 +1,4 @@
-"""The metrics over a pass, summed at its end: a step only keeps what it has computed anyway."""
+"""Sums the metrics at the end of a pass, so that a step only keeps what it has computed anyway."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from cnnlab.metrics import METRICS, Metric
 
 
 class Totals:
-    """What a pass has seen so far: each batch's loss, logits and labels, and the sums that a resumed pass began with.
+    """Collects each batch's loss, logits and labels over a pass, and the sums that a resumed pass started with.
 
     Plain tensors, not buffers: DDP overwrites buffers with those of the first process, and a trainer's precision
     casts them.
@@ -29,7 +29,7 @@ class Totals:
         self._batches.append((loss.detach(), logits.detach(), labels))
 
     def pop_means(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
-        """Each metric's mean over the images of all processes, by its name; the pass starts anew.
+        """Each metric's mean over the images of all processes, by name; resets the totals.
 
         Args:
             reduce: Sums a tensor over the processes.

@@ -1,1 +1,1 @@
-"""Hydra finds launchers and sweepers in this namespace alone; what they do is in cnnlab.sweep."""
+"""Hydra finds launchers and sweepers only in this namespace; their code is in cnnlab.sweep."""

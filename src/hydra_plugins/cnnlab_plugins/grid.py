@@ -16,17 +16,17 @@ from cnnlab.sweep.check import check_jobs
 
 
 class GridSweeper(Sweeper):
-    """Runs every combination of the swept values, each value checked once before a file is made.
+    """Runs every combination of the swept values; each value is checked once, before any file is written.
 
     Args:
-        params: What is swept, and what is set, as overrides; what is typed replaces them.
+        params: Swept and fixed values, as overrides; the command line replaces them.
     """
 
     def __init__(self, params: DictConfig | None) -> None:
         self.params = params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Takes what Hydra has."""
+        """Stores Hydra's context and config, and makes the launcher."""
         self._context, self.config = hydra_context, config
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -46,20 +46,20 @@ class GridSweeper(Sweeper):
             OmegaConf.save(self.config, folder / "multirun.yaml")
         returned = self._launcher.launch(jobs, initial_job_idx=0)
         for job in returned:
-            _ = job.return_value  # raises what a job of Hydra's own launcher has raised
+            _ = job.return_value  # raises an exception of a job in Hydra's own launcher
         return [returned]
 
 
 def _values(override: Override) -> list[str]:
-    """The overrides that one of them stands for."""
+    """The single-valued overrides of a sweep override."""
     key = override.get_key_element()
     if not override.is_sweep_override():
         return [f"{key}={override.get_value_element_as_str()}"]
     if key.partition(".")[0] == "sweep":
-        raise UserError(f"{override.input_line}: a sweep is one; give {key} one value")
+        raise UserError(f"{override.input_line}: a sweep's own settings cannot be swept; give {key} a single value")
     if not override.is_discrete_sweep():
         raise UserError(
-            f"{override.input_line}: every combination of an interval is endless; give values, or search it with "
+            f"{override.input_line}: an interval has no finite list of values; give values, or search it with "
             "hydra/sweeper=optuna"
         )
     return [f"{key}={value}" for value in override.sweep_string_iterator()]

@@ -10,15 +10,15 @@ from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines import Engine
 
 if TYPE_CHECKING:
-    from cnnlab.sweep.engines.fork_server import Share
+    from cnnlab.sweep.engines.fork_server import Allocation
 
 
 class LocalLauncher(SweepLauncher):
-    """Runs a sweep's jobs in processes of this machine.
+    """Runs a sweep's jobs in processes on this machine.
 
     Args:
-        n_jobs: How many at a time; None for as many as the cores allow.
-        threads_per_job: Cores of each.
+        n_jobs: How many jobs at a time; None for as many as the cores allow.
+        threads_per_job: Cores per job.
         timeout_s: A job that runs longer is killed; None for no limit.
     """
 
@@ -28,29 +28,29 @@ class LocalLauncher(SweepLauncher):
         self.timeout_s = timeout_s
 
     def check_available(self) -> None:
-        """Refuses a system that cannot fork."""
+        """Rejects a system that cannot fork."""
         import multiprocessing  # here: Hydra imports this module at every start
 
         if "forkserver" not in multiprocessing.get_all_start_methods():
             raise UserError(
-                "hydra/launcher=local is not available on this system, which cannot fork processes; "
-                "take hydra/launcher=basic, which runs one job after the other"
+                "hydra/launcher=local is unavailable on this system, which cannot fork processes; "
+                "use hydra/launcher=basic, which runs one job after the other"
             )
 
     @property
     def num_at_a_time(self) -> int:
-        """As many as the machine has been dealt out to."""
-        return len(self._shares)
+        """The number of allocations."""
+        return len(self._allocations)
 
     @cached_property
-    def _shares(self) -> "list[Share]":
-        from cnnlab.sweep.engines.machine import deal
+    def _allocations(self) -> "list[Allocation]":
+        from cnnlab.sweep.engines.machine import allocate
 
-        return deal(self.n_jobs, self.threads_per_job)
+        return allocate(self.n_jobs, self.threads_per_job)
 
     def make_engine(self, config: DictConfig) -> Engine:
-        """Processes, forked from one that has the data of this config."""
+        """An engine whose processes are forked from a server with this config's data."""
         from cnnlab.sweep.engines.fork_server import Server
         from cnnlab.sweep.engines.local import LocalEngine
 
-        return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(config)), self._shares, self.timeout_s)
+        return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(config)), self._allocations, self.timeout_s)

@@ -18,12 +18,12 @@ class OptunaSweeper(Sweeper):
     """Runs the trials of an Optuna study.
 
     Args:
-        sampler: A constructor of `optuna.samplers`.
-        pruner: One of `optuna.pruners`.
-        storage: A database's URL; None for a journal file in the sweep's folder.
-        study_name: The study's in its storage.
-        n_trials: How many it is to have: the same command again adds what is missing.
-        params: What is searched, and what is set, as overrides; what is typed replaces them.
+        sampler: The config of one of `optuna.samplers`.
+        pruner: The config of one of `optuna.pruners`.
+        storage: A database URL; None for a journal file in the sweep's folder.
+        study_name: The study's name in the storage.
+        n_trials: The total number of trials: the same command again runs the remaining ones.
+        params: Searched and fixed values, as overrides; the command line replaces them.
     """
 
     def __init__(
@@ -39,21 +39,21 @@ class OptunaSweeper(Sweeper):
         self.n_trials, self.params = n_trials, params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Takes what Hydra has."""
+        """Stores Hydra's context and config, and makes the launcher."""
         self._context, self.config = hydra_context, config
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Searches."""
+        """Runs the search."""
         require("optuna", "optuna")
         from cnnlab.sweep.search import Space, search
 
         assert self.config is not None
         launcher, loader = self._launcher, self._context.config_loader
         if not isinstance(launcher, SweepLauncher):
-            raise UserError("hydra/sweeper=optuna takes hydra/launcher=local, slurm or ray, which record what fails")
+            raise UserError("hydra/sweeper=optuna needs hydra/launcher=local, slurm or ray, which record failures")
         params = [f"{key}={value}" for key, value in dict[str, Any](self.params or {}).items()]
         parser = OverridesParser.create(config_loader=loader)
         space = Space.of(parser.parse_overrides([*params, *arguments]))

@@ -9,7 +9,7 @@ from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.extras import require
 
-OF_ANY_CLUSTER = (  # submitit prefixes the others
+SUBMITIT_PARAMETERS = (  # submitit prefixes the others
     *("timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name", "stderr_to_stdout"),
 )
 
@@ -18,12 +18,12 @@ class SlurmLauncher(SweepLauncher):
     """Runs a sweep's jobs on a Slurm cluster.
 
     Args:
-        submitit_folder: Of submitit's files.
+        submitit_folder: For submitit's files.
         array_parallelism: How many jobs are in the queue at a time.
-        cpus_per_task: Cores of each, and threads.
-        max_num_timeout: How often a job may reach its time limit and go on.
-        poll_s: Between two looks at the queue.
-        parameters: The others of hydra-submitit-launcher's `submitit_slurm`.
+        cpus_per_task: Cores and threads per job.
+        max_num_timeout: How often a job may reach its time limit and be requeued.
+        poll_s: Seconds between polls of the queue.
+        parameters: The other keys of hydra-submitit-launcher's `submitit_slurm`.
     """
 
     def __init__(
@@ -46,16 +46,16 @@ class SlurmLauncher(SweepLauncher):
         }
 
     def check_available(self) -> None:
-        """Refuses to start without the package."""
+        """Raises an error if the package is missing."""
         require("slurm", "submitit")
 
     @property
     def num_at_a_time(self) -> int:
-        """As many as are in the queue."""
+        """The number of jobs in the queue."""
         return self._array_parallelism
 
     def make_engine(self, config: DictConfig) -> Engine:
-        """The cluster that `sbatch` knows."""
+        """The engine for the cluster that `sbatch` submits to."""
         from cnnlab.sweep.engines.slurm import SlurmEngine
 
         parameters = {
@@ -65,7 +65,7 @@ class SlurmLauncher(SweepLauncher):
         }
         return SlurmEngine(
             Path(self._submitit_folder).resolve(),
-            {name if name in OF_ANY_CLUSTER else f"slurm_{name}": value for name, value in parameters.items()},
+            {name if name in SUBMITIT_PARAMETERS else f"slurm_{name}": value for name, value in parameters.items()},
             max_num_timeout=self._max_num_timeout,
             threads=self._cpus_per_task,
             num_at_a_time=self._array_parallelism,

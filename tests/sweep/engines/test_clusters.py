@@ -1,4 +1,4 @@
-"""Sweeps on a real Slurm and a real Ray, which this machine is made into: one of each at a time, see conftest.py."""
+"""Sweeps on a real Slurm and a real Ray on this machine: one of each at a time, see conftest.py."""
 
 import importlib.util
 import json
@@ -87,9 +87,9 @@ def ray(state: Path) -> Iterator[Ray]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The weights of the jobs that are stopped below."""
-    folder = tmp_path_factory.mktemp("undisturbed")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The weights of the jobs below, without an interruption."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     code, text = sweep(folder, "seed=0,1", FEW_STEPS)
     assert code == 0, text
     return weights(folder)
@@ -144,8 +144,8 @@ def test_eight_jobs_have_the_same_metrics_on_this_machine_on_slurm_and_on_ray(
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
-    slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
+def test_a_time_limit_and_a_preemption_on_slurm_are_resumed(
+    slurm: dict[str, str], uninterrupted: dict[str, str], tmp_path: Path
 ):
     process = start(tmp_path, "seed=0", FEW_STEPS, gate(tmp_path), *SLURM, environment=slurm)
     wait_for(process, tmp_path, "job/metrics.csv")
@@ -155,14 +155,14 @@ def test_a_time_limit_and_a_preemption_on_slurm_are_gone_on_from(
     of_slurm(slurm, "sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     code, text = finish(process)
     assert code == 0, text
-    assert weights(tmp_path) == {"job": undisturbed["seed=0"]}
+    assert weights(tmp_path) == {"job": uninterrupted["seed=0"]}
     assert ["resume=" in line for line in starts(tmp_path, "job")] == [False, True, True]
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
-    slurm: dict[str, str], undisturbed: dict[str, str], tmp_path: Path
+    slurm: dict[str, str], uninterrupted: dict[str, str], tmp_path: Path
 ):
     arguments = ("seed=0,1", FEW_STEPS, gate(tmp_path), *SLURM)
     process = start(tmp_path, *arguments, environment=slurm)
@@ -176,9 +176,9 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(
     (tmp_path / "open").touch()
     code, text = finish(again)
     assert code == 0, text
-    assert weights(tmp_path) == undisturbed
+    assert weights(tmp_path) == uninterrupted
     assert in_queue(tmp_path) == noted
-    assert [len(starts(tmp_path, job)) for job in undisturbed] == [1, 1]
+    assert [len(starts(tmp_path, job)) for job in uninterrupted] == [1, 1]
 
 
 @pytest.mark.slow
@@ -210,14 +210,14 @@ def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slu
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_a_run_whose_worker_is_killed_goes_on_on_ray(ray: Ray, undisturbed: dict[str, str], tmp_path: Path):
+def test_a_run_whose_worker_is_killed_is_resumed_on_ray(ray: Ray, uninterrupted: dict[str, str], tmp_path: Path):
     process = start(tmp_path, "seed=0,1", FEW_STEPS, gate(tmp_path), *ray.arguments, environment=ray.environment)
     wait_for(process, tmp_path, "seed=0/metrics.csv")
     subprocess.run(["kill", "-KILL", *workers(tmp_path)], check=True)
     (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 0, text
-    assert weights(tmp_path) == undisturbed
+    assert weights(tmp_path) == uninterrupted
     assert ["resume=" in line for line in starts(tmp_path, "seed=0")] == [False, True]
 
 
@@ -241,11 +241,11 @@ def interrupt_the_first_of_three(process: subprocess.Popen[str], folder: Path) -
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_a_job_that_asks_for_more_than_this_machine_has_is_refused_in_one_line(tmp_path: Path):
+def test_a_job_that_requests_more_than_this_machine_has_is_refused_in_one_line(tmp_path: Path):
     more = f"hydra.launcher.ray.remote.num_cpus={ALL_CORES + 1}"
     code, text = sweep(tmp_path, "seed=0,1", *RAY, more)
     assert (code, text) == (
         2,
-        f"error: hydra/launcher=ray: a job asks for {ALL_CORES + 1} CPU, which this machine has not; "
-        "give less in hydra.launcher.ray.remote, or an address in hydra.launcher.ray.init\n",
+        f"error: hydra/launcher=ray: a job requests {ALL_CORES + 1} CPU, more than this machine has; "
+        "reduce hydra.launcher.ray.remote, or set hydra.launcher.ray.init.address\n",
     )

@@ -1,10 +1,10 @@
-"""How a machine is dealt out."""
+"""The allocation of a machine's cores and GPUs."""
 
 import os
 
 import pytest
 
-from cnnlab.sweep.engines.machine import deal
+from cnnlab.sweep.engines.machine import allocate
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         (None, 1, [(2,), (3,), (6,), (7,)]),
         (None, 2, [(2, 3), (6, 7)]),
         (4, 1, [(2,), (3,), (6,), (7,)]),
-        (None, 3, [()]),  # others may take the rest: the system deals them out
+        (None, 3, [()]),  # others may use the rest: no pinning
         (2, 1, [()] * 2),
         (None, 8, [()]),  # more than there are
         (5, 1, [()] * 5),
@@ -28,10 +28,10 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_jobs_have_cores_of_their_own_where_they_take_them_all(
     four_cores: None, n_jobs: int | None, threads: int, cores: list[tuple[int, ...]]
 ):
-    assert [share.cores for share in deal(n_jobs, threads)] == cores
+    assert [allocation.cores for allocation in allocate(n_jobs, threads)] == cores
 
 
 def test_gpus_are_dealt_in_turn(four_cores: None, monkeypatch: pytest.MonkeyPatch):
-    assert {share.gpu for share in deal(3, 1)} == {None}
+    assert {allocation.gpu for allocation in allocate(3, 1)} == {None}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-5f")
-    assert [share.gpu for share in deal(3, 1)] == ["1", "GPU-5f", "1"]
+    assert [allocation.gpu for allocation in allocate(3, 1)] == ["1", "GPU-5f", "1"]

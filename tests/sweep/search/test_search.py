@@ -25,7 +25,7 @@ FAULT = "+callbacks.fault._target_=tests.sweep.faults.Fault"
 
 
 def trials(folder: Path, name: str = "optimizer.lr") -> list[FrozenTrial]:
-    """Of the study in a sweep's folder."""
+    """The trials of the study in a sweep's folder."""
     storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
     return optuna.load_study(study_name=name, storage=storage).trials
 
@@ -35,12 +35,12 @@ def states(folder: Path, name: str = "optimizer.lr") -> list[str]:
 
 
 def search(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Runs one to its end."""
+    """Runs a search to its end."""
     return sweep(folder, *OPTUNA, *arguments)
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
+def test_a_killed_search_resumes_to_its_number_of_trials(tmp_path: Path):
     arguments = (RATE, "hydra.sweeper.n_trials=6")
     process = start(tmp_path, *OPTUNA, *arguments)
     while len(list(tmp_path.glob("*/result.json"))) < 2:
@@ -67,13 +67,13 @@ def test_a_killed_search_goes_on_to_its_number_of_trials(tmp_path: Path):
     for change in ("loss=mse", "optimizer.lr=interval(0.1,1)", "optimizer=sgd,adam"):
         code, text = search(tmp_path, *arguments, change, "sweep.name=optimizer.lr")
         assert code == 2, text
-        assert "could not be compared" in text
+        assert "would not be comparable" in text
         assert text.count("\n") == 1, text
-    assert "searches optimizer in another way" in text
+    assert "has another search space for optimizer" in text
 
 
 @pytest.mark.slow
-def test_an_interrupted_trial_goes_on_in_a_folder_that_was_moved_and_with_another_pruner(tmp_path: Path):
+def test_an_interrupted_trial_resumes_in_a_folder_that_was_moved_and_with_another_pruner(tmp_path: Path):
     folder, moved = tmp_path / "here", tmp_path / "there"
     arguments = (RATE, "hydra.sweeper.n_trials=2", "hydra/sweeper/pruner=median", "sweep.name='2026'")
     process = start(folder, *OPTUNA, *arguments, gate(moved), "trainer.max_epochs=2", "hydra.launcher.n_jobs=1")
@@ -153,7 +153,7 @@ def test_trials_that_fail_or_diverge_are_recorded_and_the_others_run(tmp_path: P
     }
     assert found["raise"].user_attrs["reason"] == "failed: RuntimeError: a bug of the user's in two lines"
     assert found["diverge"].user_attrs["reason"].startswith("diverged: ")
-    assert "the best of 1 that were completed" in text
+    assert "the best of 1 completed trials" in text
 
 
 @pytest.mark.slow
@@ -190,19 +190,19 @@ def test_the_other_samplers(tmp_path: Path, sampler: str):
     ("arguments", "words"),
     [
         (("optimizer=sgd,adm",), "optimizer=adm is not an option"),
-        (("seed=1",), "nothing to search"),
-        ((RATE, "hydra.sweeper.n_trials=0"), "n_trials=0 is not allowed; it takes an integer from 1 up"),
+        (("seed=1",), "no parameter to search"),
+        ((RATE, "hydra.sweeper.n_trials=0"), "n_trials=0 is not allowed; it must be an integer >= 1"),
         ((RATE, "hydra/sweeper/sampler=grid"), "cannot try all values of optimizer.lr"),
-        ((RATE, "hydra.sweeper.sampler.n_startup_trials=x"), "refuses an argument"),
-        ((RATE, "watch=test"), "needs validation images"),
+        ((RATE, "hydra.sweeper.sampler.n_startup_trials=x"), "rejects an argument"),
+        ((RATE, "watch=test"), "needs validation"),
         ((RATE, "objective=test/acc"), "objective=test/acc is not allowed"),
-        ((RATE, "objective=seconds_to_target", "hydra/sweeper/pruner=median"), "no value to prune by"),
-        ((RATE, "hydra/launcher=basic"), "takes hydra/launcher=local, slurm or ray"),
+        ((RATE, "objective=seconds_to_target", "hydra/sweeper/pruner=median"), "cannot be pruned"),
+        ((RATE, "hydra/launcher=basic"), "needs hydra/launcher=local, slurm or ray"),
         ((RATE, "hydra.sweeper.storage=nosuch://x"), "hydra.sweeper.storage: nosuch"),
         ((RATE, "hydra.sweeper.storage=5"), "hydra.sweeper.storage=5 is not allowed"),
         ((RATE, "hydra.sweeper.study_name=null"), "hydra.sweeper.study_name=null is not allowed"),
         ((RATE, "hydra.sweeper.sampler._target_=optuna.samplers.Nope"), "hydra/sweeper/sampler: "),
-        ((RATE, "~model.dropout"), "~model.dropout cannot be part of a search"),
+        ((RATE, "~model.dropout"), "~model.dropout is not allowed in a search"),
         ((RATE, "objective=val/acc,val/loss"), "objective cannot be searched"),
     ],
 )

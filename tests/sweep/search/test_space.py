@@ -1,4 +1,4 @@
-"""What is searched, as overrides say it."""
+"""The search space, from overrides."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -92,10 +92,10 @@ def test_a_grid_has_all_values_and_refuses_an_interval():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("seed=1", "nothing to search"),
+        ("seed=1", "no parameter to search"),
         ("optimizer.lr=tag(log,interval(0,1))", "optimizer.lr=tag.log,interval.0,1.. cannot be searched: .*low"),
         ("optimizer.lr=interval(1,0)", "cannot be searched"),
-        ("optimizer.lr=tag(lg,interval(0.1,1))", "the tag lg is not known; log is"),
+        ("optimizer.lr=tag(lg,interval(0.1,1))", "unknown tag lg; use log"),
         ("optimizer.lr=tag(log,range(0.1,0.5,0.1))", "cannot be searched"),
     ],
 )

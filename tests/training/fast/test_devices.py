@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cnnlab.training.build import build_classifier, build_data, build_trainer
-from cnnlab.training.fast.devices import ask_for_gpus_once
+from cnnlab.training.fast.devices import cache_gpu_check
 from tests.conftest import SMALL
 
 QUESTION = "PYTORCH_NVML_BASED_CUDA_CHECK"
@@ -15,7 +15,7 @@ QUESTION = "PYTORCH_NVML_BASED_CUDA_CHECK"
 def test_lightnings_way_of_asking_stays_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch, has_gpu: bool):
     monkeypatch.setenv(QUESTION, "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    ask_for_gpus_once()
+    cache_gpu_check()
     assert (QUESTION in os.environ) == has_gpu
 
 

@@ -132,7 +132,7 @@ def test_minus_one_of_the_module_ends_the_epoch(compose_run, tmp_path: Path):
         (("trainer.precision=bf16-mixed",), "the precision is not 32-true"),
         (("trainer.accumulate_grad_batches=2",), "gradients are accumulated"),
         (("trainer.gradient_clip_val=0.5",), "gradients are clipped"),
-        (("+trainer.profiler=simple",), "a profiler records"),
+        (("+trainer.profiler=simple",), "a profiler is active"),
         (("+trainer.val_check_interval=2",), "validations are not at the ends of epochs"),
     ],
     ids=str,
@@ -143,4 +143,4 @@ def test_the_reason_is_named(
     with caplog.at_level("DEBUG", "cnnlab"):
         fit(compose_run, tmp_path, *SHORT, *overrides, fast=True)
     words = [record.message for record in caplog.records if "Lightning's own loop" in record.message]
-    assert words == ([] if reason is None else [f"epoch 1 takes Lightning's own loop: {reason}"])
+    assert words == ([] if reason is None else [f"epoch 1 uses Lightning's own loop: {reason}"])

@@ -110,9 +110,9 @@ class Saving(Callback):
 @pytest.mark.parametrize(("hook", "step"), [("on_train_batch_end", 4), ("on_train_batch_end", 6),
                                             ("on_validation_end", 6), ("on_train_epoch_end", 6)])  # fmt: skip
 def test_a_resumed_fit_is_lightnings_too(compose_run, tmp_path: Path, hook: str, step: int):
-    fit(compose_run, tmp_path, fast=False, callbacks=(Saving(hook, step, tmp_path / "begun.ckpt"),))
+    fit(compose_run, tmp_path, fast=False, callbacks=(Saving(hook, step, tmp_path / "started.ckpt"),))
     lean, stock = (
-        fit(compose_run, tmp_path, "trainer.max_epochs=3", fast=fast, checkpoint=tmp_path / "begun.ckpt")
+        fit(compose_run, tmp_path, "trainer.max_epochs=3", fast=fast, checkpoint=tmp_path / "started.ckpt")
         for fast in (True, False)
     )
     assert is_lean(lean.trainer)

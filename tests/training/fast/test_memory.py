@@ -8,7 +8,7 @@ import pytest
 from cnnlab.training.fast.memory import KEPT_BYTES, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 
 
-def test_the_gnu_c_library_is_told_to_keep_large_blocks(monkeypatch: pytest.MonkeyPatch):
+def test_the_gnu_c_library_is_set_to_keep_large_blocks(monkeypatch: pytest.MonkeyPatch):
     calls: list[tuple[int, int]] = []
     library = SimpleNamespace(mallopt=lambda *setting: calls.append(setting))
     monkeypatch.setattr(sys, "platform", "linux")

@@ -16,11 +16,11 @@ def test_settings_are_made_once_a_fit_unless_it_is_not_to_be_fast(
     compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool
 ):
     made: list[str] = []
-    for name in ("keep_freed_memory", "ask_for_gpus_once"):
+    for name in ("keep_freed_memory", "cache_gpu_check"):
         monkeypatch.setattr(process, name, lambda name=name: made.append(name))
     config = compose_run(*SHORT, f"trainer.fast={str(fast).lower()}")
     build_trainer(config, tmp_path, [], None).fit(build_classifier(config), datamodule=build_data(config))
-    assert made == ["keep_freed_memory", "ask_for_gpus_once"] * fast
+    assert made == ["keep_freed_memory", "cache_gpu_check"] * fast
 
 
 def test_a_trainer_that_is_not_to_be_fast_is_lightnings_own(compose_run, tmp_path: Path):

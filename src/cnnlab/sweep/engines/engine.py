@@ -1,4 +1,4 @@
-"""What a sweep asks of a place where jobs run, and what it hears from there."""
+"""The interface of the engines that run a sweep's jobs, and the events that they report."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Protocol
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
-TICK_S = 0.25  # how often somebody may look
+TICK_S = 0.25  # between events at most
 
 
 @dataclass(frozen=True)
 class Started:
-    """A job's process has begun."""
+    """A job's process has started."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A job's process is gone.
+    """A job's process has ended.
 
     Attributes:
-        exit_code: Negative for the signal that killed it.
+        exit_code: Negative: the signal that killed it.
         seconds: How long it ran.
-        reason: Why the engine ended it, or how it was lost; empty if it ended by itself.
+        reason: Why the engine killed it, or how it was lost; empty if it ended by itself.
     """
 
     job: Job
@@ -35,17 +35,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Tick:
-    """Nothing has happened for a moment."""
+    """Nothing has happened for a short while."""
 
 
 class Engine(Protocol):
     """Runs tasks, as many at a time as there is room for."""
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
-        """Starts them in order, each when there is room for it, and tells what happens.
+        """Starts the tasks in order, each when there is room for it, and yields events.
 
-        Whoever stops listening ends what still runs.
+        Closing the generator kills the running jobs.
         """
 
     def stop(self, signum: int) -> None:
-        """Starts no more, and passes a signal on to those that run."""
+        """Starts no more tasks, and forwards a signal to the running ones."""

@@ -1,4 +1,4 @@
-"""A job's process: forked from a server that has torch and the package loaded, so that it starts at once."""
+"""Forks each job's process from a server that has torch and the package loaded, so that it starts at once."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-from cnnlab.signals import held_back
+from cnnlab.signals import blocked
 from cnnlab.sweep.task import Task
 
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML, whose data it loads
@@ -19,12 +19,12 @@ THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a job has of the machine.
+class Allocation:
+    """The cores and the GPU that a job may use.
 
     Attributes:
         cores: The cores that it is pinned to; empty for any.
-        gpu: The one GPU that it sees, as `CUDA_VISIBLE_DEVICES` names it; None leaves that as it is.
+        gpu: The only GPU that it sees, as in `CUDA_VISIBLE_DEVICES`; None leaves that variable unchanged.
     """
 
     cores: tuple[int, ...] = ()
@@ -35,8 +35,8 @@ class Server:
     """Forks the processes of tasks.
 
     Args:
-        threads: Of each process, for OpenMP and BLAS: set before torch is loaded, which reads it once.
-        config: One of their configs, as YAML: the server loads its data, which most of them read.
+        threads: OpenMP and BLAS threads of each process; set before torch is loaded, which reads them once.
+        config: The config of one task, as YAML: the server loads its data, which most tasks share.
     """
 
     def __init__(self, threads: int, config: str) -> None:
@@ -46,32 +46,32 @@ class Server:
         self._context.set_forkserver_preload(["cnnlab.sweep.engines.preload"])
         self._ensure_running()  # loads while the sweep is planned
 
-    def start(self, task: Task, share: Share) -> ForkServerProcess:
-        """A process that runs the task; it ends with this one, whatever ends this one."""
+    def start(self, task: Task, allocation: Allocation) -> ForkServerProcess:
+        """Starts a process that runs the task, and that ends with this process, however this one ends."""
         self._ensure_running()
-        process = self._context.Process(target=_run, args=(task, share))
+        process = self._context.Process(target=_run, args=(task, allocation))
         process.start()
         return process
 
     def _ensure_running(self) -> None:
-        """The server outlives a signal to the whole group, or to all that a scheduler has started here."""
-        resource_tracker.ensure_running()  # here, since it ends in letting signals come
+        """Starts the server, which outlives a signal to the process group or to all of a scheduler's processes."""
+        resource_tracker.ensure_running()  # here, since it unblocks signals
         os.environ[SHARED_CONFIG] = self._config
-        with held_back():
+        with blocked():
             forkserver.ensure_running()
         del os.environ[SHARED_CONFIG]
 
 
-def _run(task: Task, share: Share) -> None:
-    os.setsid()  # a Ctrl-C in the terminal is for the sweep, which tells its jobs; it waits until they can act on it
+def _run(task: Task, allocation: Allocation) -> None:
+    os.setsid()  # a Ctrl-C in the terminal reaches only the sweep, which forwards it once the jobs can handle it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     redirect_output(task.job.log)
     arguments = task.prepare()
-    print(task.typed(arguments), flush=True)
-    if share.cores:
-        os.sched_setaffinity(0, share.cores)
-    if share.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = share.gpu
+    print(task.log_line(arguments), flush=True)
+    if allocation.cores:
+        os.sched_setaffinity(0, allocation.cores)
+    if allocation.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = allocation.gpu
     sys.argv = [str(task.program), *arguments]
     sys.path.insert(0, str(task.program.parent))
     runpy.run_path(str(task.program), run_name="__main__")
@@ -81,15 +81,15 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    # what a resume is made for, and at once: another sweep may be at work here any moment
+    # the run can be resumed, and another sweep may start here at any moment
     os.killpg(0, signal.SIGKILL)  # with the processes of a distributed run
 
 
 def redirect_output(log: Path) -> None:
-    """Of this process and those that it starts, appended to a file.
+    """Appends the output of this process and its children to a file.
 
     Args:
-        log: The file; its folder is made.
+        log: The file; its folder is created.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, so many at a time."""
+"""Runs jobs in processes on this machine, a fixed number at a time."""
 
 import os
 import signal
@@ -10,23 +10,23 @@ from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.fork_server import Server, Share
+from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
-UNKNOWN = 255  # multiprocessing's word for the exit code of a process whose server is gone
+UNKNOWN = 255  # multiprocessing's exit code for a process whose server has died
 
 
 @dataclass
 class _Running:
     job: Job
     process: ForkServerProcess
-    share: Share
+    allocation: Allocation
     started: float
     reason: str = ""
 
     def kill(self) -> None:
-        """Ends it and what it has started, of which it leads the group; of one that is gone, what it has left."""
+        """Kills the job's process group: the process, if it is still running, and all that it has started."""
         assert self.process.pid is not None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -34,23 +34,23 @@ class _Running:
 
 
 class LocalEngine:
-    """Runs as many jobs at a time as there are shares of the machine.
+    """Runs as many jobs at a time as there are allocations.
 
     Args:
-        server: Makes the processes.
-        shares: What each of the jobs that run at a time has.
+        server: Forks the processes.
+        allocations: One for each job that runs at a time.
         timeout_s: A job that runs longer is killed; None for no limit.
     """
 
-    def __init__(self, server: Server, shares: list[Share], timeout_s: float | None = None) -> None:
+    def __init__(self, server: Server, allocations: list[Allocation], timeout_s: float | None = None) -> None:
         self._server = server
-        self._free = list(reversed(shares))
+        self._free = list(reversed(allocations))
         self._timeout_s = timeout_s
-        self._running: dict[int, _Running] = {}  # by what its end is heard on
+        self._running: dict[int, _Running] = {}  # by the process's sentinel
         self._is_stopping = False
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
-        """Runs them in order, and tells what happens; whoever stops listening kills what still runs."""
+        """Runs the tasks in order and yields events; closing the generator kills the running jobs."""
         waiting = iter(tasks)
         try:
             while True:
@@ -71,7 +71,7 @@ class LocalEngine:
                 running.process.join()
 
     def stop(self, signum: int) -> None:
-        """Starts no more jobs, and passes a signal on to those that run."""
+        """Starts no more jobs, and forwards a signal to the running ones."""
         self._is_stopping = True
         for running in self._running.values():
             assert running.process.pid is not None
@@ -79,9 +79,9 @@ class LocalEngine:
                 os.kill(running.process.pid, signum)
 
     def _start(self, task: Task) -> None:
-        share = self._free.pop()
-        process = self._server.start(task, share)
-        self._running[process.sentinel] = _Running(task.job, process, share, time.monotonic())
+        allocation = self._free.pop()
+        process = self._server.start(task, allocation)
+        self._running[process.sentinel] = _Running(task.job, process, allocation, time.monotonic())
 
     def _reap(self, running: _Running) -> Ended:
         running.process.join()
@@ -91,14 +91,14 @@ class LocalEngine:
         if exit_code == UNKNOWN:
             status = running.job.folder.status
             exit_code = status.exit_code if status is not None and status.is_final else -signal.SIGKILL
-            running.reason = "lost: the server of its process was killed, out of memory?, or it exited with 255"
+            running.reason = "lost: its fork server was killed (out of memory?), or it exited with code 255"
         running.process.close()
-        self._free.append(running.share)
+        self._free.append(running.allocation)
         return Ended(running.job, exit_code, time.monotonic() - running.started, running.reason)
 
     def _kill_overdue(self) -> None:
         for running in self._running.values():
             seconds = time.monotonic() - running.started
             if self._timeout_s is not None and seconds > self._timeout_s and not running.reason:
-                running.reason = f"killed after {seconds:.0f} s, longer than hydra.launcher.timeout_s"
+                running.reason = f"killed after {seconds:.0f} s, over hydra.launcher.timeout_s={self._timeout_s:g}"
                 running.kill()

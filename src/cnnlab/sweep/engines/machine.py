@@ -1,28 +1,28 @@
-"""How a machine is dealt out to jobs."""
+"""Allocates a machine's cores and GPUs to jobs."""
 
 import os
 from pathlib import Path
 
-from cnnlab.sweep.engines.fork_server import Share
+from cnnlab.sweep.engines.fork_server import Allocation
 
 
-def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:
-    """The shares of the jobs that run at a time.
+def allocate(n_jobs: int | None, threads_per_job: int) -> list[Allocation]:
+    """The allocations of the jobs that run at a time.
 
     Args:
-        n_jobs: How many; None for as many as the cores allow.
-        threads_per_job: Cores of each.
+        n_jobs: How many jobs; None for as many as the cores allow.
+        threads_per_job: Cores per job.
 
     Returns:
-        Shares of cores that do not overlap, where they take all that there are: else the system deals them out, which
-        knows what others do here. Of one GPU each, in turn, where there are any.
+        Disjoint cores if the jobs use all cores; otherwise no pinning, since the system knows what else is running.
+        One GPU each, in turn, if there are any.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     n_jobs = n_jobs or max(1, (len(cores) or os.cpu_count() or 1) // threads_per_job)
     is_all = n_jobs * threads_per_job == len(cores)
     gpus = visible_gpus()
     return [
-        Share(
+        Allocation(
             cores=tuple(cores[job * threads_per_job : (job + 1) * threads_per_job]) if is_all else (),
             gpu=gpus[job % len(gpus)] if gpus else None,
         )
@@ -31,7 +31,7 @@ def deal(n_jobs: int | None, threads_per_job: int) -> list[Share]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them; without loading torch."""
+    """The GPUs that this process may use, as in `CUDA_VISIBLE_DEVICES`; without loading torch."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [name for name in named.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""A task on a cluster's node: a process of its own there, watched by the one that the cluster started."""
+"""Runs a task on a cluster node, in a child of the process that the cluster started."""
 
 import ctypes
 import os
@@ -14,56 +14,56 @@ from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 POLL_S = 0.1
-SEARCH = "CNNLAB_SEARCH"  # environment variable: what a search tells its runs, perhaps a password
+SEARCH_VARIABLE = "CNNLAB_SEARCH"  # environment variable with a search's StudyInfo, which may hold a password
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a task's process has to be given where it runs.
+class NodeEnvironment:
+    """The environment that a task's process needs on its node.
 
     Attributes:
-        directory: The current one.
-        environment: Variables that are added.
+        directory: The working directory.
+        variables: Additional environment variables.
     """
 
     directory: Path
-    environment: dict[str, str]
+    variables: dict[str, str]
 
     @classmethod
-    def here(cls, threads: int, but: tuple[str, ...] = ()) -> "Surroundings":
-        """As this process has them.
+    def current(cls, threads: int, exclude: tuple[str, ...] = ()) -> "NodeEnvironment":
+        """The environment of this process.
 
         Args:
             threads: For OpenMP and BLAS.
-            but: Variables that are passed on in another way.
+            exclude: Variables that are passed on in another way.
         """
         ours = {
             name: value
             for name, value in os.environ.items()
-            if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in but
+            if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in exclude
         }
         return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 
 class NodeProcess:
-    """A task's process, which ends with the one that made it.
+    """A task's process, which ends with its parent.
 
     Args:
-        task: What it runs.
-        surroundings: What it is given.
+        task: The task that it runs.
+        environment: The environment that it runs in.
     """
 
-    def __init__(self, task: Task, surroundings: Surroundings) -> None:
-        os.chdir(surroundings.directory)
+    def __init__(self, task: Task, environment: NodeEnvironment) -> None:
+        os.chdir(environment.directory)
         self._done: int | None = None
         status = task.job.folder.status
-        if status is not None and status.is_final:  # a cluster that starts a job again may do so too late
+        if status is not None and status.is_final:  # the cluster may restart a job that has already finished
             self._done = status.exit_code
             return
         arguments = task.prepare()
         self._popen = subprocess.Popen(
             [sys.executable, str(task.program), *arguments],
-            env=os.environ | surroundings.environment,
+            env=os.environ | environment.variables,
             preexec_fn=lambda: _become(task, arguments),
         )
 
@@ -77,21 +77,21 @@ class NodeProcess:
         return self._done
 
     def wait(self) -> int:
-        """Waits for its end, and returns the exit code."""
+        """Waits for the process to end, and returns the exit code."""
         while (exit_code := self.poll()) is None:
             time.sleep(POLL_S)
         return exit_code
 
     def interrupt(self, signum: int) -> None:
-        """Has it write a checkpoint and end."""
+        """Makes the run write a checkpoint and exit."""
         if self._done is None:
             self._popen.send_signal(signum)
 
 
 def _become(task: Task, arguments: list[str]) -> None:
-    """In the new process, before it is the task's."""
+    """Prepares the new process, before it executes the task."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's word to submitit, which all of a step's processes get
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's signal for submitit, sent to all processes of a step
     redirect_output(task.job.log)
-    print(task.typed(arguments), flush=True)
+    print(task.log_line(arguments), flush=True)

@@ -1,4 +1,4 @@
-"""Imported by the server that jobs are forked from: all that a run imports, and the data that it reads."""
+"""Imported by the fork server: loads all that a run imports, and the data that it reads."""
 
 import contextlib
 import gc
@@ -15,12 +15,12 @@ def _preload() -> None:
     importlib.import_module("cnnlab.cli.main")
     importlib.import_module("cnnlab.run.execution")
     _share_data(os.environ.pop(SHARED_CONFIG, None))
-    gc.freeze()  # and so never searched for garbage in a job, which would copy its pages
+    gc.freeze()  # garbage collection in a job would copy these pages
     gc.enable()
 
 
 def _share_data(text: str | None) -> None:
-    """Loads it in one thread: a process that has begun others cannot be forked."""
+    """Loads the data in one thread: a process with several threads cannot be forked safely."""
     import torch
 
     from cnnlab.training.build import build_data
@@ -31,7 +31,7 @@ def _share_data(text: str | None) -> None:
     assert isinstance(config, DictConfig)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with contextlib.suppress(Exception):  # a job will say so
+    with contextlib.suppress(Exception):  # a job will report it
         build_data(config).share()
     torch.set_num_threads(threads)
 

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster, or on one that this machine is made into for the occasion."""
+"""Runs jobs on a Ray cluster, or on a temporary one on this machine."""
 
 import os
 import signal
@@ -14,28 +14,28 @@ import ray
 
 from cnnlab.errors import UserError
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import POLL_S, NodeProcess, Surroundings
+from cnnlab.sweep.engines.node import POLL_S, NodeEnvironment, NodeProcess
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
 
 
-def run_task(task: Task, surroundings: Surroundings, stop: Path) -> int:
-    """What Ray runs on a node, and runs again if the node is lost: a run then goes on.
+def run_task(task: Task, environment: NodeEnvironment, stop: Path) -> int:
+    """Runs a task on a node; if the node is lost, Ray calls it again, and the run resumes.
 
     Args:
-        task: The job's.
-        surroundings: What its process is given.
-        stop: When this file appears, the run has to write its checkpoint and end.
+        task: The job's task.
+        environment: The environment of its process.
+        stop: When this file appears, the run writes its checkpoint and exits.
 
     Returns:
         The exit code.
     """
-    process = NodeProcess(task, surroundings)
-    is_told = False
+    process = NodeProcess(task, environment)
+    is_interrupted = False
     while (exit_code := process.poll()) is None:
-        if not is_told and stop.exists():
+        if not is_interrupted and stop.exists():
             process.interrupt(signal.SIGINT)
-            is_told = True
+            is_interrupted = True
         time.sleep(POLL_S)
     return exit_code
 
@@ -51,16 +51,16 @@ class RayEngine:
 
     Args:
         init: Arguments of `ray.init`; without an `address` the cluster is this machine, for as long as the sweep runs.
-        remote: What a job asks for: arguments of `ray.remote`.
-        threads: Of each job.
-        folder: The sweep's, which all nodes see.
+        remote: The resources of a job: arguments of `ray.remote`.
+        threads: Threads per job.
+        folder: The sweep's folder, on a file system that all nodes share.
 
     Raises:
-        UserError: If Ray refuses the arguments, or this machine has less than a job asks for.
+        UserError: If Ray rejects the arguments, or this machine lacks the resources that a job requests.
     """
 
     def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int, folder: Path) -> None:
-        # without an address Ray would look for one in a file, which a killed cluster leaves behind
+        # without an address, Ray would read it from a file that a killed cluster leaves behind
         address = init.get("address") or os.environ.get("RAY_ADDRESS") or "local"
         quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
         try:
@@ -68,24 +68,24 @@ class RayEngine:
             self._function = ray.remote(**remote)(run_task)
         except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
-        self._asks = {
+        self._requested = {
             "CPU": remote.get("num_cpus", 1),
             "GPU": remote.get("num_gpus", 0),
             **remote.get("resources", {}),
         }
-        self._check_room(may_grow=address != "local")
-        self._surroundings = Surroundings.here(threads)
+        self._check_capacity(may_grow=address != "local")
+        self._environment = NodeEnvironment.current(threads)
         self._stop = folder.resolve() / f".stop-{uuid.uuid4().hex}"
         self._submitted: dict[Any, _Submitted] = {}  # by Ray's reference
         self._is_stopping = False
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
-        """Has them run, and tells what happens; whoever stops listening cancels what runs."""
+        """Runs the tasks and yields events; closing the generator cancels the running jobs."""
         waiting = iter(tasks)
         try:
             while True:
-                while len(self._submitted) < self._room() and (task := next(waiting, None)) is not None:
-                    reference = self._function.remote(task, self._surroundings, self._stop)
+                while len(self._submitted) < self._capacity() and (task := next(waiting, None)) is not None:
+                    reference = self._function.remote(task, self._environment, self._stop)
                     self._submitted[reference] = _Submitted(task.job, time.monotonic())
                     yield Started(task.job)
                 if not self._submitted:
@@ -101,40 +101,40 @@ class RayEngine:
             self._stop.unlink(missing_ok=True)
 
     def stop(self, signum: int) -> None:
-        """Starts no more jobs, and has those that run write their checkpoints and end."""
+        """Starts no more jobs, and makes the running ones write their checkpoints and exit."""
         self._is_stopping = True
         self._stop.touch()
 
-    def _room(self) -> int:
-        """How many jobs the cluster has room for now: it may grow and shrink."""
+    def _capacity(self) -> int:
+        """How many jobs the cluster has room for now; it may grow or shrink."""
         if self._is_stopping:
             return 0
         has = ray.cluster_resources()
-        rooms = [int(has.get(name, 0) / amount) for name, amount in self._asks.items() if amount]
+        rooms = [int(has.get(name, 0) / amount) for name, amount in self._requested.items() if amount]
         return max(1, min(rooms, default=int(has.get("CPU", 0))))
 
-    def _check_room(self, *, may_grow: bool) -> None:
-        """Says so if a job would wait, for ever or until the cluster has a node for it.
+    def _check_capacity(self, *, may_grow: bool) -> None:
+        """Reports if no node has the resources that a job requests.
 
         Args:
-            may_grow: Whether nodes may be added.
+            may_grow: Whether nodes may be added, so that this is only a warning.
         """
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if any(all(node.get(name, 0) >= amount for name, amount in self._asks.items()) for node in nodes):
+        if any(all(node.get(name, 0) >= amount for name, amount in self._requested.items()) for node in nodes):
             return
-        asked = ", ".join(f"{amount} {name}" for name, amount in self._asks.items() if amount)
+        requested = ", ".join(f"{amount} {name}" for name, amount in self._requested.items() if amount)
         if may_grow:
-            print(f"no node of the Ray cluster has {asked}, which a job asks for: it waits for one", file=sys.stderr)
+            print(f"no node of the Ray cluster has the requested {requested}; waiting for one", file=sys.stderr)
             return
         ray.shutdown()
         raise UserError(
-            f"hydra/launcher=ray: a job asks for {asked}, which this machine has not; "
-            "give less in hydra.launcher.ray.remote, or an address in hydra.launcher.ray.init"
+            f"hydra/launcher=ray: a job requests {requested}, more than this machine has; "
+            "reduce hydra.launcher.ray.remote, or set hydra.launcher.ray.init.address"
         )
 
-    def _ended(self, reference: Any, one: _Submitted) -> Ended:
-        seconds = time.monotonic() - one.started
+    def _ended(self, reference: Any, submitted: _Submitted) -> Ended:
+        seconds = time.monotonic() - submitted.started
         try:
-            return Ended(one.job, ray.get(reference), seconds)
+            return Ended(submitted.job, ray.get(reference), seconds)
         except ray.exceptions.RayError as error:
-            return Ended(one.job, -signal.SIGKILL, seconds, f"lost by Ray: {str(error).strip().splitlines()[0]}")
+            return Ended(submitted.job, -signal.SIGKILL, seconds, f"lost by Ray: {str(error).strip().splitlines()[0]}")

@@ -1,4 +1,4 @@
-"""Jobs on a Slurm cluster, through submitit."""
+"""Runs jobs on a Slurm cluster, through submitit."""
 
 import json
 import os
@@ -16,50 +16,50 @@ from submitit.helpers import DelayedSubmission
 from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.node import SEARCH, NodeProcess, Surroundings
+from cnnlab.sweep.engines.node import SEARCH_VARIABLE, NodeEnvironment, NodeProcess
 from cnnlab.sweep.task import Task
 
 EXIT_PREEMPTED = 128 + signal.SIGTERM
-LOST_AFTER = 3  # looks at a queue that no longer has a job which has left no word
+LOST_AFTER_POLLS = 3  # polls in which a job is neither in the queue nor has a result
 
 
 class SlurmTask:
-    """What submitit runs on a node: a task that a preemption or a time limit stops, requeues and goes on with.
+    """Runs a task on a node; after a preemption or a time limit, it is requeued and the run resumes.
 
     Args:
-        task: The job's.
-        surroundings: What its process is given.
+        task: The job's task.
+        environment: The environment of its process.
     """
 
-    def __init__(self, task: Task, surroundings: Surroundings) -> None:
+    def __init__(self, task: Task, environment: NodeEnvironment) -> None:
         self.task = task
-        self.surroundings = surroundings
+        self.environment = environment
         self._process: NodeProcess | None = None
 
     def __call__(self) -> int:
-        """The exit code."""
-        signal.signal(signal.SIGINT, lambda *_: None)  # it comes to the task's process too, which acts on it
-        os.environ["SLURM_JOB_NAME"] = "bash"  # has Lightning start the processes of ddp, instead of waiting for srun's
-        self._process = NodeProcess(self.task, self.surroundings)
+        """Runs the task, and returns the exit code."""
+        signal.signal(signal.SIGINT, lambda *_: None)  # the task's process receives it too, and handles it
+        os.environ["SLURM_JOB_NAME"] = "bash"  # makes Lightning start the ddp processes instead of waiting for srun
+        self._process = NodeProcess(self.task, self.environment)
         exit_code = self._process.wait()
         number = submitit.JobEnvironment().job_id
-        if exit_code == EXIT_PREEMPTED and (_queue() or {}).get(number) == "RUNNING":  # and was not cancelled
+        if exit_code == EXIT_PREEMPTED and (_queue() or {}).get(number) == "RUNNING":  # not cancelled
             subprocess.run(["scontrol", "requeue", number], check=True)
             while True:
-                signal.pause()  # until Slurm ends this start of the job
+                signal.pause()  # until Slurm kills this process
         return exit_code
 
     def checkpoint(self) -> DelayedSubmission:
-        """Asked by submitit before the time limit: stops the task, and says how to go on."""
+        """Called by submitit before the time limit: stops the task, and returns what to requeue."""
         if self._process is not None:
             self._process.interrupt(signal.SIGTERM)
             self._process.wait()
-        return DelayedSubmission(SlurmTask(self.task, self.surroundings))
+        return DelayedSubmission(SlurmTask(self.task, self.environment))
 
 
 @dataclass(frozen=True)
-class _InQueue:
-    """Of a sweep before this: the number of a job, and what it is to run."""
+class _QueuedJob:
+    """A job that an earlier sweep has left in the queue: its number and its arguments."""
 
     number: str
     arguments: tuple[str, ...]
@@ -70,19 +70,19 @@ class _Submitted:
     task: Task
     handle: submitit.Job[int]
     started: float | None = None
-    missed: int = 0  # looks at the queue without it
+    missed: int = 0  # consecutive polls without it in the queue
 
 
 class SlurmEngine:
-    """Submits jobs as arrays, and watches the queue; jobs that a killed sweep has left there are found again.
+    """Submits jobs as arrays and polls the queue; adopts jobs that a killed sweep has left there.
 
     Args:
-        folder: Of submitit's files, which all nodes see.
-        parameters: Of `submitit.AutoExecutor.update_parameters`.
-        max_num_timeout: How often a job may reach its time limit and go on.
-        threads: Of each job.
-        num_at_a_time: How many are in the queue at a time.
-        poll_s: Between two looks at the queue.
+        folder: For submitit's files, on a file system that all nodes share.
+        parameters: Arguments of `submitit.AutoExecutor.update_parameters`.
+        max_num_timeout: How often a job may reach its time limit and be requeued.
+        threads: Threads per job.
+        num_at_a_time: How many jobs are in the queue at a time.
+        poll_s: Seconds between polls of the queue.
     """
 
     def __init__(
@@ -101,24 +101,24 @@ class SlurmEngine:
         except (RuntimeError, NameError, ValueError) as error:
             raise UserError(f"hydra/launcher=slurm: {' '.join(str(error).split())}") from None
         self._folder = folder
-        self._surroundings = Surroundings.here(threads, but=(SEARCH,))  # sbatch exports it; submitit writes files
+        self._environment = NodeEnvironment.current(threads, exclude=(SEARCH_VARIABLE,))  # sbatch exports it itself
         self._num_at_a_time = num_at_a_time
         self._poll_s = poll_s
         self._record = folder / "jobs.json"
         self._submitted: list[_Submitted] = []
-        self._left: dict[str, _InQueue] = {}
+        self._queued: dict[str, _QueuedJob] = {}
         self._is_stopping = False
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
-        """Has them run, and tells what happens; whoever stops listening cancels what is in the queue."""
+        """Runs the tasks and yields events; closing the generator cancels the jobs in the queue."""
         waiting = iter(tasks)
-        self._left = self._left_in_queue()
+        self._queued = self._still_queued()
         is_complete = False
         try:
             while not is_complete or self._submitted:
                 if not is_complete and not self._is_stopping:
                     is_complete = self._fill(waiting)
-                yield from self._look()
+                yield from self._poll()
                 for _ in range(max(1, round(self._poll_s / TICK_S))):
                     time.sleep(TICK_S)
                     yield Tick()
@@ -127,14 +127,14 @@ class SlurmEngine:
             self._cancel()
 
     def stop(self, signum: int) -> None:
-        """Takes what waits out of the queue, and has what runs write its checkpoint and end."""
+        """Cancels the pending jobs, and makes the running ones write their checkpoints and exit."""
         self._is_stopping = True
         self._cancel("--state=PENDING")
-        self._submitted = [one for one in self._submitted if one.started is not None]
+        self._submitted = [job for job in self._submitted if job.started is not None]
         self._cancel("--signal=INT")
 
     def _fill(self, waiting: Iterable[Task]) -> bool:
-        """Submits as much as there is room for; whether nothing waits any more."""
+        """Submits as many tasks as there is room for; returns whether no task is waiting."""
         tasks = [task for _, task in zip(range(self._num_at_a_time - len(self._submitted)), waiting, strict=False)]
         is_complete = len(tasks) < self._num_at_a_time - len(self._submitted)
         found = {task.job.name: handle for task in tasks if (handle := self._find(task)) is not None}
@@ -143,63 +143,63 @@ class SlurmEngine:
             found |= {task.job.name: handle for task, handle in zip(new, self._submit(new), strict=True)}
         self._submitted += [_Submitted(task, found[task.job.name]) for task in tasks]
         if tasks:
-            self._note()
+            self._write_record()
         return is_complete
 
     def _find(self, task: Task) -> submitit.Job[int] | None:
-        """It, if it is in the queue already; one that is there for another run of its name is taken out."""
-        left = self._left.pop(task.job.name, None)
-        if left is None:
+        """The task's job, if it is in the queue already; cancels a job with the same name and other arguments."""
+        queued = self._queued.pop(task.job.name, None)
+        if queued is None:
             return None
-        if left.arguments == task.arguments:
-            return submitit.SlurmJob[int](self._folder, left.number)
-        subprocess.run(["scancel", "--quiet", left.number], check=False)
+        if queued.arguments == task.arguments:
+            return submitit.SlurmJob[int](self._folder, queued.number)
+        subprocess.run(["scancel", "--quiet", queued.number], check=False)
         return None
 
     def _submit(self, tasks: list[Task]) -> list[submitit.Job[int]]:
-        calls: list[Callable[[], int]] = [SlurmTask(task, self._surroundings) for task in tasks]
+        calls: list[Callable[[], int]] = [SlurmTask(task, self._environment) for task in tasks]
         try:
             return self._executor.submit_array(calls)
         except submitit.core.utils.FailedJobError as error:
-            raise UserError(f"Slurm refused the jobs: {' '.join(str(error).split())}") from None
+            raise UserError(f"hydra/launcher=slurm: Slurm rejected the jobs: {' '.join(str(error).split())}") from None
 
-    def _look(self) -> Generator[Started | Ended]:
+    def _poll(self) -> Generator[Started | Ended]:
         states = _queue()
-        for one in list(self._submitted):
-            state = None if states is None else states.get(one.handle.job_id, "")
-            if state == "RUNNING" and one.started is None:
-                one.started = time.monotonic()
-                yield Started(one.task.job)
-            one.missed = one.missed + 1 if state == "" else 0
-            if one.handle.paths.result_pickle.exists() or one.missed >= LOST_AFTER:
-                if one.started is None:
-                    yield Started(one.task.job)
-                self._submitted.remove(one)
-                yield _ended(one)
+        for submitted in list(self._submitted):
+            state = None if states is None else states.get(submitted.handle.job_id, "")
+            if state == "RUNNING" and submitted.started is None:
+                submitted.started = time.monotonic()
+                yield Started(submitted.task.job)
+            submitted.missed = submitted.missed + 1 if state == "" else 0
+            if submitted.handle.paths.result_pickle.exists() or submitted.missed >= LOST_AFTER_POLLS:
+                if submitted.started is None:
+                    yield Started(submitted.task.job)
+                self._submitted.remove(submitted)
+                yield _ended(submitted)
 
-    def _left_in_queue(self) -> dict[str, _InQueue]:
-        """Those jobs of a sweep before this that are still in the queue, by their names."""
+    def _still_queued(self) -> dict[str, _QueuedJob]:
+        """Jobs of an earlier sweep that are still in the queue, by name."""
         try:
-            noted = json.loads(self._record.read_text())
+            recorded = json.loads(self._record.read_text())
         except (OSError, ValueError):
             return {}
         states = _queue() or {}
-        left = {name: _InQueue(number, tuple(arguments)) for name, (number, arguments) in noted.items()}
-        return {name: one for name, one in left.items() if one.number in states}
+        queued = {name: _QueuedJob(number, tuple(arguments)) for name, (number, arguments) in recorded.items()}
+        return {name: job for name, job in queued.items() if job.number in states}
 
-    def _note(self) -> None:
-        left = {name: (one.number, one.arguments) for name, one in self._left.items()}
-        ours = {one.task.job.name: (one.handle.job_id, one.task.arguments) for one in self._submitted}
-        write_atomically(self._record, json.dumps(left | ours).encode())
+    def _write_record(self) -> None:
+        queued = {name: (job.number, job.arguments) for name, job in self._queued.items()}
+        ours = {job.task.job.name: (job.handle.job_id, job.task.arguments) for job in self._submitted}
+        write_atomically(self._record, json.dumps(queued | ours).encode())
 
     def _cancel(self, *options: str) -> None:
-        numbers = [one.handle.job_id for one in self._submitted]
+        numbers = [job.handle.job_id for job in self._submitted]
         if numbers:
             subprocess.run(["scancel", "--quiet", *options, *numbers], check=False)
 
 
 def _queue() -> dict[str, str] | None:
-    """This user's jobs and their states; None while the cluster does not answer."""
+    """The user's jobs and their states; None if the cluster does not respond."""
     command = ["squeue", "--me", "--noheader", "--array", "--format=%i %T"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -207,13 +207,13 @@ def _queue() -> dict[str, str] | None:
     return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
 
 
-def _ended(one: _Submitted) -> Ended:
-    seconds = time.monotonic() - one.started if one.started is not None else 0.0
-    if not one.handle.paths.result_pickle.exists():
+def _ended(submitted: _Submitted) -> Ended:
+    seconds = time.monotonic() - submitted.started if submitted.started is not None else 0.0
+    if not submitted.handle.paths.result_pickle.exists():
         return Ended(
-            one.task.job, -signal.SIGKILL, seconds, "lost by Slurm: cancelled, out of memory, or its node failed"
+            submitted.task.job, -signal.SIGKILL, seconds, "lost by Slurm: cancelled, out of memory, or its node failed"
         )
-    kind, result = submitit.core.utils.pickle_load(one.handle.paths.result_pickle)
+    kind, result = submitit.core.utils.pickle_load(submitted.handle.paths.result_pickle)
     if kind == "error":
-        return Ended(one.task.job, -signal.SIGKILL, seconds, str(result).strip().splitlines()[-1])
-    return Ended(one.task.job, result, seconds)
+        return Ended(submitted.task.job, -signal.SIGKILL, seconds, str(result).strip().splitlines()[-1])
+    return Ended(submitted.task.job, result, seconds)

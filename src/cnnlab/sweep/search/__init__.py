@@ -1,4 +1,4 @@
-"""A sweep whose next job depends on those before: trials of an Optuna study."""
+"""A sweep whose jobs are the trials of an Optuna study: each depends on the results so far."""
 
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.search import search

@@ -1,4 +1,4 @@
-"""What a search has found: the best trial as an experiment, and Optuna's pictures."""
+"""A search's result: the best trial as an experiment, and Optuna's figures."""
 
 import io
 import shlex
@@ -21,30 +21,30 @@ from cnnlab.program import program
 from cnnlab.sweep.search.space import Space
 
 NAME = "best_trial"  # of the experiment
-NOT_OF_AN_EXPERIMENT = ("callbacks.pruning", "sweep")
+EXCLUDED_KEYS = ("callbacks.pruning", "sweep")
 SIZE_INCHES = (8, 5)
 DPI = 120
 
-Compose = Callable[[list[str]], DictConfig]  # a whole config, Hydra's part included, from overrides
+Compose = Callable[[list[str]], DictConfig]  # overrides to a config with Hydra's part
 
 
 def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None:
-    """Writes what was found, and says where; nothing if no trial was completed.
+    """Writes the best trial and the figures, and prints their paths; writes nothing if no trial completed.
 
     Args:
-        study: Its trials.
-        space: What they were chosen from.
-        folder: The sweep's.
+        study: The search's study.
+        space: The search space.
+        folder: The sweep's folder.
         compose: A config from overrides.
     """
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
-        print("no trial was completed, so there is no best one", flush=True)
+        print("no trial completed, so there is no best trial", flush=True)
         return
     best = study.best_trial
     overrides = list(space.overrides(best.params))
     objective = compose(overrides).objective
-    head = f"trial {best.number}, the best of {len(completed)} that were completed: {objective} {best.value:.6g}"
+    head = f"trial {best.number}, the best of {len(completed)} completed trials: {objective} {best.value:.6g}"
     path = folder / "experiment" / f"{NAME}.yaml"
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, experiment(overrides, compose, head).encode())
@@ -56,12 +56,12 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
 
 
 def experiment(overrides: list[str], compose: Compose, head: str) -> str:
-    """YAML of an option of the group `experiment`: how a run differs from `python train.py`.
+    """The YAML of an option of the group `experiment`: a run's differences from `python train.py`.
 
     Args:
-        overrides: The run's.
+        overrides: The run's overrides.
         compose: A config from overrides.
-        head: One line on where it is from.
+        head: One line on its origin.
     """
     config, default = compose(overrides), _groups(compose([]))
     choices = {group: option for group, option in _groups(config).items() if option != default.get(group)}
@@ -86,17 +86,17 @@ def _groups(config: DictConfig) -> dict[str, str]:
 
 def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
     for name, value in flatten(OmegaConf.to_container(without_hydra(config), resolve=False)):
-        if not any(name == key or name.startswith(f"{key}.") for key in NOT_OF_AN_EXPERIMENT):
+        if not any(name == key or name.startswith(f"{key}.") for key in EXCLUDED_KEYS):
             yield name, value
 
 
 def draw(study: Study, folder: Path, objective: str) -> list[Path]:
-    """The objective over the trials, and how much each parameter matters to it.
+    """Draws the objective over the trials, and the importance of each parameter.
 
     Args:
-        study: With a completed trial.
-        folder: Where the pictures go.
-        objective: What the values are.
+        study: A study with a completed trial.
+        folder: Where the figures are written.
+        objective: The name of the objective.
 
     Returns:
         The files.
@@ -104,7 +104,7 @@ def draw(study: Study, folder: Path, objective: str) -> list[Path]:
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     values = {trial.value for trial in completed}
     paths = [_save(plot_optimization_history(study, target_name=objective), folder / "history.png")]
-    if len(values) > 1 and len(completed[0].params) > 1:  # else there is nothing to weigh
+    if len(values) > 1 and len(completed[0].params) > 1:  # else there are no importances
         paths.append(_save(plot_param_importances(study, target_name=objective), folder / "importances.png"))
     return paths
 

@@ -1,4 +1,4 @@
-"""Ends a run that a search has no use for."""
+"""Prunes a run that does not look promising."""
 
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Pruning(Callback):
-    """Reports each epoch's validation to an Optuna study, and ends the run if the study's pruner says so.
+    """Reports each epoch's validation metric to an Optuna study, and ends the run if the study's pruner decides so.
 
-    A run that is gone on with by hand, outside its search, is not pruned.
+    A run that is resumed by hand, outside its search, is not pruned.
 
     Args:
-        trial: The run's number in the study.
+        trial: The number of the run's trial in the study.
     """
 
     def __init__(self, trial: int) -> None:
@@ -27,11 +27,11 @@ class Pruning(Callback):
         self._trial: optuna.Trial | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Finds the trial, in one process."""
-        from cnnlab.sweep.search.announcement import Announcement
+        """Loads the trial, in one process."""
+        from cnnlab.sweep.search.study_info import StudyInfo
 
-        told = Announcement.read()
-        if told is None or not trainer.is_global_zero:
+        info = StudyInfo.read()
+        if info is None or not trainer.is_global_zero:
             return
         import optuna
 
@@ -39,19 +39,19 @@ class Pruning(Callback):
 
         quieten()
         study = optuna.load_study(
-            study_name=told.study, storage=open_storage(told.storage), pruner=instantiate(told.pruner)
+            study_name=info.study, storage=open_storage(info.storage), pruner=instantiate(info.pruner)
         )
-        self.metric = told.metric
+        self.metric = info.metric
         self._trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Reports the epoch, from 1, and asks; all processes of a run end together."""
+        """Reports the epoch, counted from 1, and asks the pruner; all processes of a run end together."""
         assert isinstance(pl_module, Classifier)
         epoch = trainer.current_epoch + 1
         reason = ""
         if self._trial is not None:
             known = self._trial.study.get_trials(deepcopy=False)[self.number].intermediate_values
-            if epoch not in known:  # by a process that was killed after it had reported
+            if epoch not in known:  # else reported before the run was killed
                 self._trial.report(pl_module.measured[self.metric], epoch)
             if epoch != trainer.max_epochs and self._trial.should_prune():
                 reason = f"after epoch {epoch}, by {type(self._trial.study.pruner).__name__}"

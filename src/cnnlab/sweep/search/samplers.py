@@ -1,4 +1,4 @@
-"""A sampler of Optuna's for studies that are asked and told."""
+"""Optuna's grid sampler for the ask-and-tell interface."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 
 class EveryCombination(GridSampler):
-    """Optuna's grid; that one ends `Study.optimize` after the last combination, and fails where there is none."""
+    """Optuna's grid sampler, without its call of `Study.stop`, which fails outside `Study.optimize`."""
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Nothing: the search counts."""
+        """Does nothing: the search counts its trials."""

@@ -1,4 +1,4 @@
-"""A search from its first trial to its best one."""
+"""Runs a search from its first trial to its result."""
 
 import math
 from typing import Any
@@ -11,10 +11,10 @@ from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.plan import at_a_time_text
-from cnnlab.sweep.search.announcement import Announcement
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import Storage, is_grid, make_pruner, make_sampler, open_study, quieten, try_out
+from cnnlab.sweep.search.study import Storage, check_sampling, is_grid, make_pruner, make_sampler, open_study, quieten
+from cnnlab.sweep.search.study_info import StudyInfo
 from cnnlab.sweep.search.trials import Trials
 from cnnlab.sweep.sweep import TENSORBOARD, Sweep
 
@@ -22,21 +22,21 @@ from cnnlab.sweep.sweep import TENSORBOARD, Sweep
 def search(
     space: Space, launcher: SweepLauncher, compose: Compose, *, url: str | None, name: str, num_trials: int
 ) -> float | None:
-    """Runs what is missing of a study's trials.
+    """Runs the remaining trials of a study.
 
     Args:
-        space: What is searched.
-        launcher: Where the trials run.
-        compose: A trial's config, Hydra's part included, from its overrides.
-        url: A database's; None for a journal in the sweep's folder.
-        name: The study's.
-        num_trials: How many it is to have, those of earlier sweeps included.
+        space: The search space.
+        launcher: Runs the trials.
+        compose: Composes a trial's config, with Hydra's part, from its overrides.
+        url: A database URL; None for a journal in the sweep's folder.
+        name: The study's name.
+        num_trials: The total number of trials, including those of earlier sweeps.
 
     Returns:
-        The best trial's value, if one was completed.
+        The best trial's value; None if no trial completed.
 
     Raises:
-        UserError: If a value, or the study as it is, is refused.
+        UserError: If a value is invalid, or the study is of another experiment.
         SweepFailed: If a trial failed, after all trials.
         Interrupted: On SIGINT or SIGTERM.
     """
@@ -46,20 +46,20 @@ def search(
         num_trials = min(num_trials, math.prod(map(len, space.grid().values())))
     storage = Storage(url, launcher.folder)
     if config.sweep.dry_run:
-        _announce(launcher, config, num_trials, num_done=0 if storage.is_new else None)
+        _print_plan(launcher, config, num_trials, num_done=0 if storage.is_new else None)
         print("\n".join(f"  {parameter}" for parameter in space.parameters), flush=True)
         return None
-    if not storage.is_own:
-        open_study(storage.open(), name, space, config)  # refused before there is a folder
+    if not storage.is_journal:
+        open_study(storage.open(), name, space, config)  # checked before the folder is created
     pruner: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
-    Announcement(storage.text, name, config.objective, pruner).publish()
-    with launcher.at_work(config) as engine:
+    StudyInfo(storage.text, name, config.objective, pruner).publish()
+    with launcher.open_engine(config) as engine:
         study = open_study(storage.open(), name, space, config)
         owner = storage.owner()
-        trials = Trials(study, space, launcher, num_trials=num_trials, owner=owner, is_alone=storage.is_own)
-        study.sampler = make_sampler(config, space, trials.num_begun + (0 if storage.is_own else int(owner, 16)))
-        trials.settle()
-        _announce(launcher, config, num_trials, num_done=trials.num_done)
+        trials = Trials(study, space, launcher, num_trials=num_trials, owner=owner, is_exclusive=storage.is_journal)
+        study.sampler = make_sampler(config, space, trials.num_started + (0 if storage.is_journal else int(owner, 16)))
+        trials.report_finished()
+        _print_plan(launcher, config, num_trials, num_done=trials.num_done)
         try:
             _sweep(launcher, trials, engine)
         except SweepFailed:
@@ -72,37 +72,37 @@ def search(
 def _sweep(launcher: SweepLauncher, trials: Trials, engine: Engine) -> None:
     sweep = Sweep(
         *(launcher.folder, trials.num_todo, trials.num_done, launcher.settings),
-        heard=trials.hear,
-        readers=(TENSORBOARD,),  # no table by test accuracy: it would be chosen from
+        on_outcome=trials.record,
+        next_commands=(TENSORBOARD,),  # no table of test accuracies: it would invite selection on the test set
     )
     sweep.run(engine, trials.tasks())
 
 
 def _checked(space: Space, launcher: SweepLauncher, compose: Compose) -> DictConfig:
-    """A trial's config, after a look at every choice and both ends of every interval."""
+    """A trial's config, after a check of every choice and both ends of every interval."""
     examples = list(space.examples())
     for overrides in examples:
         launcher.check(overrides)
     config = compose(list(examples[0]))
     _check(config)
-    try_out(config, space)
+    check_sampling(config, space)
     return config
 
 
 def _check(config: DictConfig) -> None:
     if config.watch != "val" or config.data.num_val == 0 or config.trainer.limit_val_batches == 0:
         raise UserError(
-            f"hydra/sweeper=optuna compares by {config.objective}, which needs validation images; take watch=val, "
+            f"hydra/sweeper=optuna compares trials by {config.objective}, which needs validation; use watch=val, "
             "data.num_val=5000 and trainer.limit_val_batches=1.0"
         )
     if config.objective == SECONDS_TO_TARGET and make_pruner(config) is not None:
         raise UserError(
-            "objective=seconds_to_target has no value to prune by after an epoch; take hydra/sweeper/pruner=none, or "
-            "objective=val/acc"
+            "objective=seconds_to_target has no value after an epoch, so it cannot be pruned; use "
+            "hydra/sweeper/pruner=none, or objective=val/acc"
         )
 
 
-def _announce(launcher: SweepLauncher, config: DictConfig, num_trials: int, num_done: int | None) -> None:
+def _print_plan(launcher: SweepLauncher, config: DictConfig, num_trials: int, num_done: int | None) -> None:
     at_a_time = launcher.num_at_a_time
     done = f" ({num_done} done)" if num_done is not None else ""
     print(
@@ -110,4 +110,4 @@ def _announce(launcher: SweepLauncher, config: DictConfig, num_trials: int, num_
     )
     if todo := max(0, num_trials - (num_done or 0)):
         estimate = Estimate.of(config, launcher.folder.parent.parent)
-        print(estimate.words(todo, min(todo, at_a_time or 1)), flush=True)
+        print(estimate.text(todo, min(todo, at_a_time or 1)), flush=True)

@@ -1,4 +1,4 @@
-"""What a search chooses from, as Hydra's overrides say it."""
+"""The search space, given by Hydra's overrides."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Parameter:
-    """One key that is searched.
+    """A searched parameter.
 
     Attributes:
         name: The key, such as `optimizer.lr`.
-        typed: The key as it was typed: with a `+`, for example.
-        distribution: Optuna's.
+        typed: The key as typed, with a `+`, for example.
+        distribution: Optuna's distribution of its values.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Parameter:
         raise AssertionError(self.distribution)
 
     def override(self, value: Value) -> str:
-        """What sets it to that value."""
+        """The override that sets this value."""
         return f"{self.typed}={as_typed(value)}"
 
     def values(self) -> list[Value] | None:
-        """All that it can be, in order; None if that is a continuum."""
+        """All possible values, in order; None for a continuous interval."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return list(choices)
@@ -53,7 +53,7 @@ class Parameter:
         return None
 
     def examples(self) -> list[Value]:
-        """Each choice, or both ends."""
+        """Each choice, or both ends of the interval."""
         if isinstance(self.distribution, CategoricalDistribution):
             return list(self.distribution.choices)
         assert isinstance(self.distribution, IntDistribution | FloatDistribution)
@@ -62,11 +62,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """What a trial's overrides are made of.
+    """A search space.
 
     Attributes:
         fixed: Overrides that are the same in all trials.
-        parameters: What is searched.
+        parameters: The searched parameters.
     """
 
     fixed: tuple[str, ...]
@@ -74,28 +74,28 @@ class Space:
 
     @classmethod
     def of(cls, overrides: list[Override]) -> "Space":
-        """From parsed overrides; of two with one key, the last counts.
+        """From parsed overrides; of two with the same key, the last counts.
 
         Args:
-            overrides: A comma or `choice` is categorical, `range` and `interval` are numbers; `tag(log, …)` is searched
-                in logarithms, `int(interval(…))` in whole numbers.
+            overrides: A comma or `choice` is categorical, `range` and `interval` are numeric; `tag(log, …)` is searched
+                on a logarithmic scale, `int(interval(…))` in integers.
 
         Raises:
-            UserError: If nothing is searched, or a range cannot be searched as it reads.
+            UserError: If nothing is searched, or a range is invalid.
         """
         last = {override.key_or_group: override for override in overrides}
         searched = {name: override for name, override in last.items() if override.is_sweep_override()}
         if not searched:
             raise UserError(
-                "hydra/sweeper=optuna has nothing to search; give choices, as in optimizer=sgd,adam, or an interval, "
+                "hydra/sweeper=optuna: no parameter to search; give choices, as in optimizer=sgd,adam, or an interval, "
                 "as in 'optimizer.lr=tag(log,interval(1e-4,1))'"
             )
         if alike := next((name for name in COMPARED_BY if name in searched), None):
-            raise UserError(f"{alike} cannot be searched: it is what trials are compared by; give one value")
-        if deleted := next((one.input_line for one in last.values() if one.is_delete()), None):
+            raise UserError(f"{alike} cannot be searched, since trials are compared by it; give a single value")
+        if deleted := next((override.input_line for override in last.values() if override.is_delete()), None):
             raise UserError(
-                f"{deleted} cannot be part of a search, whose best trial becomes a config file, which deletes nothing; "
-                "set a value, or choose an option of the group without it"
+                f"{deleted} is not allowed in a search: its best trial becomes a config file, which cannot delete; "
+                "set a value, or choose another option of the group"
             )
         fixed = tuple(str(override.input_line) for name, override in last.items() if name not in searched)
         return cls(
@@ -108,19 +108,19 @@ class Space:
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """As Optuna takes them."""
+        """Optuna's distributions, by parameter."""
         return {parameter.name: parameter.distribution for parameter in self.parameters}
 
     def overrides(self, values: dict[str, Value]) -> tuple[str, ...]:
-        """Of the trial with these values."""
+        """The overrides of a trial with these values."""
         return (*self.fixed, *self.searched(values))
 
     def searched(self, values: dict[str, Value]) -> tuple[str, ...]:
-        """Those of a trial's overrides that are its own."""
+        """A trial's overrides without the fixed ones."""
         return tuple(parameter.override(values[parameter.name]) for parameter in self.parameters)
 
     def examples(self) -> Iterator[tuple[str, ...]]:
-        """A few trials' overrides, in which each choice and each end of an interval occurs."""
+        """The overrides of a few trials that cover each choice and both ends of each interval."""
         first = {parameter.name: parameter.examples()[0] for parameter in self.parameters}
         yield self.overrides(first)
         for parameter in self.parameters:
@@ -131,14 +131,14 @@ class Space:
         """All values of each parameter.
 
         Raises:
-            UserError: If one has no end of values.
+            UserError: If a parameter is a continuous interval.
         """
         grid = {parameter.name: parameter.values() for parameter in self.parameters}
         for name, values in grid.items():
             if values is None:
                 raise UserError(
                     f"hydra/sweeper/sampler=grid cannot try all values of {name}, an interval; give choices, or a "
-                    f"range as in '{name}=range(0.1,0.6,0.1)'"
+                    f"range, as in '{name}=range(0.1,0.6,0.1)'"
                 )
         return {name: values for name, values in grid.items() if values is not None}
 
@@ -147,7 +147,7 @@ def _distribution(override: Override) -> BaseDistribution:
     value = override.value()
     unknown = set(getattr(value, "tags", None) or ()) - {"log"}
     if unknown:
-        raise UserError(f"{override.input_line}: the tag {min(unknown)} is not known; log is")
+        raise UserError(f"{override.input_line}: unknown tag {min(unknown)}; use log")
     try:
         if isinstance(value, IntervalSweep):
             return _interval(value)
@@ -172,5 +172,5 @@ def _range(values: list[Any], steps: RangeSweep) -> IntDistribution | FloatDistr
     step, is_log = abs(steps.step or 1), "log" in steps.tags
     if all(isinstance(value, int) for value in values):
         return IntDistribution(min(values), max(values), log=is_log, step=int(step))
-    high = float(f"{max(values):.12g}")  # Hydra adds up steps, and their errors
+    high = float(f"{max(values):.12g}")  # Hydra adds up the steps, and their rounding errors
     return FloatDistribution(min(values), high, log=is_log, step=step)

@@ -1,4 +1,4 @@
-"""The trials of a study as the tasks of a sweep."""
+"""Runs the trials of a study as the tasks of a sweep."""
 
 from collections.abc import Iterator
 
@@ -17,22 +17,22 @@ from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
 CALLBACK = "cnnlab.sweep.search.pruning.Pruning"
-WITHOUT_STORAGE = "++hydra.sweeper.storage=null"  # which a file of sweep=… may have set, with a password
+WITHOUT_STORAGE = "++hydra.sweeper.storage=null"  # an option of sweep= may set it, with a password
 STATES = {Status.COMPLETED: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 
 
 class Trials:
-    """Asks a study for trials until it has so many, and tells it what came of them.
+    """Asks a study for trials until it has enough, and tells it their outcomes.
 
-    A trial whose run was interrupted stays open in the study, and goes on the next time.
+    A trial whose run was interrupted stays open in the study, and is resumed by the next sweep.
 
     Args:
-        study: Of `open_study`.
-        space: What is searched.
-        launcher: Knows the commands.
-        num_trials: How many the study is to have, those of earlier sweeps and of others included.
-        owner: Whose the trials are that are asked for here.
-        is_alone: Whether no other sweep can be at work on this study.
+        study: From `open_study`.
+        space: The search space.
+        launcher: Makes the jobs and their commands.
+        num_trials: The total number of trials in the study, including those of other sweeps.
+        owner: The id that marks this sweep's trials.
+        is_exclusive: Whether no other sweep can use this study.
     """
 
     def __init__(
@@ -43,56 +43,56 @@ class Trials:
         *,
         num_trials: int,
         owner: str,
-        is_alone: bool,
+        is_exclusive: bool,
     ) -> None:
         self.study = study
         self.num_trials = num_trials
         self._space = space
         self._launcher = launcher
-        self._is_alone = is_alone
+        self._is_exclusive = is_exclusive
         self._owner = owner
         self._is_pruned = not isinstance(study.pruner, NopPruner)
-        self._numbers: dict[str, int] = {}  # of a job's name
+        self._numbers: dict[str, int] = {}  # by job name
 
     @property
     def num_done(self) -> int:
-        """How many trials are at an end."""
+        """How many trials have finished."""
         return sum(trial.state.is_finished() for trial in self._trials())
 
     @property
     def num_todo(self) -> int:
-        """How many are to be run here, as it looks now."""
-        return len(self._left_open()) + max(0, self.num_trials - self.num_begun)
+        """How many trials remain to be run here."""
+        return len(self._open_trials()) + max(0, self.num_trials - self.num_started)
 
     def tasks(self) -> Iterator[Task]:
-        """First the trials that were left open, then new ones; each as late as it can be, to know most."""
-        for trial in self._left_open():
-            yield self._task(trial.number, self._ask_again(trial))
-        while self.num_begun < self.num_trials:
+        """First the open trials, then new ones, each drawn as late as possible, to use all results so far."""
+        for trial in self._open_trials():
+            yield self._task(trial.number, self._reopen(trial))
+        while self.num_started < self.num_trials:
             asked = self.study.ask(self._space.distributions)
             asked.set_user_attr(OWNER, self._owner)
             yield self._task(asked.number, asked.params)
 
-    def hear(self, outcome: Outcome) -> None:
-        """Tells the study what came of a job."""
-        self._tell(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
+    def record(self, outcome: Outcome) -> None:
+        """Tells the study a job's outcome."""
+        self._report(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
 
-    def settle(self) -> None:
-        """Tells what came of trials while no sweep listened: it was killed, and their runs were at an end."""
-        for trial in self._left_open():
-            job = self._job(trial.number, self._ask_again(trial))
+    def report_finished(self) -> None:
+        """Tells the study about runs that finished, but whose sweep was killed before it could record them."""
+        for trial in self._open_trials():
+            job = self._job(trial.number, self._reopen(trial))
             status = job.folder.status
             if status is not None and status.is_final:
-                self._tell(trial.number, job, status, job.folder.error)
+                self._report(trial.number, job, status, job.folder.error)
 
-    def _tell(self, number: int, job: Job, status: Status, reason: str) -> None:
-        if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by hand, in a dashboard
+    def _report(self, number: int, job: Job, status: Status, reason: str) -> None:
+        if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by a user, in a dashboard
             return
         result = job.folder.result()
         value = objective_value(result) if status is Status.COMPLETED and result is not None else None
         state = STATES.get(status, TrialState.FAIL)
         if state is TrialState.COMPLETE and value is None:
-            state, reason = TrialState.PRUNED, "the target was not reached"  # worse than all that were
+            state, reason = TrialState.PRUNED, "the target was not reached"  # worse than all that reached it
         if reason:
             self._open(number).set_user_attr(REASON, f"{status}: {reason}")
         self.study.tell(number, value, state=state)
@@ -101,24 +101,24 @@ class Trials:
         return self.study.get_trials(deepcopy=False)
 
     @property
-    def num_begun(self) -> int:
-        """How many are at an end or on their way, here or elsewhere."""
+    def num_started(self) -> int:
+        """How many trials have finished or are running, here or elsewhere."""
         return sum(trial.state.is_finished() or OWNER in trial.user_attrs for trial in self._trials())
 
-    def _left_open(self) -> list[FrozenTrial]:
-        """Trials of this sweep that are not at an end; one killed while it was asked for may not say whose it is."""
-        default = self._owner if self._is_alone else None
+    def _open_trials(self) -> list[FrozenTrial]:
+        """Unfinished trials of this sweep; a trial may lack its owner if the sweep was killed while drawing it."""
+        default = self._owner if self._is_exclusive else None
         return [
             trial
             for trial in self._trials()
             if trial.state == TrialState.RUNNING and trial.user_attrs.get(OWNER, default) == self._owner
         ]
 
-    def _ask_again(self, trial: FrozenTrial) -> dict[str, Value]:
+    def _reopen(self, trial: FrozenTrial) -> dict[str, Value]:
         again = self._open(trial.number)
         again.set_user_attr(OWNER, self._owner)
         for name, distribution in self._space.distributions.items():
-            again._suggest(name, distribution)  # what Study.ask calls: the known value, or one if it had none yet
+            again._suggest(name, distribution)  # as Study.ask does: the known value, or a new one
         return again.params
 
     def _open(self, number: int) -> Trial:

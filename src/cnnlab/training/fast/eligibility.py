@@ -1,7 +1,7 @@
-"""Which fits the lean loop may take: those in which what it leaves out does nothing.
+"""Decides whether a fit can use the lean loop: only if the calls that it omits do nothing.
 
-Tested with Lightning 2.6.6. Functions are compared with those of the classes as they were imported, so that an override
-by a subclass, on an instance or by a patched class is seen alike.
+Tested with Lightning 2.6.6. Functions are compared with those of the classes as imported, so that an override in a
+subclass, on an instance or by a patch of the class is detected.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from cnnlab.data import ImageDataModule
 from cnnlab.data.batches import ShuffledBatches
 from cnnlab.training.classifier import Classifier
 
-# what the lean loop calls wherever somebody has written it
+# hooks that the lean loop calls if they are overridden
 STEP_HOOKS = (
     *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
     *("on_before_optimizer_step", "on_train_batch_end"),
@@ -28,7 +28,7 @@ def _functions(owner: type, *names: str) -> dict[str, Any]:
     return {name: getattr(owner, name) for name in names}
 
 
-# what it leaves out, calls differently or calls without heed to what is returned: nobody else may have written it
+# methods that it omits, calls differently or whose return value it ignores: they must not be overridden
 CLASSIFIER = _functions(
     Classifier,
     *("on_train_batch_start", "training_step", "optimizer_zero_grad", "backward", "optimizer_step"),
@@ -52,7 +52,7 @@ MODULE_HOOKS = _functions(LightningModule, *STEP_HOOKS)
 
 
 def overrides(instance: Any, functions: dict[str, Any]) -> list[str]:
-    """The names under which an object has other functions than these."""
+    """The names of those functions that an object overrides."""
     return [
         name
         for name, function in functions.items()
@@ -61,7 +61,7 @@ def overrides(instance: Any, functions: dict[str, Any]) -> list[str]:
 
 
 def why_not_lean(trainer: Trainer) -> str | None:
-    """The first reason to leave an epoch to Lightning's own loop, or None."""
+    """The first reason to use Lightning's own loop for an epoch, or None."""
     return next((reason for reason, holds in _settings(trainer).items() if holds), None) or _override(trainer)
 
 
@@ -69,16 +69,16 @@ def _settings(trainer: Trainer) -> dict[str, bool]:
     optimization = trainer.fit_loop.epoch_loop.automatic_optimization
     module = trainer.lightning_module
     return {
-        "the strategy is not that of a single device": type(trainer.strategy) is not SingleDeviceStrategy,
+        "the strategy is not for a single device": type(trainer.strategy) is not SingleDeviceStrategy,
         "the precision is not 32-true": type(trainer.precision_plugin) is not Precision,
-        "a profiler records": type(trainer.profiler) is not PassThroughProfiler,  # type: ignore[attr-defined]
+        "a profiler is active": type(trainer.profiler) is not PassThroughProfiler,  # type: ignore[attr-defined]
         "the model is wrapped": trainer.strategy.model is not module,
         "the optimisation is manual": not module.automatic_optimization,
         "the optimisation is not Lightning's own": type(optimization) is not _AutomaticOptimization,
         "backward passes are skipped": getattr(optimization, "_skip_backward", False),
         "gradients are accumulated": trainer.accumulate_grad_batches != 1,
         "gradients are clipped": trainer.gradient_clip_val is not None,
-        "there is not one optimiser": len(trainer.optimizers) != 1,
+        "there is not exactly one optimiser": len(trainer.optimizers) != 1,
         "the optimiser is Lightning's wrapper": any(
             isinstance(optimizer, LightningOptimizer) for optimizer in trainer.optimizers
         ),
@@ -99,5 +99,5 @@ def _override(trainer: Trainer) -> str | None:
     ]
     for part, instance, functions in parts:
         if names := overrides(instance, functions):
-            return f"the {part} has its own {', '.join(names)}"
+            return f"the {part} overrides {', '.join(names)}"
     return None
