@@ -15,15 +15,15 @@ from cnnlab.errors import UserError
         (UserError("seed=-1 is not allowed"), "seed=-1 is not allowed"),
         (
             MissingConfigException("", "optimizer/adma", ["adam", "sgd"]),
-            "optimizer=adma is not an option; optimizer takes adam, sgd; did you mean adam?",
+            "optimizer=adma is not an option; choose from adam, sgd; did you mean adam?",
         ),
         (
             HydraException("Could not override 'optimizer.rate'.\nKey 'rate' is not in struct"),
-            "optimizer.rate is not in this config; --cfg job shows what is, and +optimizer.rate=… adds it",
+            "optimizer.rate is not in this config; --cfg job lists its keys, and +optimizer.rate=… adds this one",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "last.ckpt"),
-            "cannot write the run's files: No space left on device: last.ckpt; free some space, or give another "
+            "cannot write the run's files: No space left on device: last.ckpt; free some space, or set another "
             "hydra.run.dir",
         ),
     ],

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from cnnlab.run.folder import find_runs
 from cnnlab.run.status import Status
 
-NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: README.md, "How fast, and why"
+NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: docs/performance.md
 START_S = 1.0  # of a job: composing, setting up, testing
 MAX_RUNS = 200  # that the estimate is based on
 MIN_STEPS = 100  # shorter runs are mostly start-up
