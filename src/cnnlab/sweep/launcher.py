@@ -151,7 +151,7 @@ class SweepLauncher(Launcher, ABC):
 
 def _config_flags() -> list[str]:
     """Those of Hydra's flags on the command line that say which config it is."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False)  # which takes --config-n as Hydra does
     for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
         parser.add_argument(short, long)
     typed = vars(parser.parse_known_args()[0])
