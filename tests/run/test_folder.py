@@ -47,7 +47,7 @@ def test_its_status_is_that_of_its_result(tmp_path: Path, status: Status):
     assert (run.status, run.error) == (status, "why")
 
 
-@pytest.mark.parametrize("text", ['{"status": "comp', "[]", "{}", '{"status": "unheard of"}', "\x00"])
+@pytest.mark.parametrize("text", ['{"status": "comp', "[]", "{}", '{"status": []}', '{"status": "unheard of"}', "\x00"])
 def test_a_damaged_result_is_none(tmp_path: Path, text: str):
     run = run_in(tmp_path / "a")
     run.result_json.write_text(text)
@@ -115,6 +115,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UserError, match="exists and is not empty"):
         RunFolder(tmp_path).claim(resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):

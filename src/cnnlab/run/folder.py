@@ -89,7 +89,7 @@ class RunFolder:
             result = json.loads(self.result_json.read_text())
         except (OSError, ValueError):
             return None
-        is_result = isinstance(result, dict) and result.get("status") in set(Status)
+        is_result = isinstance(result, dict) and result.get("status") in list(Status)
         return result if is_result else None
 
     def config(self) -> DictConfig:
@@ -129,6 +129,8 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if not resume and not (self.path / LOCK).exists():
+                self._check_free()  # no lock is left in a folder of something else
             lock = try_lock(self.path / LOCK)
         except OSError as error:
             raise UserError(
@@ -136,12 +138,12 @@ class RunFolder:
             ) from None
         if lock is None:
             raise UserError(f"another process is writing to {self}; wait for it, or stop it")
-        if not resume and (self.has_begun or not self._names() <= BEFORE_A_RUN):
-            lock.release()
-            raise UserError(
-                f"{self} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
-                f"resume that run: resume={self}"
-            )
+        if not resume:
+            try:
+                self._check_free()
+            except UserError:
+                lock.release()
+                raise
         _CLAIMED.append(lock)
 
     def clear(self) -> None:
@@ -149,6 +151,13 @@ class RunFolder:
         names = self._names()
         if names and (self.status is Status.FAILED or (not self.has_begun and names <= BEFORE_A_RUN)):
             shutil.rmtree(self.path)
+
+    def _check_free(self) -> None:
+        if self.has_begun or not self._names() <= BEFORE_A_RUN:
+            raise UserError(
+                f"{self} exists and is not empty, and two runs never share a folder; give another hydra.run.dir, or "
+                f"resume that run: resume={self}"
+            )
 
     def _names(self) -> set[str]:
         return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
