@@ -37,3 +37,11 @@ def test_the_handlers_before_come_back():
     with SignalGuard():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_whose_exception_python_dropped_is_raised_when_the_next_guard_begins():
+    with SignalGuard() as outer:
+        outer.received = signal.SIGTERM  # what is raised in a weak reference's callback is only printed
+        with pytest.raises(Interrupted) as error, SignalGuard():
+            pytest.fail("it goes on")
+    assert error.value.code == 143

@@ -55,6 +55,10 @@ class SignalGuard:
 
     def __enter__(self) -> "SignalGuard":
         self._previous = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        for handler in self._previous.values():
+            outer = getattr(handler, "__self__", None)
+            if isinstance(outer, SignalGuard):
+                outer.check()  # Python drops what is raised in a weak reference's callback
         self.install()
         return self
 

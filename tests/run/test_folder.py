@@ -46,7 +46,7 @@ def test_its_status_is_that_of_its_result(tmp_path: Path, status: Status):
     assert (run.status, run.error) == (status, "why")
 
 
-@pytest.mark.parametrize("text", ['{"status": "comp', "[]", "{}", '{"status": "unheard of"}', "\x00"])
+@pytest.mark.parametrize("text", ['{"status": "comp', "[]", "{}", '{"status": []}', '{"status": "unheard of"}', "\x00"])
 def test_a_damaged_result_is_none(tmp_path: Path, text: str):
     run = run_in(tmp_path / "a")
     run.result_json.write_text(text)

@@ -2,10 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.run.resume import expand_resume, finished
+from cnnlab.run.resume import expand_resume, finished, quote
 
 
 @pytest.fixture
@@ -84,3 +85,8 @@ def test_a_record_that_was_killed_before_it_was_written_is_none(folder: Path):
     (folder / ".hydra" / "overrides.yaml").write_text("")
     with pytest.raises(UserError, match="no run there"):
         expand_resume([f"resume={folder}"])
+
+
+@pytest.mark.parametrize("text", ["a b", "it's", r"it\'s", "a=\\", "\\\\' '\\", "", "C:\\x y\\z"])
+def test_a_quoted_text_is_read_as_it_was(text: str):
+    assert OverridesParser.create().parse_override(f"key={quote(text)}").value() == text

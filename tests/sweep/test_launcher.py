@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
+from cnnlab.sweep.launcher import _config_flags
 from hydra_plugins.cnnlab_plugins.local import LocalLauncher
 from tests.conftest import SMALL
 from tests.processes import start
@@ -49,3 +50,16 @@ def test_the_local_launcher_says_what_to_take_where_nothing_can_be_forked(monkey
     monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
     with pytest.raises(UserError, match=r"hydra/launcher=local is unavailable on this system.* hydra/launcher=basic"):
         LocalLauncher(None, 1, None).check_available()
+
+
+@pytest.mark.parametrize(
+    ("typed", "flags"),
+    [
+        ("-cd more -cn=mine", ["--config-name", "mine", "--config-dir", "more"]),
+        ("--config-d=more --config-na mine", ["--config-name", "mine", "--config-dir", "more"]),  # as Hydra takes them
+        ("optimizer=sgd,adam hydra.verbose=true", []),
+    ],
+)
+def test_the_jobs_have_the_sweeps_config(monkeypatch: pytest.MonkeyPatch, typed: str, flags: list[str]):
+    monkeypatch.setattr("sys.argv", ["train.py", "-m", *typed.split(), "seed=0"])
+    assert _config_flags() == flags

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
+from cnnlab.files import try_lock
 from cnnlab.sweep import lock_sweep
 
 HOLD = """
@@ -47,3 +48,11 @@ def test_a_damaged_lock_is_no_lock(tmp_path: Path):
     (tmp_path / "sweep.lock").write_text("[")
     with lock_sweep(tmp_path):
         pass
+
+
+def test_the_lock_is_free_when_the_sweep_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    kept = []
+    monkeypatch.setattr("cnnlab.sweep.lock.try_lock", lambda path: kept.append(try_lock(path)) or kept[0])
+    with lock_sweep(tmp_path):
+        assert kept[0].is_locked
+    assert not kept[0].is_locked

@@ -25,6 +25,7 @@ def named(*overrides: str) -> tuple[str, list[str]]:
     excluded = list(OmegaConf.select(config, EXCLUDED))
     names = ",".join(f'"{name}"' for name in excluded)
     assert config.hydra.overrides.hydra[-1] == f"{EXCLUDED}=[{names}]"
+    assert config.hydra.overrides.hydra[-2] == f"hydra.sweep.dir=outputs/sweeps/{config.sweep.name}"  # for each job
     return config.sweep.name, excluded
 
 

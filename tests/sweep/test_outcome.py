@@ -80,6 +80,14 @@ def test_a_result_is_written_for_a_run_that_wrote_none(tmp_path: Path):
     assert result["error"] == "exited with code 0 before the run completed"
 
 
+def test_a_record_that_is_damaged_is_no_hindrance(tmp_path: Path):
+    one = job(tmp_path / "a")
+    begin(one)
+    (one.folder.path / ".hydra" / "config.yaml").unlink()
+    assert of(one, -signal.SIGKILL).status is Status.KILLED
+    assert one.folder.status is Status.KILLED
+
+
 def test_the_engines_reason_comes_before_the_signals_name(tmp_path: Path):
     one = job(tmp_path / "a")
     begin(one)

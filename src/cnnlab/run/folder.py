@@ -92,7 +92,7 @@ class RunFolder:
             result = json.loads(self.result_json.read_text())
         except (OSError, ValueError):
             return None
-        is_result = isinstance(result, dict) and result.get("status") in set(Status)
+        is_result = isinstance(result, dict) and result.get("status") in list(Status)
         return result if is_result else None
 
     def config(self) -> DictConfig:
@@ -132,6 +132,8 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if not resume and not (self.path / LOCK).exists():
+                self._check_free()  # no lock is left in a folder of something else
             lock = try_lock(self.path / LOCK)
         except OSError as error:
             raise UserError(
@@ -139,14 +141,12 @@ class RunFolder:
             ) from None
         if lock is None:
             raise UserError(f"another process is using {self}; wait for it, or stop it")
-        if not resume and (self.has_started or not self._names() <= PRE_RUN_FILES):
-            lock.release()
-            if not self.has_started:
-                (self.path / LOCK).unlink(missing_ok=True)  # somebody else's folder stays as it was
-            raise UserError(
-                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or "
-                f"resume the run in it: resume={self}"
-            )
+        if not resume:
+            try:
+                self._check_free()
+            except UserError:
+                lock.release()
+                raise
         _CLAIMED.append(lock)
 
     def clear(self) -> None:
@@ -154,6 +154,13 @@ class RunFolder:
         names = self._names()
         if names and (self.status is Status.FAILED or (not self.has_started and names <= PRE_RUN_FILES)):
             shutil.rmtree(self.path)
+
+    def _check_free(self) -> None:
+        if self.has_started or not self._names() <= PRE_RUN_FILES:
+            raise UserError(
+                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or "
+                f"resume the run in it: resume={self}"
+            )
 
     def _names(self) -> set[str]:
         return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()

@@ -1,5 +1,6 @@
 """`resume=<run folder>`: repeats the run's command in its folder."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -74,4 +75,11 @@ def _folder(argument: str) -> RunFolder:
 def quote(value: Path | str) -> str:
     """Quotes a text as the value of an override."""
     text = str(value)
-    return text if shlex.quote(text) == text and "=" not in text else "'" + text.replace("'", r"\'") + "'"
+    if shlex.quote(text) == text and "=" not in text:
+        return text
+    return "'" + re.sub(r"(\\*)('|$)", _escape, text) + "'"
+
+
+def _escape(match: re.Match[str]) -> str:
+    backslashes, ending = match.groups()  # Hydra takes backslashes as they are, but before a quote
+    return backslashes * 2 + ("\\'" if ending else "")

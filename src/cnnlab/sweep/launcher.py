@@ -152,7 +152,7 @@ class SweepLauncher(Launcher, ABC):
 
 def _config_flags() -> list[str]:
     """Hydra's command-line flags that select the config."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False)  # accepts abbreviations, as Hydra does
     for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
         parser.add_argument(short, long)
     typed = vars(parser.parse_known_args()[0])

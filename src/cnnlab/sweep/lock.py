@@ -29,7 +29,7 @@ def lock_sweep(folder: Path) -> Iterator[None]:
     who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
     if lock is None:
         raise UserError(f"{who} is running in {folder}; wait for it, or choose another sweep.name")
-    with lock:
+    try:
         if holder.get("host", host) != host:
             raise UserError(f"{who} is running in {folder}, or was killed; if it is not running, remove {record}")
         write_atomically(record, json.dumps({"pid": os.getpid(), "host": host}).encode())
@@ -37,6 +37,8 @@ def lock_sweep(folder: Path) -> Iterator[None]:
             yield
         finally:
             record.unlink(missing_ok=True)
+    finally:
+        lock.release()  # `with lock` would only take back a second hold
 
 
 def _read(record: Path) -> dict[str, object]:

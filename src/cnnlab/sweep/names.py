@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from cnnlab.run.resume import quote
+
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
 MAX_NAME_BYTES = 200  # of a folder; filesystems allow 255
 
@@ -29,6 +31,7 @@ def name_sweep(config: DictConfig) -> None:
         if config.sweep.name is None:
             config.sweep.name = "+".join(override.key_or_group for override in swept).replace("/", "_") or "one"
         OmegaConf.update(config, EXCLUDED, excluded)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(config.hydra.sweep.dir)}")
         names = ",".join(f'"{name}"' for name in excluded)
         config.hydra.overrides.hydra.append(f"{EXCLUDED}=[{names}]")  # each job's config is composed again
 

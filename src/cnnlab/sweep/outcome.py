@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.errors import UserError
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
 from cnnlab.signals import SIGNALS
@@ -53,7 +54,7 @@ def determine_outcome(ended: Ended) -> Outcome:
         return Outcome(job, Status.FAILED, reason, ended.seconds)  # rejected before anything was written
     status, reason = _status_by(ended.exit_code), _explain(ended)
     if folder.has_started:
-        with contextlib.suppress(OSError):  # disk full
+        with contextlib.suppress(OSError, UserError):  # a full disk, or a damaged record
             Result.of_started_run(folder, status, reason).write(folder)
     return Outcome(job, status, reason, ended.seconds)
 
