@@ -28,7 +28,7 @@ def result(
     }
 
 
-def test_runs_that_differ_in_their_seed_are_one_row_and_the_best_comes_first():
+def test_runs_that_differ_in_their_seed_are_one_row_and_rows_are_in_the_order_of_their_names():
     results = [
         *(result("sgd", 0, 0.97), result("sgd", 1, 0.98)),
         *(result("adam", 0, 0.99), result("adam", 1, None, "diverged")),
@@ -45,7 +45,7 @@ def test_runs_that_differ_in_their_seed_are_one_row_and_the_best_comes_first():
 
 def test_a_value_that_is_not_its_options_own_is_a_column():
     names, rows = tabulate([result("sgd", 0, 0.97, lr=0.1), result("sgd", 0, 0.98, lr=0.3)])
-    assert (names, [row.values for row in rows]) == (["optimizer.lr"], [("0.3",), ("0.1",)])
+    assert (names, [row.values for row in rows]) == (["optimizer.lr"], [("0.1",), ("0.3",)])
     results = [result("sgd", 0, 0.97, lr=0.1), result("adam", 0, 0.98, lr=0.3)]
     assert tabulate(results)[0] == ["optimizer"]
     results = [result("sgd", 0, 0.97, lr=0.1, typed=True), result("adam", 0, 0.98, lr=0.3, typed=True)]

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
-from cnnlab.experiment.schema import check_values
+from cnnlab.experiment.schema import OURS, check_values
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
 from cnnlab.sweep.names import name_sweep
@@ -25,6 +25,10 @@ class Preflight(Callback):
             name_sweep(config)
             check_values(config)
             folder = Path(config.hydra.sweep.dir)
+            if config.sweep.dry_run and not str(config.hydra.launcher._target_).startswith(OURS):
+                raise UserError(
+                    "sweep.dry_run=true needs hydra/launcher=local, slurm or ray; others would run the jobs"
+                )
             if not config.sweep.resume and folder.exists():
                 raise UserError(f"{folder} exists, and sweep.resume=false; choose another sweep.name, or remove it")
         except Exception as error:

@@ -1,6 +1,5 @@
 """A sweep's learning curves: one per setting, over seeds."""
 
-import math
 from pathlib import Path
 
 from matplotlib import colormaps
@@ -8,7 +7,7 @@ from matplotlib.figure import Figure
 
 from cnnlab.errors import UserError
 from cnnlab.report.curve import SPLITS, read_metrics, style_axes
-from cnnlab.report.table import read_runs, setting, varied_names
+from cnnlab.report.table import in_order, read_runs, setting, varied_names
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
 LINE_STYLES = ("-", "--", ":", "-.")  # one per cycle of the colours
@@ -33,7 +32,7 @@ def draw_curves(folder: Path, title: str = "") -> Figure:
     split = _common_split(folder, settings)
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
-    for index, values in enumerate(sorted(settings, key=lambda values: [*map(_natural, values)])):
+    for index, values in enumerate(sorted(settings, key=in_order)):
         completed = [metrics for metrics in settings[values] if metrics is not None]
         errors = [[100 * (1 - accuracy) for accuracy in metrics[f"{split}/acc"]] for metrics in completed]
         by_epoch = list(zip(*errors, strict=False))  # as far as all seeds went
@@ -70,11 +69,3 @@ def _common_split(folder: Path, settings: Settings) -> str:
 def _label(values: tuple[str, ...], runs: list[Metrics | None]) -> str:
     remark = f" ({len(runs) - runs.count(None)} of {len(runs)} completed)" if None in runs else ""
     return (", ".join(values) or "all runs") + remark
-
-
-def _natural(value: str) -> tuple[float, str]:
-    """Sorts numbers by value, before words."""
-    try:
-        return float(value), ""
-    except ValueError:
-        return math.inf, value

@@ -1,5 +1,6 @@
 """The runs of a sweep as a table: settings and accuracies, over seeds."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def varied_names(results: list[dict[str, Any]]) -> list[str]:
     params = [
         name
         for name in results[0]["params"]
-        if name != "seed"
+        if name not in ("seed", "resume")
         and not name.startswith("callbacks.pruning.")  # a search's, of each trial
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
         and len({str(result["params"].get(name)) for result in results}) > 1
@@ -80,7 +81,7 @@ def setting(result: dict[str, Any], names: list[str]) -> tuple[str, ...]:
 
 
 def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
-    """The varied names and a row per setting, best mean first; settings without a completed run last.
+    """The varied names and a row per setting, in the order of their names.
 
     Args:
         results: The content of each result.json.
@@ -90,7 +91,19 @@ def tabulate(results: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
     for result in results:
         settings.setdefault(setting(result, names), []).append(result)
     rows = [_row(values, runs) for values, runs in settings.items()]
-    return names, sorted(rows, key=lambda row: -statistics.fmean(row.accuracies) if row.accuracies else 1.0)
+    return names, sorted(rows, key=lambda row: in_order(row.values))
+
+
+def in_order(values: tuple[str, ...]) -> list[tuple[float, str]]:
+    """Sorts settings by their names, numbers by value: the test set decides nothing, and so not their order."""
+    return [(float(value), "") if _is_number(value) else (math.inf, value) for value in values]
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def format_markdown(names: list[str], rows: list[Row]) -> str:

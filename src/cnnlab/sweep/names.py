@@ -26,7 +26,8 @@ def name_sweep(config: DictConfig) -> None:
     last = {override.key_or_group: override for override in [*params, *typed]}  # the command line replaces the file's
     constant = sorted(key for key, override in last.items() if not override.is_sweep_override())
     excluded = [*constant, *OmegaConf.select(config, EXCLUDED)]
-    swept = [override for override in typed if override.is_sweep_override()] or typed
+    named = [override for override in typed if not override.key_or_group.startswith("sweep.")]
+    swept = [override for override in named if override.is_sweep_override()] or named
     with read_write(config), open_dict(config):
         if config.sweep.name is None:
             config.sweep.name = "+".join(override.key_or_group for override in swept).replace("/", "_") or "one"
