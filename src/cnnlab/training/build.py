@@ -1,6 +1,5 @@
 """Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,8 +108,6 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
     fast = settings.pop("fast", True)  # absent in the config of an older run
-    if not config.model.compile:
-        _make_deterministic(settings.pop("deterministic"))
     with user_errors("trainer"):
         trainer: Trainer = instantiate(settings, _partial_=True)(
             default_root_dir=str(folder),
@@ -123,14 +120,6 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
         loop = trainer.fit_loop.epoch_loop
         trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
     return trainer
-
-
-def _make_deterministic(value: bool | str) -> None:
-    """Does what Lightning does for `deterministic`, without importing torch's compiler."""
-    torch.set_deterministic_debug_mode({True: "error", False: "default", "warn": "warn"}[value])
-    if value:
-        torch.backends.cudnn.benchmark = False
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # docs.nvidia.com/cuda/cublas, "Results reproducibility"
 
 
 def build_callbacks(config: DictConfig) -> list[Callback]:

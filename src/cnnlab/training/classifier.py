@@ -76,12 +76,6 @@ class Classifier(LightningModule):
         self.measured.clear()
         self._set_optimizer_mode("train")
 
-    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        """Drops the gradients, without the overhead of torch's own method for its compiler and profiler."""
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
-
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds this step's dropout."""
         seed = derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank)
