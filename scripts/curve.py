@@ -26,6 +26,7 @@ def main() -> None:
     except UserError as error:
         parser.error(str(error))
     figure.savefig(arguments.picture, dpi=120)
+    print(f"written: {arguments.picture}")
 
 
 if __name__ == "__main__":

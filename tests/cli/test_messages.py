@@ -22,6 +22,14 @@ from cnnlab.errors import UserError
             "optimizer.rate is not in this config; --cfg job lists its keys, and +optimizer.rate=… adds this one",
         ),
         (
+            HydraException("Could not override 'optimiser'.\nKey 'optimiser' is not in struct"),
+            "optimiser is not in this config; did you mean optimizer?",
+        ),
+        (
+            HydraException("Could not override 'hydra.launcher.njobs'.\nKey 'njobs' is not in struct"),
+            "hydra.launcher.njobs is not in this config; --cfg hydra lists its keys",
+        ),
+        (
             OSError(errno.ENOSPC, "No space left on device", "last.ckpt"),
             "cannot write the run's files: No space left on device: last.ckpt; free some space, or set another "
             "hydra.run.dir",

@@ -27,8 +27,8 @@ def job(folder: Path, metrics: str | None = None) -> Job:
     [
         (None, ("", "")),
         (HEAD.format(split="val"), ("", "")),
-        (HEAD.format(split="val") + "1,9,.1,2,.1,2,.2,1\n2,18,.1,2,.1,2,.9125,1\n", ("2", "91.25%")),
-        (HEAD.format(split="test") + "1,9,.1,2,.1,2,.5,1\n", ("1", "50.00%")),
+        (HEAD.format(split="val") + "1,9,.1,2,.1,2,.2,1\n2,18,.1,2,.1,2,.9125,1\n", ("2", "validation accuracy 91.25%")),
+        (HEAD.format(split="test") + "1,9,.1,2,.1,2,.5,1\n", ("1", "test accuracy 50.00%")),
         (HEAD.format(split="val") + "1,9,.1,2,.1,,,1\n", ("1", "")),
         ("another,file\n1,2\n", ("", "")),
         (HEAD.format(split="val") + "1,9,.1,2,.1,2,much,1\n", ("", "")),
@@ -40,7 +40,7 @@ def test_a_run_has_reached_its_last_row(tmp_path: Path, metrics: str | None, exp
 
 def test_an_end_is_one_line(tmp_path: Path):
     one = job(tmp_path / "seed=1", HEAD.format(split="val") + "2,18,.1,2,.1,2,.5,1\n")
-    assert describe(Outcome(one, Status.COMPLETED, "", 3.14)) == "seed=1: completed, epoch 2, accuracy 50.00%, 3.1 s"
+    assert describe(Outcome(one, Status.COMPLETED, "", 3.14)) == "seed=1: completed, epoch 2, validation accuracy 50.00%, 3.1 s"
     other = job(tmp_path / "seed=2")
     assert describe(Outcome(other, Status.FAILED, "no such", 0.0)) == "seed=2: failed, 0.0 s: no such"
 
@@ -82,7 +82,7 @@ def test_on_a_terminal_there_is_a_row_for_each_running_job(tmp_path: Path, monke
     assert all(text in drawn for text in ("first", "second", "7", "25.00%", "0/2 jobs; time left ?"))
     screen.truncate(0)
     shown.ended(Outcome(first, Status.FAILED, "no such", 1.0))
-    _, _, below = screen.getvalue().partition("first: failed, epoch 7, accuracy 25.00%, 1.0 s: no such")
+    _, _, below = screen.getvalue().partition("first: failed, epoch 7, validation accuracy 25.00%, 1.0 s: no such")
     assert "second" in below
     assert "1/2 jobs: 1 failed" in below
     assert "first" not in below.rpartition("running")[2]  # the table as it was last drawn

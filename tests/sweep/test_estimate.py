@@ -45,4 +45,4 @@ def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
         (tmp_path / "runs" / f"damaged-{number}" / "result.json").write_bytes(content)
     estimate = Estimate.of(config(), tmp_path)
     assert estimate == Estimate(START_S + 80 * 0.3, 3)
-    assert estimate.text(num_jobs=4, at_a_time=2) == "about 0:00:50 based on 3 earlier runs"
+    assert estimate.text(num_jobs=4, at_a_time=2) == "about 0:00:50 (earlier runs: 3)"

@@ -58,11 +58,13 @@ def test_what_was_killed_can_resume_whatever_an_earlier_start_wrote(
 
 
 @pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM)])
-def test_a_run_that_was_interrupted_before_it_could_say_so_is_interrupted(tmp_path: Path, exit_code: int, signum: int):
+def test_a_run_that_was_interrupted_before_it_could_say_so_is_interrupted(
+    tmp_path: Path, exit_code: int, signum: signal.Signals
+):
     before, started = job(tmp_path / "a"), job(tmp_path / "b")
     begin(started)
     for one in (before, started):
-        assert of(one, exit_code) == Outcome(one, Status.INTERRUPTED, f"signal {int(signum)}", 1.5)
+        assert of(one, exit_code) == Outcome(one, Status.INTERRUPTED, signum.name, 1.5)
     assert not before.folder.path.exists()
     assert started.folder.status is Status.INTERRUPTED
 

@@ -8,6 +8,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.check import TOP_LEVEL
+from cnnlab.program import program
 
 # the user can fix a full disk or missing permissions
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
@@ -18,8 +20,14 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
     if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
-        key = unknown.group(1)
-        return f"{key} is not in this config; --cfg job lists its keys, and +{key}=… adds this one"
+        return _explain_key(unknown.group(1))
+    if several := re.match(r"Ambiguous value for argument '(.+?)'", str(error)):
+        return (
+            f"{several.group(1)} has several values; for a sweep put -m before it: {program()} -m …; for one value "
+            "with commas, quote it"
+        )
+    if "missing EQUAL" in str(error):
+        return f"{' '.join(str(error).partition('See https')[0].split())}; an override is key=value"
     if str(error).startswith("Config group override must be a string or a list"):
         return f"a config group must be set to one of its options, see --help ({' '.join(str(error).split())})"
     if isinstance(error, OverrideParseException):
@@ -31,6 +39,16 @@ def explain(error: Exception) -> str | None:
         where = f": {error.filename}" if error.filename else ""
         return f"cannot write the run's files: {error.strerror}{where}; free some space, or set another hydra.run.dir"
     return str(error) if isinstance(error, UserError) else None
+
+
+def _explain_key(key: str) -> str:
+    room, _, rest = key.partition(".")
+    if room == "hydra":
+        return f"{key} is not in this config; --cfg hydra lists its keys"
+    if rest:
+        return f"{key} is not in this config; --cfg job lists its keys, and +{key}=… adds this one"
+    near = difflib.get_close_matches(key, TOP_LEVEL, n=1)
+    return f"{key} is not in this config; " + (f"did you mean {near[0]}?" if near else "--cfg job lists its keys")
 
 
 def _explain_option(config_file: str, options: list[str]) -> str:

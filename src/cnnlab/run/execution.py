@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -81,7 +82,7 @@ def _status_of(error: BaseException) -> tuple[Status, str]:
         case Pruned():
             return Status.PRUNED, str(error)
         case Interrupted():
-            return Status.INTERRUPTED, f"signal {error.signum}"
+            return Status.INTERRUPTED, signal.Signals(error.signum).name
     return Status.FAILED, " ".join(f"{type(error).__name__}: {error}".split())
 
 

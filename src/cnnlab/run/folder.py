@@ -63,7 +63,7 @@ class RunFolder:
 
     @property
     def has_started(self) -> bool:
-        """Whether a run has started here: Hydra records the overrides last, before any other file is written."""
+        """Whether a run has started here: Hydra writes overrides.yaml last of its files, before the run writes any."""
         record = self._record("overrides")
         return record.is_file() and record.stat().st_size > 0
 

@@ -42,7 +42,8 @@ class Introduction(Callback):
         sizes = ", ".join(f"{data.sizes[split]:,} {title}" for split, title in SPLITS.items() if data.sizes[split] > 0)
         print(
             f"model {choices['model']} ({num_params:,} parameters), optimizer {choices['optimizer']} "
-            f"(lr {self.result.params['optimizer.lr']:g}), {trainer.max_epochs} epochs on {self.result.device}\n"
+            f"(lr {self.result.params['optimizer.lr']:g}), {trainer.max_epochs} epoch{'s' * (trainer.max_epochs != 1)} "
+            f"on {self.result.device}\n"
             f"data {data.effective.name} ({sizes} images), folder {short_path(self.folder)}",
             flush=True,
         )

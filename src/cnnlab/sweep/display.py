@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.metrics import ACCURACY
+from cnnlab.metrics import ACCURACY, SPLITS
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
@@ -153,7 +153,7 @@ class LiveTable:
 
     def _draw(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for name in ("running", "epoch", ACCURACY.title, "s"):
+        for name in ("running", "epoch", "reached", "s"):
             table.add_column(name, justify="left" if name == "running" else "right")
         for job, started in self._running.values():
             epoch, accuracy = latest(job.folder)
@@ -167,18 +167,21 @@ STYLES = {Status.FAILED: "red", Status.KILLED: "red", Status.DIVERGED: "yellow",
 def describe(outcome: Outcome) -> str:
     """A job's outcome on one line."""
     epoch, accuracy = latest(outcome.job.folder)
-    reached = f", epoch {epoch}, {ACCURACY.title} {accuracy}" if epoch else ""
+    reached = f", epoch {epoch}" + (f", {accuracy}" if accuracy else "") if epoch else ""
     reason = f": {outcome.reason}" if outcome.reason else ""
     return f"{outcome.job.name}: {outcome.status}{reached}, {outcome.seconds:.1f} s{reason}"
 
 
 def latest(folder: RunFolder) -> tuple[str, str]:
-    """The last row of a run's metrics.csv: its epoch, and the watched split's accuracy; empty before the first."""
+    """The last epoch in a run's metrics.csv, and the watched split's accuracy in words; empty before the first."""
     try:
         with folder.metrics_csv.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        watched = (ACCURACY.of("val"), ACCURACY.of("test"))
-        accuracy = next((rows[-1][name] for name in watched if rows[-1].get(name)), "")
-        return rows[-1]["epoch"], ACCURACY.text(float(accuracy)) if accuracy else ""
+        last = rows[-1]
+        epoch = last["epoch"]
+        for split in ("val", "test"):
+            if last.get(ACCURACY.of(split)):
+                return epoch, f"{SPLITS[split]} {ACCURACY.title} {ACCURACY.text(float(last[ACCURACY.of(split)]))}"
+        return epoch, ""
     except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or another format
         return "", ""

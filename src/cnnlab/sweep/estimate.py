@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from cnnlab.run.folder import find_runs
 from cnnlab.run.status import Status
 
-NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, one core: docs/performance.md
+NOMINAL_STEP_S = 0.0085  # the lecture's network, batches of 64, on one core of a Zen 3
 START_S = 1.0  # of a job: composing, setting up, testing
 MAX_RUNS = 200  # that the estimate is based on
 MIN_STEPS = 100  # shorter runs are mostly start-up
@@ -48,8 +48,8 @@ class Estimate:
     def text(self, num_jobs: int, at_a_time: int) -> str:
         """The duration of that many jobs, and what it is based on."""
         seconds = round(self.job_s * num_jobs / at_a_time)
-        source = f"based on {self.num_runs} earlier runs" if self.num_runs else "at the nominal speed"
-        return f"about {timedelta(seconds=seconds)} {source}"
+        source = f"earlier runs: {self.num_runs}" if self.num_runs else "a guess: no earlier runs"
+        return f"about {timedelta(seconds=seconds)} ({source})"
 
 
 def _num_steps(config: DictConfig) -> float:

@@ -89,7 +89,7 @@ def _explain(ended: Ended) -> str:
     if ended.reason:
         return ended.reason
     if ended.exit_code in SIGNAL_BY_EXIT_CODE:
-        return f"signal {SIGNAL_BY_EXIT_CODE[ended.exit_code]}"
+        return SIGNAL_BY_EXIT_CODE[ended.exit_code].name
     if ended.exit_code < 0:
         names = {member.value: member.name for member in signal.Signals}  # real-time signals have none
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")

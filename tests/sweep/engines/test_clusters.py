@@ -201,7 +201,7 @@ def test_a_job_that_is_cancelled_on_slurm_has_failed_and_the_others_have_not(slu
     (tmp_path / "open").touch()
     code, text = finish(process)
     assert code == 1, text
-    assert "seed=0: interrupted, can be resumed: signal 15" in text
+    assert "seed=0: interrupted, can be resumed: SIGTERM" in text
     assert {job: one["status"] for job, one in results(tmp_path).items()} == {
         "seed=0": "interrupted",
         "seed=1": "completed",

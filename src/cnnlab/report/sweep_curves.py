@@ -6,7 +6,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from cnnlab.errors import UserError
-from cnnlab.report.curve import SPLITS, read_metrics, style_axes
+from cnnlab.report.run_curve import SPLITS, read_metrics, style_axes
 from cnnlab.report.table import in_order, read_runs, setting, varied_names
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
             (error_axes, errors, f"{errors[-1]:.2f}"),
             (loss_axes, metrics[f"{split}/loss"], f"{metrics[f'{split}/loss'][-1]:.4f}"),
         ):
-            axes.plot(metrics["epoch"], values, color=color, label=name)
+            axes.plot(metrics["epoch"], values, color=color, label=name, marker="." if len(values) < 20 else "")
             axes.annotate(text, (metrics["epoch"][-1], values[-1]), xytext=(4, 0), textcoords="offset points",
                           color=color, va="center", fontsize=9, annotation_clip=False)  # fmt: skip
     style_axes(error_axes, "error, %")

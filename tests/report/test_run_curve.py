@@ -6,7 +6,7 @@ import pytest
 
 from cnnlab.report import draw_curve, read_metrics
 from tests.conftest import REPOSITORY
-from tests.report.test_curves import write_run
+from tests.report.test_sweep_curves import write_run
 
 CSV = """epoch,step,lr,train/loss,train/acc,test/loss,test/acc,val/acc,seconds
 1,10,0.01,0.5,0.8,0.25,0.9,,1.5
