@@ -27,7 +27,7 @@ def job(folder: Path, metrics: str | None = None) -> Job:
     [
         (None, ("", "")),
         (HEAD.format(split="val"), ("", "")),
-        (HEAD.format(split="val") + "1,9,.1,2,.1,2,.2,1\n2,18,.1,2,.1,2,.9125,1\n", ("2", "validation accuracy 91.25%")),
+        (HEAD.format(split="val") + "1,9,.1,2,.1,2,.2,1\n2,1,.1,2,.1,2,.91,1\n", ("2", "validation accuracy 91.00%")),
         (HEAD.format(split="test") + "1,9,.1,2,.1,2,.5,1\n", ("1", "test accuracy 50.00%")),
         (HEAD.format(split="val") + "1,9,.1,2,.1,,,1\n", ("1", "")),
         ("another,file\n1,2\n", ("", "")),
@@ -40,7 +40,8 @@ def test_a_run_has_reached_its_last_row(tmp_path: Path, metrics: str | None, exp
 
 def test_an_end_is_one_line(tmp_path: Path):
     one = job(tmp_path / "seed=1", HEAD.format(split="val") + "2,18,.1,2,.1,2,.5,1\n")
-    assert describe(Outcome(one, Status.COMPLETED, "", 3.14)) == "seed=1: completed, epoch 2, validation accuracy 50.00%, 3.1 s"
+    completed = describe(Outcome(one, Status.COMPLETED, "", 3.14))
+    assert completed == "seed=1: completed, epoch 2, validation accuracy 50.00%, 3.1 s"
     other = job(tmp_path / "seed=2")
     assert describe(Outcome(other, Status.FAILED, "no such", 0.0)) == "seed=2: failed, 0.0 s: no such"
 
