@@ -69,7 +69,7 @@ class RunFolder:
 
     @property
     def status(self) -> Status | None:
-        """The run's status: killed if it started but wrote no result, None if it never started."""
+        """Killed if the run started but has no result yet, so also while it runs; None if it never started."""
         if not self.has_started:
             return None
         result = self.result()
