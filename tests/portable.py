@@ -1,4 +1,4 @@
-"""python tests/portable.py [ARGUMENT …]: train.py without what only Unix has, as cnnlab's own modules would miss it.
+"""python -m tests.portable [ARGUMENT …]: train.py without what only Unix has, as cnnlab's own modules would miss it.
 
 Other packages are imported first: they choose their own way for each system, most of them at import. Lightning asks at
 run time whether this is Windows, so SIGKILL and SIGUSR1, which it then takes for granted, stay.

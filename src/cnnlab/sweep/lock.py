@@ -38,7 +38,7 @@ def lock_sweep(folder: Path) -> Iterator[None]:
         finally:
             record.unlink(missing_ok=True)
     finally:
-        lock.release()  # `with lock` would only take back a second hold
+        lock.release()  # `with lock` would acquire it a second time, and release only that
 
 
 def _read(record: Path) -> dict[str, object]:
