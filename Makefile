@@ -7,7 +7,7 @@ CONSTRAINTS := $(if $(LOCKED),--constraint constraints.txt)
 VARIANT := $(if $(LOCKED),-locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev lock train bench test test-fast coverage lint format clean
+.PHONY: help install install-dev lock train bench test test-fast torture coverage lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: install-dev  ## all tests, in parallel
 
 test-fast: install-dev  ## the tests that take seconds
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'
+
+torture: install-dev  ## random kills, damages, foreign files and full disks, 20 minutes; ARGS="--seed 1" repeats one
+	$(BIN)/python -m tests.torture $(ARGS)
 
 coverage: install-dev  ## all tests with line coverage; the sweeps' own processes are not measured
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
