@@ -8,12 +8,13 @@ from pathlib import Path
 from tests.torture.campaign import Family, campaign, table
 from tests.torture.damages import damage_run, damage_sweep
 from tests.torture.disks import can_mount, fill_under_run, fill_under_sweep
-from tests.torture.kills import kill_run, kill_starting, kill_sweep, start_together
+from tests.torture.kills import kill_run, kill_search, kill_starting, kill_sweep, start_together
 
 FAMILIES = (
     Family("kill-run", "a run is killed up to 4 times, and resumed", kill_run),
     Family("kill-starting", "a signal while the program starts", kill_starting),
     Family("kill-sweep", "a sweep, a job or its fork server is killed up to 4 times", kill_sweep),
+    Family("kill-search", "an Optuna search is killed up to 4 times", kill_search),
     Family("together", "up to 5 processes start or resume the same run", start_together),
     Family("damage-run", "a damaged file of a killed run, which is resumed", damage_run),
     Family("damage-sweep", "a damaged or foreign file in a sweep, which is run again", damage_sweep),
@@ -41,7 +42,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
     folder = Path(tempfile.mkdtemp(prefix="cnnlab-torture-"))
     families = [family for family in FAMILIES if family.name in arguments.family]
-    if not can_mount(folder):
+    if not can_mount():
         print("no file system can be mounted here: the families of full disks are left out")
         families = [family for family in families if family.name not in NEEDS_MOUNT]
     print(f"seed {seed}, in {folder}", flush=True)

@@ -14,7 +14,7 @@ from random import Random
 class Ending(Enum):
     """How a trial may end; anything else is a fault of ours."""
 
-    SAME_WEIGHTS = "same weights"  # as without the fault, to the bit
+    RECOVERED = "recovered"  # to the weights of a run without the fault, bit for bit
     REFUSED = "refused in one line"
 
 

@@ -39,7 +39,7 @@ def damage_run(rng: Random, place: Path) -> Ending:
         return Ending.REFUSED
     if weights(run) != faultless_run()[0]:
         raise Wrong(f"{what}, and then other weights:\n{text}")
-    return Ending.SAME_WEIGHTS
+    return Ending.RECOVERED
 
 
 def damage_sweep(rng: Random, place: Path) -> Ending:
@@ -54,7 +54,7 @@ def damage_sweep(rng: Random, place: Path) -> Ending:
         return Ending.REFUSED
     if sweep_weights(sweep) != faultless_sweep()[0]:
         raise Wrong(f"{what}, and then other weights:\n{text}")
-    return Ending.SAME_WEIGHTS
+    return Ending.RECOVERED
 
 
 def damage(rng: Random, path: Path) -> str:

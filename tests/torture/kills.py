@@ -26,6 +26,7 @@ from tests.torture.commands import (
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ENDS = (0, *(-signum for signum in SIGNALS), *(128 + signum for signum in SIGNALS))
 MAX_KILLS = 4
+NUM_TRIALS = 4
 
 
 def kill_run(rng: Random, place: Path) -> Ending:
@@ -77,6 +78,28 @@ def kill_sweep(rng: Random, place: Path) -> Ending:
     return _same(sweep_weights(sweep), expected)
 
 
+def kill_search(rng: Random, place: Path) -> Ending:
+    """A search is killed up to four times, and the same command is given again until its trials are done."""
+    sweep = place / "search"
+    search = (
+        "hydra/sweeper=optuna",
+        f"hydra.sweeper.n_trials={NUM_TRIALS}",
+        "optimizer.lr=tag(log,interval(1e-3,1e-1))",
+    )
+    command = ("-m", *RUN, *search, f"hydra.sweep.dir={sweep}")
+    for _ in range(rng.randint(1, MAX_KILLS)):
+        started = start(place, *command, lends_server=True)
+        started.process.join(rng.uniform(0.1, faultless_sweep()[1]))
+        if started.process.is_alive() and started.process.pid is not None:
+            os.kill(started.process.pid, rng.choice(SIGNALS))
+        started.end(*ENDS)
+    start(place, *command, lends_server=True).end(0)
+    found = sweep_weights(sweep)
+    if len(found) != NUM_TRIALS:
+        raise Wrong(f"{len(found)} trials completed, not {NUM_TRIALS}: {sorted(found)}")
+    return Ending.RECOVERED
+
+
 def start_together(rng: Random, place: Path) -> Ending:
     """Several processes start, or resume, the same run: one does it, the others are refused."""
     run, (expected, seconds) = place / "run", faultless_run()
@@ -126,4 +149,4 @@ def _descendants(pid: int | None) -> list[int]:
 def _same(found: object, expected: object) -> Ending:
     if found != expected:
         raise Wrong(f"other weights: {found}, not {expected}")
-    return Ending.SAME_WEIGHTS
+    return Ending.RECOVERED
