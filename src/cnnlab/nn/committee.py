@@ -52,12 +52,9 @@ class _ScaledGradient(torch.autograd.Function):
     """The identity, whose gradient is multiplied by a factor."""
 
     @staticmethod
-    def forward(logits: torch.Tensor, factor: float) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, logits: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor  # type: ignore[attr-defined]
         return logits.view_as(logits)
-
-    @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple[torch.Tensor, float], output: torch.Tensor) -> None:
-        ctx.factor = inputs[1]  # type: ignore[attr-defined]
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:

@@ -15,6 +15,7 @@ from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.metrics import CRITERION, LOSS, SPLITS
 from cnnlab.nn.loss import is_cross_entropy
+from cnnlab.optim.averaging import recompute_batch_norm
 from cnnlab.seeding import derive_seed
 from cnnlab.training.totals import Totals
 
@@ -58,6 +59,7 @@ class Classifier(LightningModule):
         self.train_totals = Totals(criterion_is_loss=criterion_is_loss)
         self.eval_totals = Totals(criterion_is_loss=criterion_is_loss)
         self.lr = math.nan  # of the last step
+        self._optimizer_mode = ""
         self.measured: dict[str, float] = {}  # metrics of this epoch so far, or of the test
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -105,6 +107,14 @@ class Classifier(LightningModule):
         self._set_optimizer_mode("eval")
         self._log({**means, "lr": self.lr})
 
+    def on_validation_start(self) -> None:
+        """Evaluates a schedule-free optimiser's average also if a callback has ended the epoch early."""
+        self._set_optimizer_mode("eval")
+
+    def on_train_epoch_end(self) -> None:
+        """Keeps that average also if there was no validation."""
+        self._set_optimizer_mode("eval")
+
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's logits, (B, C)."""
         return self._evaluate(batch)
@@ -144,10 +154,15 @@ class Classifier(LightningModule):
         return optimizer
 
     def _set_optimizer_mode(self, mode: str) -> None:
-        # Schedule-free optimisers train at one point, and are evaluated and saved at another, an average.
+        # Schedule-free optimisers train at one point, and are evaluated and saved at another, an average. Batch norm's
+        # statistics are those of the first: Defazio et al. recompute them before an evaluation, too.
         switch = getattr(self._optimizer(), mode, None)
-        if switch is not None:
-            switch()
+        if switch is None or mode == self._optimizer_mode:
+            return
+        switch()
+        self._optimizer_mode = mode
+        if mode == "eval":
+            recompute_batch_norm(self.trainer, self.network)
 
     def _log_step(self) -> None:
         criterion, loss = (self.train_totals.last_mean(metric) for metric in (CRITERION, LOSS))
