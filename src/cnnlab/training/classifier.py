@@ -15,6 +15,7 @@ from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.metrics import CRITERION, LOSS, SPLITS
 from cnnlab.nn.loss import is_cross_entropy
+from cnnlab.nn.places import NetworkParameters
 from cnnlab.optim.averaging import recompute_batch_norm
 from cnnlab.seeding import derive_seed
 from cnnlab.training.totals import Totals
@@ -69,7 +70,7 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and its schedule over all steps of the fit."""
-        optimizer = self.make_optimizer(self.network.parameters())
+        optimizer = self.make_optimizer(NetworkParameters(self.network))
         scheduler = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
         if scheduler is None:
             return optimizer
