@@ -1,12 +1,17 @@
 """Every option of every group trains."""
 
+import inspect
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra.utils import get_object
+from omegaconf import OmegaConf
 
 from cnnlab.experiment.check import data_is_available
 from cnnlab.run.execution import run
@@ -49,3 +54,36 @@ def test_the_help_names_every_option():
     done = subprocess.run([sys.executable, "train.py", "--help"], cwd=REPOSITORY, capture_output=True, text=True)
     listed = dict(line.split(": ", 1) for line in done.stdout.splitlines() if re.match(r"\w+: ", line))
     assert {(group, option) for group in GROUPS for option in listed[group].split(", ")} == set(OPTIONS)
+
+
+# data's facts are of the files, the extras' loggers are named after this project
+COMMENTED = sorted({group for group, _ in OPTIONS} - {"data", "experiment", "logger"})
+
+
+def differing(node: Any) -> Iterator[str]:
+    """The keys of an option, at any depth, whose value is not the default of what `_target_` makes."""
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        parameters = inspect.signature(get_object(node["_target_"])).parameters
+        for name, value in node.items():
+            default = parameters[name].default if name in parameters else inspect.Parameter.empty
+            default = list(default) if isinstance(default, tuple) else default
+            if default is not inspect.Parameter.empty and value != default:
+                yield name
+    for value in node.values():
+        yield from differing(value)
+
+
+@pytest.mark.parametrize(("group", "option"), [option for option in OPTIONS if option[0] in COMMENTED])
+def test_a_value_that_is_not_the_librarys_has_its_reason_beside_it(group: str, option: str):
+    path = REPOSITORY / "conf" / group / f"{option}.yaml"
+    lines = path.read_text().splitlines()
+    values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    silent = [
+        name
+        for name in differing(values)
+        for line in lines
+        if re.match(rf"\s*(\w+: {{.*)?\b{name}: ", line) and "  # " not in line
+    ]
+    assert silent == [], path

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.data import stratified_split
+from cnnlab.data import evenly_spaced, stratified_split
 from cnnlab.errors import UserError
 
 
@@ -33,3 +33,10 @@ def test_it_is_a_function_of_the_split_seed_alone():
 def test_a_split_that_leaves_nothing_is_refused(num: int):
     with pytest.raises(UserError, match=rf"cannot hold out {num} of 10 images; it must be from 0 to 9"):
         stratified_split(torch.zeros(10, dtype=torch.int64), num, split_seed=0)
+
+
+def test_a_sample_is_evenly_spaced_and_never_larger_than_the_data():
+    images = torch.arange(10)
+    assert evenly_spaced(images, 3).tolist() == [0, 3, 6]
+    assert evenly_spaced(images, 7).tolist() == [0, 1, 2, 4, 5, 7, 8]
+    assert evenly_spaced(images, 20).tolist() == list(range(10))

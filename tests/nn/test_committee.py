@@ -22,14 +22,49 @@ def test_its_prediction_is_the_mean_of_its_members_probabilities():
     torch.testing.assert_close(network(images).softmax(dim=1), mean)
 
 
-def test_a_member_learns_from_its_part_of_a_batch_alone():
-    network, images, labels = committee(3), torch.randn(9, 1, 28, 28), torch.arange(9)
-    functional.cross_entropy(network(images), labels, reduction="sum").backward()
-    for number, member in enumerate(committee(3).members):
-        part = slice(3 * number, 3 * number + 3)
-        functional.cross_entropy(member(images[part]), labels[part], reduction="sum").backward()
-        for ours, alone in zip(network.members[number].parameters(), member.parameters(), strict=True):
-            torch.testing.assert_close(ours.grad, alone.grad)
+@pytest.mark.parametrize("num_images", [9, 8, 7, 2, 1])
+def test_a_members_gradient_is_that_of_the_mean_over_its_own_part(num_images: int):
+    network, images, labels = committee(3), torch.randn(num_images, 1, 28, 28), torch.arange(num_images)
+    functional.cross_entropy(network(images), labels).backward()
+    for ours, alone, part in zip(
+        network.members, committee(3).members, torch.arange(num_images).tensor_split(3), strict=True
+    ):
+        if len(part) > 0:
+            functional.cross_entropy(alone(images[part]), labels[part]).backward()
+        for parameter, expected in zip(ours.parameters(), alone.parameters(), strict=True):
+            assert (parameter.grad is None) == (expected.grad is None) == (len(part) == 0)
+            if len(part) > 0:
+                torch.testing.assert_close(parameter.grad, expected.grad)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_members_train_as_if_each_were_alone(weight_decay: float):
+    """With SGD, whose step is proportional to the gradient; the last batch is uneven."""
+    network, alone = committee(3), committee(3)
+    together = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=weight_decay)
+    each = [torch.optim.SGD(member.parameters(), 0.1, 0.9, weight_decay=weight_decay) for member in alone.members]
+    for step, num_images in enumerate((12, 12, 12, 7)):
+        generator = torch.Generator().manual_seed(step)
+        images = torch.randn(num_images, 1, 28, 28, generator=generator)
+        labels = torch.randint(0, 10, (num_images,), generator=generator)
+        together.zero_grad()
+        functional.cross_entropy(network(images), labels).backward()
+        together.step()
+        for member, optimizer, part in zip(alone.members, each, torch.arange(num_images).tensor_split(3), strict=True):
+            optimizer.zero_grad()
+            functional.cross_entropy(member(images[part]), labels[part]).backward()
+            optimizer.step()
+    for ours, theirs in zip(network.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_a_committee_of_one_is_its_member():
+    network, member, images = committee(1), committee(1).members[0], torch.randn(4, 1, 28, 28)
+    for model in (network, member):
+        functional.cross_entropy(model(images), torch.arange(4)).backward()
+    assert torch.equal(network(images), member(images))
+    for ours, theirs in zip(network.parameters(), member.parameters(), strict=True):
+        assert torch.equal(ours.grad, theirs.grad)
 
 
 def test_its_members_begin_with_different_weights():

@@ -1,10 +1,12 @@
 import math
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from cnnlab.nn.loss import SoftmaxMSELoss
+from cnnlab.nn.loss import SoftmaxMSELoss, is_cross_entropy
 
 
 def test_a_hand_computed_value():
@@ -28,3 +30,21 @@ def test_a_confidently_wrong_network_hardly_learns_from_it():
     logits = torch.tensor([[20.0, 0.0]], requires_grad=True)
     SoftmaxMSELoss()(logits, torch.tensor([1])).backward()
     assert logits.grad.abs().max() < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_plain"),
+    [
+        (nn.CrossEntropyLoss(), True),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), False),
+        (nn.CrossEntropyLoss(weight=torch.ones(10)), False),
+        (nn.CrossEntropyLoss(reduction="sum"), False),
+        (nn.CrossEntropyLoss(ignore_index=3), False),
+        (SoftmaxMSELoss(), False),
+        (nn.NLLLoss(), False),
+        (type("Own", (nn.CrossEntropyLoss,), {})(), False),
+    ],
+    ids=str,
+)
+def test_only_the_plain_cross_entropy_is_the_loss_metric(loss: nn.Module, is_plain: bool):
+    assert is_cross_entropy(loss) == is_plain

@@ -1,12 +1,16 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 from lightning.pytorch.loggers.logger import DummyLogger
 from torch.nn import functional
 
+from cnnlab.data import ImageDataModule, evenly_spaced
 from cnnlab.observe import LayerStatistics
+from cnnlab.observe.layers import last_whole_step
 from cnnlab.training.build import build_classifier, build_data, build_trainer
 
 
@@ -14,9 +18,12 @@ class Recorder(DummyLogger):
     def __init__(self) -> None:
         super().__init__()
         self.scalars: dict[str, float] = {}
+        self.steps: list[int | None] = []
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None, **kwargs: Any) -> None:
         self.scalars |= metrics
+        if "gradient_norm/network.layers.1.weight" in metrics:
+            self.steps.append(step)
 
 
 def test_the_last_steps_gradients_updates_and_dead_units(compose_run, tmp_path: Path):
@@ -38,10 +45,49 @@ def test_the_last_steps_gradients_updates_and_dead_units(compose_run, tmp_path: 
     ratio = (0.05 * g1.norm() / w1.norm()).item()
     assert scalars["update_ratio/network.layers.1.weight"] == pytest.approx(ratio, rel=1e-3)
 
-    hidden = data.part("train")[0][:500].flatten(1) @ first.weight.T + first.bias
+    hidden = evenly_spaced(data.part("train")[0], 500).flatten(1) @ first.weight.T + first.bias
     dead = (hidden.amax(0) <= 0).float().mean().item()
     assert scalars["dead/network.layers.2"] == pytest.approx(dead)
     assert dead >= 6 / 30
     assert scalars["flat/network.layers.2"] == pytest.approx((hidden <= 0).float().mean().item(), abs=1e-6)
     assert second.weight.shape == (10, 30)
     assert classifier.network.training
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("accumulated", [1, 4])
+def test_the_measured_step_has_whole_batches(compose_run, tmp_path: Path, accumulated: int, fast: bool):
+    """Of 4,000 images, ten batches of 390 and one of 100."""
+    config = compose_run(
+        *("data=mnist_5k", "model=mlp", "activation=identity", "trainer=cpu", "data.batch_size=390"),
+        *("trainer.max_epochs=2", "trainer.limit_val_batches=0", f"trainer.accumulate_grad_batches={accumulated}"),
+        *(f"trainer.fast={str(fast).lower()}", "+trainer.enable_checkpointing=false", "trainer.log_every_n_steps=5"),
+    )
+    recorder = Recorder()
+    trainer = build_trainer(config, tmp_path, [LayerStatistics()], recorder)
+    trainer.fit(build_classifier(config), datamodule=build_data(config))
+    assert recorder.steps == ([9, 20] if accumulated == 1 else [1, 4])  # of 11 or 3 an epoch
+    assert recorder.scalars["flat/network.layers.2"] == recorder.scalars["dead/network.layers.2"] == 0
+
+
+@pytest.mark.parametrize(
+    ("num_images", "num_batches", "accumulated", "world_size", "expected"),
+    [
+        (640, 10, 1, 1, 9),
+        (650, 11, 1, 1, 9),  # the last batch is small
+        (650, 5, 1, 1, 4),  # limit_train_batches
+        (650, 11, 4, 1, 7),
+        (40, 1, 1, 1, 0),  # no whole batch
+        (130, 3, 4, 1, 2),  # no whole step
+        (1281, 11, 1, 2, 9),  # 641 images for each of two processes
+    ],
+)
+def test_the_last_whole_step(num_images: int, num_batches: int, accumulated: int, world_size: int, expected: int):
+    data = Mock(spec=ImageDataModule, sizes={"train": num_images}, batch_size=64)
+    trainer = SimpleNamespace(
+        datamodule=data,
+        num_training_batches=num_batches,
+        accumulate_grad_batches=accumulated,
+        world_size=world_size,
+    )
+    assert last_whole_step(trainer) == expected  # type: ignore[arg-type]

@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 from cnnlab.errors import UserError
-from cnnlab.nn import Committee, LectureNet, SoftmaxRegression
+from cnnlab.nn import CNN, MLP, Committee, LectureNet, SoftmaxRegression
+from cnnlab.nn.places import NetworkParameters
 from cnnlab.optim import MuonAdamW
+from cnnlab.training.build import build_classifier
 from tests.conftest import MNIST
 
 
@@ -23,17 +27,60 @@ def train(network: nn.Module, optimizer: torch.optim.Optimizer, num_steps: int, 
         optimizer.step()
 
 
-def test_hidden_weights_go_to_muon_and_the_rest_to_adamw():
+def shapes(parameters: list[nn.Parameter]) -> list[tuple[int, ...]]:
+    return [tuple(parameter.shape) for parameter in parameters]
+
+
+@pytest.mark.parametrize("make", [nn.Module.parameters, NetworkParameters])
+def test_weights_between_the_first_and_the_last_layer_go_to_muon_and_the_rest_to_adamw(make):
+    muon, adamw = MuonAdamW(make(lecture())).param_groups
+    assert shapes(muon["params"]) == [(20, 10, 5, 5), (50, 320)]
+    assert shapes(adamw["params"]) == [(10, 1, 5, 5), (10,), (20,), (50,), (10, 50), (10,)]
+
+
+def test_each_member_of_a_committee_has_an_input_and_an_output_layer():
+    network = Committee([lecture(), Committee([lecture(), lecture()])])
+    muon, adamw = MuonAdamW(NetworkParameters(network)).param_groups
+    assert shapes(muon["params"]) == [(20, 10, 5, 5), (50, 320)] * 3
+    assert shapes(adamw["params"]) == [(10, 1, 5, 5), (10,), (20,), (50,), (10, 50), (10,)] * 3
+
+
+@pytest.mark.parametrize("num_members", [1, 2])
+def test_place_and_not_shape_decides(num_members: int):
+    """At width 10, hidden weights have the output layer's shape."""
+    network = Committee([MLP(nn.ReLU, **MNIST, depth=4, width=10) for _ in range(num_members)])
+    muon, adamw = MuonAdamW(NetworkParameters(network)).param_groups
+    assert shapes(muon["params"]) == [(10, 10)] * 3 * num_members
+    hidden = {
+        id(layer.weight) for member in network.members for layer in member.layers[3:-1] if hasattr(layer, "weight")
+    }
+    assert {id(weight) for weight in muon["params"]} == hidden
+    assert (10, 784) in shapes(adamw["params"])
+
+
+def test_gains_norms_and_slopes_are_no_weights():
+    network = CNN(nn.PReLU, lambda: nn.MaxPool2d(2), **MNIST, channels=[3, 4, 5])
+    for module in [module for module in network.modules() if isinstance(module, nn.Conv2d)]:
+        nn.utils.parametrizations.weight_norm(module)  # gains of shape (out, 1, 1, 1)
+    muon, _ = MuonAdamW(NetworkParameters(network)).param_groups
+    assert shapes(muon["params"]) == [(4, 3, 3, 3), (5, 4, 3, 3)]
+
+
+def test_a_run_tells_the_optimiser_the_places(compose_run):
+    config = compose_run(
+        "data=mnist_5k", "model=mlp", "model.width=10", "model.depth=3", "model.num_members=2", "optimizer=muon"
+    )
+    classifier = build_classifier(config)
+    classifier.trainer = SimpleNamespace(estimated_stepping_batches=1)
+    muon, _ = classifier.configure_optimizers().param_groups
+    assert shapes(muon["params"]) == [(10, 10)] * 4
+
+
+def test_a_state_with_other_hidden_weights_is_refused_in_one_line():
     network = lecture()
-    muon, adamw = MuonAdamW(network.parameters()).param_groups
-    assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)]
-    assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)]
-
-
-def test_each_member_of_a_committee_has_an_output_layer():
-    muon, adamw = MuonAdamW(Committee([lecture(), lecture()]).parameters()).param_groups
-    assert [tuple(weight.shape) for weight in muon["params"]] == [(10, 1, 5, 5), (20, 10, 5, 5), (50, 320)] * 2
-    assert [tuple(weight.shape) for weight in adamw["params"]] == [(10,), (20,), (50,), (10, 50), (10,)] * 2
+    older = MuonAdamW(list(network.parameters())[2:])
+    with pytest.raises(UserError, match=r"has other hidden weights, of another version of cnnlab; .* start a new run$"):
+        MuonAdamW(network.parameters()).load_state_dict(older.state_dict())
 
 
 def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
@@ -52,11 +99,11 @@ def test_it_is_torchs_muon_and_adamw_side_by_side(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.float)  # in which torch's would iterate
     ours, theirs = lecture(), lecture()
     optimizer = MuonAdamW(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.9)
-    weights = [theirs.layers[0][0].weight, theirs.layers[2][0].weight, theirs.layers[6].weight]
+    weights = [theirs.layers[2][0].weight, theirs.layers[6].weight]
     hidden = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]
     muon = torch.optim.Muon(hidden, lr=0.01, weight_decay=0.1, momentum=0.9, adjust_lr_fn="match_rms_adamw")
     biases = [theirs.layers[0][0].bias, theirs.layers[2][0].bias, theirs.layers[6].bias]
-    rest = [*biases, *theirs.layers[9].parameters()]
+    rest = [theirs.layers[0][0].weight, *biases, *theirs.layers[9].parameters()]
     adamw = torch.optim.AdamW(rest, lr=0.01, weight_decay=0.1)
     for step in range(3):
         train(ours, optimizer, 1, first=step)
@@ -95,9 +142,10 @@ def test_a_saved_state_resumes_in_the_same_bits():
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True))
 
 
-def test_a_network_without_hidden_weights_is_refused():
+@pytest.mark.parametrize("network", [SoftmaxRegression(**MNIST), MLP(nn.ReLU, **MNIST, depth=1)], ids=["linear", "mlp"])
+def test_a_network_without_hidden_weights_is_refused(network: nn.Module):
     with pytest.raises(UserError, match="use optimizer=adamw"):
-        MuonAdamW(SoftmaxRegression(**MNIST).parameters())
+        MuonAdamW(NetworkParameters(network))
 
 
 def test_the_order_of_weights_in_memory_changes_nothing():

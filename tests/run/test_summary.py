@@ -23,7 +23,14 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
         "epochs      4, weights of epoch 3",
         "seconds     20.3 fit, 0.5 test",
     ]
-    result.metrics |= {"val/acc": None, "val/loss": None}
+    result.metrics |= {"test/criterion": 0.3, "val/criterion": 0.0612}
+    print_summary(result, RunFolder(tmp_path), None)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == [
+        "test        loss 0.0500, accuracy 98.00%, criterion 0.3000",
+        "validation  loss 0.0612, accuracy 98.12%",
+    ]
+    result.metrics |= {"val/acc": None, "val/loss": None, "val/criterion": None}
     print_summary(result, RunFolder(tmp_path), None)
     assert "validation" not in capsys.readouterr().out
 

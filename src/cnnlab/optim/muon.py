@@ -9,18 +9,21 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from cnnlab.errors import UserError
+from cnnlab.nn.places import NetworkParameters, hidden_weights
 
 
 class MuonAdamW(Optimizer):
-    """Muon for the hidden layers' weights, AdamW for everything else.
+    """Muon for the hidden weights, AdamW for everything else.
 
-    A convolution's filters (out, in, k, k) are the rows of an (out, in·k·k) matrix. The last weight in the order of the
-    parameters is the output layer's and goes to AdamW with the biases, and so do others of its shape, which a
-    committee's other members have. Muon's steps are scaled to AdamW's root mean square, so that one `lr` and one
-    `weight_decay` serve both.
+    Which weights are hidden is a matter of their place: all but those of the input layer and the output layer, "for a
+    ConvNet … all the convolutional filters except the first one, and AdamW to optimize everything else" (Jordan's
+    README). A convolution's filters (out, in, k, k) are the rows of an (out, in·k·k) matrix.
+
+    Muon's steps have a root mean square of 0.2·lr, about AdamW's, so that one `lr` and one `weight_decay` serve both:
+    an orthogonal (m, n) matrix is scaled by 0.2·√max(m, n). Jordan's own lr is the step's spectral norm instead.
 
     Args:
-        params: The network's parameters, in order.
+        params: The network's parameters; a plain iterable is taken for one network's, in the order of its layers.
         lr: Learning rate of both.
         weight_decay: Decoupled weight decay of both.
         momentum: Muon's.
@@ -29,8 +32,8 @@ class MuonAdamW(Optimizer):
         UserError: If there is no hidden weight.
 
     Reference:
-        Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; Liu et al., "Muon is
-        scalable for LLM training", 2025, eq. 4 (the scale).
+        Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, and
+        github.com/KellerJordan/Muon; Liu et al., "Muon is scalable for LLM training", 2025, eq. 4 (the scale).
     """
 
     def __init__(
@@ -41,10 +44,12 @@ class MuonAdamW(Optimizer):
         momentum: float = 0.95,
     ) -> None:
         weights: list[nn.Parameter] = list(params)
-        matrices = [parameter for parameter in weights if parameter.ndim >= 2]
-        hidden = [matrix for matrix in matrices if matrix.shape != matrices[-1].shape]
+        hidden = params.hidden_weights if isinstance(params, NetworkParameters) else hidden_weights(weights)
         if not hidden:
-            raise UserError("optimizer=muon needs a hidden layer, but this model has none; use optimizer=adamw")
+            raise UserError(
+                "optimizer=muon needs weights between the input layer's and the output layer's, but this model has "
+                "none; use optimizer=adamw"
+            )
         rest = [parameter for parameter in weights if all(parameter is not other for other in hidden)]
         groups: list[dict[str, Any]] = [{"params": hidden, "momentum": momentum}, {"params": rest}]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
@@ -80,9 +85,19 @@ class MuonAdamW(Optimizer):
         return {**super().state_dict(), "adamw": self._adamw.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores both optimisers."""
-        self._adamw.load_state_dict(state_dict["adamw"])
-        super().load_state_dict({name: state_dict[name] for name in ("state", "param_groups")})
+        """Restores both optimisers.
+
+        Raises:
+            UserError: If the state is of another network, or of a version that divided its weights differently.
+        """
+        try:
+            self._adamw.load_state_dict(state_dict["adamw"])
+            super().load_state_dict({name: state_dict[name] for name in ("state", "param_groups")})
+        except ValueError as error:
+            raise UserError(
+                "the checkpoint's optimizer=muon has other hidden weights, of another version of cnnlab; resume it "
+                "with that version, or start a new run"
+            ) from error
 
 
 def orthogonalise(matrix: torch.Tensor) -> torch.Tensor:

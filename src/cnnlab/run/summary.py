@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from cnnlab.data import ImageDataModule
-from cnnlab.metrics import METRICS, SPLITS
+from cnnlab.metrics import SPLITS, worth_showing
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -71,6 +71,5 @@ def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> N
 
 
 def _metrics_text(result: Result, split: str) -> str | None:
-    values = {metric: result.metrics.get(metric.of(split)) for metric in METRICS}
-    measured = [f"{metric.title} {metric.text(value)}" for metric, value in values.items() if value is not None]
-    return ", ".join(measured) or None
+    values = worth_showing(result.metrics, split)
+    return ", ".join(f"{metric.title} {metric.text(value)}" for metric, value in values) or None

@@ -13,7 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
-from cnnlab.metrics import LOSS, SPLITS
+from cnnlab.metrics import CRITERION, LOSS, SPLITS
+from cnnlab.nn.loss import is_cross_entropy
+from cnnlab.nn.places import NetworkParameters
+from cnnlab.optim.averaging import recompute_batch_norm
 from cnnlab.seeding import derive_seed
 from cnnlab.training.totals import Totals
 
@@ -53,9 +56,11 @@ class Classifier(LightningModule):
         self.make_scheduler = scheduler
         self.seed = seed
         self.watch = watch
-        self.train_totals = Totals()
-        self.eval_totals = Totals()
+        criterion_is_loss = is_cross_entropy(loss)
+        self.train_totals = Totals(criterion_is_loss=criterion_is_loss)
+        self.eval_totals = Totals(criterion_is_loss=criterion_is_loss)
         self.lr = math.nan  # of the last step
+        self._optimizer_mode = ""
         self.measured: dict[str, float] = {}  # metrics of this epoch so far, or of the test
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -65,7 +70,7 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and its schedule over all steps of the fit."""
-        optimizer = self.make_optimizer(self.network.parameters())
+        optimizer = self.make_optimizer(NetworkParameters(self.network))
         scheduler = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
         if scheduler is None:
             return optimizer
@@ -84,16 +89,16 @@ class Classifier(LightningModule):
             torch.get_device_module(self.device).manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """The batch's loss."""
+        """The batch's criterion."""
         images, labels = batch
         logits = self(images)
-        loss: torch.Tensor = self.loss(logits, labels)
-        self.train_totals.add(loss, logits, labels)
+        criterion: torch.Tensor = self.loss(logits, labels)
+        self.train_totals.add(criterion, logits, labels)
         if self.trainer.is_last_batch:
             self.lr = self._optimizer().param_groups[0]["lr"]
         if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self._log_step(loss.item())
-        return loss
+            self._log_step()
+        return criterion
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the epoch's training metrics, before its evaluation."""
@@ -102,6 +107,14 @@ class Classifier(LightningModule):
         means = self._pop_means(self.train_totals, "train")
         self._set_optimizer_mode("eval")
         self._log({**means, "lr": self.lr})
+
+    def on_validation_start(self) -> None:
+        """Evaluates a schedule-free optimiser's average also if a callback has ended the epoch early."""
+        self._set_optimizer_mode("eval")
+
+    def on_train_epoch_end(self) -> None:
+        """Keeps that average also if there was no validation."""
+        self._set_optimizer_mode("eval")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's logits, (B, C)."""
@@ -142,15 +155,21 @@ class Classifier(LightningModule):
         return optimizer
 
     def _set_optimizer_mode(self, mode: str) -> None:
-        # Schedule-free optimisers train at one point, and are evaluated and saved at another, an average.
+        # Schedule-free optimisers train at one point, and are evaluated and saved at another, an average. Batch norm's
+        # statistics are those of the first: Defazio et al. recompute them before an evaluation, too.
         switch = getattr(self._optimizer(), mode, None)
-        if switch is not None:
-            switch()
+        if switch is None or mode == self._optimizer_mode:
+            return
+        switch()
+        self._optimizer_mode = mode
+        if mode == "eval":
+            recompute_batch_norm(self.trainer, self.network)
 
-    def _log_step(self, loss: float) -> None:
-        self._check_finite(loss, "train")
+    def _log_step(self) -> None:
+        criterion, loss = (self.train_totals.last_mean(metric) for metric in (CRITERION, LOSS))
+        self._check_finite(criterion, loss, "train")
         for logger in self.loggers:
-            logger.log_metrics({"train/loss_step": loss}, step=self.global_step)
+            logger.log_metrics({f"{LOSS.of('train')}_step": loss}, step=self.global_step)
 
     def _evaluate(self, batch: Batch) -> torch.Tensor:
         images, labels = batch
@@ -167,14 +186,15 @@ class Classifier(LightningModule):
 
     def _pop_means(self, totals: Totals, split: str) -> dict[str, float]:
         means = totals.pop_means(self._reduce)
-        self._check_finite(means[LOSS.name], split)
+        self._check_finite(means[CRITERION.name], means[LOSS.name], split)
         return {f"{split}/{name}": mean for name, mean in means.items()}
 
     def _reduce(self, sums: torch.Tensor) -> torch.Tensor:
         total: torch.Tensor = self.trainer.strategy.reduce(sums, reduce_op="sum")
         return total
 
-    def _check_finite(self, loss: float, split: str) -> None:
-        if not math.isfinite(loss):
-            place = "" if self.trainer.testing else f" in epoch {self.current_epoch + 1}, step {self.global_step}"
-            raise Diverged(f"the {SPLITS[split]} loss became {loss}{place}")
+    def _check_finite(self, criterion: float, loss: float, split: str) -> None:
+        for metric, value in ((LOSS, loss), (CRITERION, criterion)):
+            if not math.isfinite(value):
+                place = "" if self.trainer.testing else f" in epoch {self.current_epoch + 1}, step {self.global_step}"
+                raise Diverged(f"the {SPLITS[split]} {metric.title} became {value}{place}")

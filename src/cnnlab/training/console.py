@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cnnlab.data.module import ImageDataModule
-from cnnlab.metrics import ACCURACY, LOSS, METRICS, SPLITS
+from cnnlab.metrics import ACCURACY, LOSS, SPLITS, worth_showing
 from cnnlab.training.classifier import Classifier
 
 
@@ -80,8 +80,7 @@ class EpochLines(Callback):
         measured = pl_module.measured
         parts = [f"epoch {trainer.current_epoch + 1:>{len(str(trainer.max_epochs))}}/{trainer.max_epochs}"]
         for split in SPLITS:
-            values = [(metric, measured[metric.of(split)]) for metric in METRICS if metric.of(split) in measured]
-            if values:
+            if values := worth_showing(measured, split):
                 parts.append(" ".join([split, *(f"{metric.name} {metric.text(value)}" for metric, value in values)]))
         print("  ".join([*parts, f"lr {pl_module.lr:.3g}"]), flush=True)
 
@@ -102,11 +101,12 @@ class LectureLines(Callback):
         """Prints the batch's loss, measured before its step."""
         if batch_idx % self.interval_steps or not trainer.is_global_zero:
             return
+        assert isinstance(pl_module, Classifier)
         data = _data(trainer)
         num_images = data.sizes["train"]
         print(
             f"Train Epoch: {trainer.current_epoch + 1} [{batch_idx * data.batch_size}/{num_images} "
-            f"({batch_idx / trainer.num_training_batches:.0%})]\tLoss: {outputs['loss'].item():.6f}",
+            f"({batch_idx / trainer.num_training_batches:.0%})]\tLoss: {pl_module.train_totals.last_mean(LOSS):.6f}",
             flush=True,
         )
 

@@ -4,29 +4,41 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from cnnlab.metrics import METRICS, Metric
+from cnnlab.errors import UserError
+from cnnlab.metrics import CRITERION, LOSS, METRICS, Metric
 
 
 class Totals:
-    """Collects each batch's loss, logits and labels over a pass, and the sums that a resumed pass started with.
+    """Collects each batch's criterion, logits and labels over a pass, and the sums that a resumed pass started with.
 
     Plain tensors, not buffers: DDP overwrites buffers with those of the first process, and a trainer's precision
     casts them.
+
+    Args:
+        criterion_is_loss: Whether the criterion is plain cross-entropy, the loss, which is then not computed again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, criterion_is_loss: bool = False) -> None:
+        self.criterion_is_loss = criterion_is_loss
         self._batches: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self._sums: torch.Tensor | None = None  # (M + 1,): a sum for each metric, then the number of images
 
-    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+    def add(self, criterion: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Keeps a batch.
 
         Args:
-            loss: The batch's mean loss, a scalar.
+            criterion: The batch's mean, a scalar.
             logits: (B, C).
             labels: (B,) int64.
         """
-        self._batches.append((loss.detach(), logits.detach(), labels))
+        self._last = (criterion.detach(), logits.detach(), labels)
+        self._batches.append(self._last)
+
+    def last_mean(self, metric: Metric) -> float:
+        """A metric's mean over the last batch."""
+        criterion, logits, labels = self._last
+        (total,) = _sums_of_batches(metric, self._means(metric, [criterion]), logits, labels, [len(labels)])
+        return total / len(labels)
 
     def pop_means(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
         """Each metric's mean over the images of all processes, by name; resets the totals.
@@ -43,30 +55,45 @@ class Totals:
     def snapshot(self) -> torch.Tensor | None:
         """The sums so far, (M + 1,), or None at the start of a pass."""
         if self._batches:
-            losses, logits, labels = zip(*self._batches, strict=True)
+            criteria, logits, labels = zip(*self._batches, strict=True)
             self._batches.clear()
             sizes = [len(batch) for batch in labels]
             all_logits, all_labels = torch.cat(logits), torch.cat(labels)
             *sums, num_images = [0.0] * (len(METRICS) + 1) if self._sums is None else self._sums.tolist()
             for index, metric in enumerate(METRICS):
-                for value in _sums_of_batches(metric, losses, all_logits, all_labels, sizes):
+                means = self._means(metric, criteria)
+                for value in _sums_of_batches(metric, means, all_logits, all_labels, sizes):
                     sums[index] += value  # one after the other, so that a resumed pass ends in the same bits
             dtype = torch.float32 if all_logits.device.type == "mps" else torch.float64
             self._sums = torch.tensor([*sums, num_images + sum(sizes)], dtype=dtype, device=all_logits.device)
         return None if self._sums is None else self._sums.clone()
 
     def restore(self, snapshot: torch.Tensor | None) -> None:
-        """Continues from the sums of a snapshot."""
+        """Continues from the sums of a snapshot.
+
+        Raises:
+            UserError: If it is another version's, with other metrics.
+        """
+        if snapshot is not None and snapshot.shape != (len(METRICS) + 1,):
+            raise UserError(
+                f"the checkpoint is in the middle of an epoch of another version of cnnlab, with {len(snapshot) - 1} "
+                f"metrics instead of {len(METRICS)}; resume it with that version, or start a new run"
+            )
         self._batches.clear()
         self._sums = None if snapshot is None else snapshot.clone()
 
+    def _means(self, metric: Metric, criteria: Sequence[torch.Tensor]) -> Sequence[torch.Tensor] | None:
+        """The batches' means, if the steps have computed them."""
+        return criteria if metric is CRITERION or (metric is LOSS and self.criterion_is_loss) else None
+
 
 def _sums_of_batches(
-    metric: Metric, losses: Sequence[torch.Tensor], logits: torch.Tensor, labels: torch.Tensor, sizes: list[int]
+    metric: Metric, means: Sequence[torch.Tensor] | None, logits: torch.Tensor, labels: torch.Tensor, sizes: list[int]
 ) -> list[float]:
-    """A metric's sum over the images of each batch."""
-    if metric.per_image is None:
-        return [loss * size for loss, size in zip(torch.stack(tuple(losses)).tolist(), sizes, strict=True)]
+    """A metric's sum over the images of each batch; from the batches' means where they are known."""
+    if means is not None:
+        return [mean * size for mean, size in zip(torch.stack(tuple(means)).tolist(), sizes, strict=True)]
+    assert metric.per_image is not None
     values = metric.per_image(logits, labels).float()
     sums: list[float] = torch.stack([batch.sum() for batch in values.split(sizes)]).tolist()
     return sums
