@@ -58,6 +58,13 @@ def gate(folder: Path) -> str:
     return f"+callbacks.gate={{_target_: tests.sweep.faults.Gate, opener: {folder / 'open'}}}"
 
 
+def fork_server_of(sweep: subprocess.Popen[str]) -> int:
+    """The process id of the server that forks a sweep's jobs; 0 while it has none that lives."""
+    command = ["pgrep", "--parent", str(sweep.pid), "--full", "cnnlab.sweep.engines.serve", "--runstates", "DRSTI"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    return int(found[0]) if found else 0
+
+
 def results(folder: Path) -> dict[str, dict[str, Any]]:
     """Each job's result.json."""
     return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/result.json")}

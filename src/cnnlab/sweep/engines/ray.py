@@ -97,13 +97,16 @@ class RayEngine:
         finally:
             for reference in self._submitted:
                 ray.cancel(reference, force=True)
-            ray.shutdown()
             self._stop.unlink(missing_ok=True)
 
     def stop(self, signum: int) -> None:
         """Starts no more jobs, and makes the running ones write their checkpoints and exit."""
         self._is_stopping = True
         self._stop.touch()
+
+    def close(self) -> None:
+        """Leaves the cluster, and ends one of this machine alone."""
+        ray.shutdown()
 
     def _capacity(self) -> int:
         """How many jobs the cluster has room for now; it may grow or shrink."""

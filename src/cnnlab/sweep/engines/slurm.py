@@ -133,6 +133,9 @@ class SlurmEngine:
         self._submitted = [job for job in self._submitted if job.started is not None]
         self._cancel("--signal=INT")
 
+    def close(self) -> None:
+        """Does nothing: the jobs are Slurm's."""
+
     def _fill(self, waiting: Iterable[Task]) -> bool:
         """Submits as many tasks as there is room for; returns whether no task is waiting."""
         tasks = [task for _, task in zip(range(self._num_at_a_time - len(self._submitted)), waiting, strict=False)]
