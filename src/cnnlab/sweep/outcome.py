@@ -1,6 +1,7 @@
 """A job's outcome."""
 
 import contextlib
+import os
 import shutil
 import signal
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ def _explain(ended: Ended) -> str:
         names = {member.value: member.name for member in signal.Signals}  # real-time signals have none
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
-    folder = ended.job.folder.path.parent
+    log, folder = ended.job.log, ended.job.folder.path.parent
+    if os.path.lexists(log) and not log.is_file():
+        return f"cannot write the log {log}; remove what is there"
     if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
         return f"no space left on the disk of {folder}"
     return f"exited with code {ended.exit_code} before the run completed"
