@@ -132,6 +132,19 @@ def append_line(path: Path, line: str) -> None:
         OSError: If it cannot be written, or something else is in its place.
     """
     cut_torn_line(path)
+    append_bytes(path, f"{line}\n".encode())
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Appends to a file, at once; without waiting, if something else is in its place.
+
+    Args:
+        path: The file; created if there is none.
+        content: What to append.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
-        file.write(f"{line}\n".encode())
+        file.write(content)

@@ -20,15 +20,16 @@ from cnnlab.sweep.engines.serve import NUMBER
 from cnnlab.sweep.task import Task
 
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
 NUM_STARTS = 3  # of the server for one job, before the job counts as killed
 CLOSE_S = 10.0  # for an idle server to end; it may still be loading
 SERVER = """
 import sys
 sys.path[:] = {path!r}
-import functools, socket
+import functools, os, socket
 from cnnlab.sweep.engines.preload import preload
 from cnnlab.sweep.engines.serve import serve
-serve(socket.socket(fileno={control}), functools.partial(preload, {config!r}))
+serve(socket.socket(fileno={control}), functools.partial(preload, os.environ.pop("{variable}")))
 """
 
 
@@ -163,11 +164,14 @@ def launch(config: str) -> tuple[socket.socket, ServerProcess]:
         The socket for requests, and the server's process.
     """
     ours, theirs = socket.socketpair()
-    program = SERVER.format(path=sys.path, control=theirs.fileno(), config=config)
+    program = SERVER.format(path=sys.path, control=theirs.fileno(), variable=SHARED_CONFIG)
     options = [*(f"-W{option}" for option in sys.warnoptions), *["-O"] * sys.flags.optimize]
     with theirs, blocked():
         process = subprocess.Popen(
-            [sys.executable, *options, "-c", program], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            [sys.executable, *options, "-c", program],
+            env=os.environ | {SHARED_CONFIG: config},  # other users see the arguments
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
         )
     return ours, process
 
