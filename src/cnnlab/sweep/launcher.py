@@ -23,6 +23,7 @@ from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.check import check_job
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import LOGS, Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import lock_sweep
@@ -199,5 +200,5 @@ def _config_flags() -> list[str]:
 def _job_return(job: Job) -> JobReturn:
     result = job.folder.result()
     returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
-    returned.return_value = None if result is None else objective_value(result)
+    returned.return_value = None if result is None or find_flaw(result) else objective_value(result)
     return returned

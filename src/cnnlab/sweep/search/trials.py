@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cnnlab.run.result import objective_value
 from cnnlab.run.status import Status
+from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.names import job_name
@@ -96,6 +97,8 @@ class Trials:
         if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by a user, in a dashboard
             return
         result = job.folder.result()
+        if status is Status.COMPLETED and (flaw := "it is missing" if result is None else find_flaw(result)):
+            status, reason = Status.FAILED, f"its result.json is not a run's ({flaw})"
         value = objective_value(result) if status is Status.COMPLETED and result is not None else None
         state = STATES.get(status, TrialState.FAIL)
         if state is TrialState.COMPLETE and value is None:
