@@ -58,11 +58,14 @@ def gate(folder: Path) -> str:
     return f"+callbacks.gate={{_target_: tests.sweep.faults.Gate, opener: {folder / 'open'}}}"
 
 
-def fork_server_of(sweep: subprocess.Popen[str]) -> int:
-    """The process id of the server that forks a sweep's jobs; 0 while it has none that lives."""
+def fork_server_of(sweep: subprocess.Popen[str], folder: Path) -> int:
+    """Waits for the server that forks a sweep's jobs, and returns its process id."""
     command = ["pgrep", "--parent", str(sweep.pid), "--full", "cnnlab.sweep.engines.serve", "--runstates", "DRSTI"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    return int(found[0]) if found else 0
+
+    def look() -> list[str]:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+
+    return int(wait_until(sweep, folder, look, "no server is running")[0])
 
 
 def results(folder: Path) -> dict[str, dict[str, Any]]:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Action, Job, plan, print_plan
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.names import job_name
+from cnnlab.sweep.plan import check_case
 from tests.sweep.runs import result
 
 
@@ -97,6 +99,15 @@ def test_values_with_a_tilde_have_runs_of_their_own_also_with_another_config(tmp
     for step in steps:
         begin(step.job, "completed", max_epochs=9)
     assert [step.job.name for step in plan(jobs, compose)] == [f"{each.name}~3" for each in jobs]
+
+
+def test_names_that_differ_only_in_case_share_no_folder(tmp_path: Path):
+    jobs = [job(tmp_path, "x=a"), job(tmp_path, "x=A")]
+    (tmp_path / ".lock").touch()
+    check_case(tmp_path, jobs)
+    (tmp_path / ".LOCK").touch()  # as it seems to be where case does not count
+    with pytest.raises(UserError, match="two jobs would share a folder on this file system: x=a and x=A"):
+        check_case(tmp_path, jobs)
 
 
 def test_another_option_is_named_as_it_is_chosen(tmp_path: Path):

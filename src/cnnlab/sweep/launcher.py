@@ -29,7 +29,7 @@ from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.outcome import earlier_outcome
-from cnnlab.sweep.plan import Action, plan, print_plan, unique_jobs
+from cnnlab.sweep.plan import Action, check_case, plan, print_plan, unique_jobs
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 
@@ -98,6 +98,7 @@ class SweepLauncher(Launcher, ABC):
             print_plan(self.folder, steps, self.num_at_a_time, estimate, list_all=True)
             return []
         with self.open_engine(config) as engine:
+            check_case(self.folder, jobs)
             write_record(self.config, self.folder)
             known = self._known()
             steps = plan(jobs, self.compose, known, self._options())

@@ -17,6 +17,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
+from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.flaws import find_flaw
@@ -68,6 +69,25 @@ def unique_jobs(jobs: Iterable[Job]) -> list[Job]:
     if not by_name:
         raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
     return list(by_name.values())
+
+
+def check_case(folder: Path, jobs: Iterable[Job]) -> None:
+    """Rejects names that differ only in case on a file system that does not tell them apart.
+
+    Args:
+        folder: The sweep's folder, which is locked.
+        jobs: The jobs.
+
+    Raises:
+        UserError: If two jobs would share a folder.
+    """
+    if not (folder / LOCK.upper()).exists():
+        return  # there is only a `.lock`
+    by_name: dict[str, str] = {}
+    for job in jobs:
+        same = by_name.setdefault(job.name.casefold(), job.name)
+        if same != job.name:
+            raise UserError(f"two jobs would share a folder on this file system: {same} and {job.name}; rename a value")
 
 
 def plan(
