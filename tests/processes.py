@@ -3,11 +3,17 @@
 import multiprocessing
 import os
 import runpy
+import signal
+import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from cnnlab.signals import SIGNALS, blocked
+from cnnlab.sweep.engines import fork_server
+from cnnlab.sweep.engines.serve import serve
 
 REPOSITORY = Path(__file__).parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -42,23 +48,54 @@ def start(
     """Starts `python train.py` with these arguments in the repository; it prints into a file.
 
     Args:
-        lends_server: Whether a sweep also forks its jobs from the tests' server, instead of loading its own.
+        lends_server: Whether a sweep has a fork of the tests' process as its server, instead of loading one.
     """
-    forkserver.ensure_running()  # sets its address
-    server = forkserver._forkserver._forkserver_address if lends_server else None
-    process = CONTEXT.Process(target=_main, args=(output, arguments, environment or {}, server))
+    process = CONTEXT.Process(target=_main, args=(output, arguments, environment or {}, lends_server))
     process.start()
     return Command(process, output)
 
 
-def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str], server: str | None) -> None:
-    if server is not None:  # no public API
-        forkserver._forkserver._forkserver_address = server
-        forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None
+@dataclass
+class Forked:
+    """A fork server that is a fork of its sweep's process, which has torch loaded."""
+
+    pid: int
+
+    def wait(self, timeout: float) -> None:
+        os.waitpid(self.pid, 0)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def launch_by_fork(config: str, preload: Callable[[], None] = lambda: None) -> tuple[socket.socket, Forked]:
+    """Like that of cnnlab.sweep.engines.fork_server, but at once: this process has all loaded."""
+    ours, theirs = socket.socketpair()
+    with blocked():
+        pid = os.fork()
+    if pid == 0:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for handled in SIGNALS:
+            signal.signal(handled, signal.SIG_DFL)
+        control = os.dup2(theirs.fileno(), 3)
+        os.closerange(control + 1, os.sysconf("SC_OPEN_MAX"))  # locks, too
+        sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)  # not pytest's
+        try:
+            serve(socket.socket(fileno=control), preload)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours, Forked(pid)
+
+
+def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str], lends_server: bool) -> None:
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.chdir(REPOSITORY)
     os.environ.update(environment)
+    if lends_server:
+        server = launch_by_fork("")  # now, since later this process is a sweep's
+        fork_server.launch = lambda config: server
     sys.argv = ["train.py", *arguments]
     runpy.run_path("train.py", run_name="__main__")

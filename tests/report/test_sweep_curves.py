@@ -1,7 +1,9 @@
 """A sweep's learning curves."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,8 @@ def write_run(
     run.mkdir()
     rows = "".join(f"{epoch},{accuracy}\n" for epoch, accuracy in enumerate(accuracies, 1))
     (run / "metrics.csv").write_text(f"epoch,{split}/acc\n{rows}")
-    result = {"status": status, "choices": {"optimizer": optimizer}, "overrides": [], "params": {"seed": seed}}
+    result: dict[str, Any] = {"status": status, "choices": {"optimizer": optimizer}, "params": {"seed": seed}}
+    result |= {"overrides": [], "metrics": {}, "seconds": {}, "data": {}}
     (run / "result.json").write_text(json.dumps(result))
 
 
@@ -64,3 +67,30 @@ def test_a_sweep_without_completed_runs_is_refused(tmp_path: Path):
     write_run(tmp_path, "sgd", 0, [0.1], "diverged")
     with pytest.raises(UserError, match="has no completed runs"):
         draw_curves(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"epoch,val/acc\n1,high\n", b"a\n1,2,3\n", None])
+def test_a_run_whose_metrics_no_run_wrote_is_named_and_left_out(
+    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+):
+    write_run(tmp_path, "sgd", 0, [0.80, 0.90])
+    write_run(tmp_path, "sgd", 1, [0.10, 0.10])
+    path = tmp_path / "sgd-1" / "metrics.csv"
+    path.unlink()
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    assert list(draw_curves(tmp_path).axes[0].lines[0].get_ydata()) == pytest.approx([20, 10])
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(path.parent) in error
+    assert error.endswith(": left out\n")
+
+
+def test_the_newest_run_of_a_job_is_drawn(tmp_path: Path):
+    write_run(tmp_path, "sgd", 0, [0.10])
+    (tmp_path / "sgd-0").rename(tmp_path / "seed=0")
+    write_run(tmp_path, "sgd", 0, [0.80])
+    (tmp_path / "sgd-0").rename(tmp_path / "seed=0~2")
+    assert list(draw_curves(tmp_path).axes[0].lines[0].get_ydata()) == pytest.approx([20])

@@ -1,6 +1,7 @@
 """A sweep's table, from hand-made results."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def result(
         "params": {"seed": seed, "optimizer.lr": lr, "pool.kernel_size": 2},
         "metrics": {"test/acc": accuracy},
         "seconds": {"fit": 10.0 + seed},
+        "data": {},
     }
 
 
@@ -58,3 +60,42 @@ def test_an_empty_folder_is_refused(tmp_path: Path):
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / "result.json").write_text(json.dumps(result("sgd", 0, 0.9)))
     assert len(read_results(tmp_path)) == 1
+
+
+def write(folder: Path, content: bytes | str) -> None:
+    folder.mkdir()
+    (folder / "result.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_the_newest_run_of_a_job_counts_and_the_others_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name, accuracy in (("seed=1", 0.5), ("seed=1~2", 0.6), ("seed=1~10", 0.7), ("seed=2", 0.9), ("x~y", 0.8)):
+        write(tmp_path / name, json.dumps(result("sgd", 0, accuracy)))
+    assert sorted(run["metrics"]["test/acc"] for run in read_results(tmp_path)) == [0.7, 0.8, 0.9]
+    assert capsys.readouterr().err == "2 older runs are left out: their jobs ran again with a changed config\n"
+
+
+def test_what_is_being_removed_is_no_run(tmp_path: Path):
+    write(tmp_path / "seed=1", json.dumps(result("sgd", 0, 0.5)))
+    write(tmp_path / ".removed-1", json.dumps(result("sgd", 0, 0.6)))
+    assert len(read_results(tmp_path)) == 1
+
+
+def test_a_result_that_no_run_wrote_is_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "seed=1", json.dumps(result("sgd", 0, 0.5) | {"more": 1}))
+    (tmp_path / "fifo").mkdir()
+    os.mkfifo(tmp_path / "fifo" / "result.json")
+    (tmp_path / "folder" / "result.json").mkdir(parents=True)
+    foreign = ["", b"\xff", "[]", '{"status": "completed"}', json.dumps(result("sgd", 1, 0.5) | {"params": []})]
+    foreign += [json.dumps(result("sgd", 2, 0.5) | {"metrics": {"test/acc": "0.9"}}), "[" * 99999]
+    for number, content in enumerate(foreign):
+        write(tmp_path / f"foreign-{number}", content)
+    assert len(read_results(tmp_path)) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 + len(foreign)
+    assert all("result.json is left out: " in line for line in lines)
+
+
+def test_a_result_of_another_version_may_lack_a_metric(tmp_path: Path):
+    write(tmp_path / "seed=1", json.dumps(result("sgd", 0, 0.5) | {"metrics": {}, "seconds": {}, "choices": {}}))
+    write(tmp_path / "seed=2", json.dumps(result("sgd", 1, 0.5)))
+    assert format_markdown(*tabulate(read_results(tmp_path))).count("not completed") == 1

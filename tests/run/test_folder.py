@@ -1,6 +1,7 @@
 """A run folder's files, status and errors."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.run.folder import RunFolder, find_runs
+from cnnlab.run.folder import REMOVED, RunFolder, find_runs
 from cnnlab.run.status import Status
 from tests.sweep.runs import begin, end, job
 
+RESUME = """
+import pathlib, sys, time
+from cnnlab.run.folder import RunFolder
+RunFolder(pathlib.Path(sys.argv[1])).claim(resume=True)
+print("held", flush=True)
+time.sleep(100)
+"""
 HOLD = """
 import pathlib, sys, time
 from cnnlab.run.folder import RunFolder
@@ -81,6 +89,40 @@ def test_room_is_made_for_a_run_that_starts_and_never_at_the_cost_of_another(tmp
     assert {path.name for path in tmp_path.iterdir()} == {"stopped", "killed", "done", "foreign"}
 
 
+def test_a_folder_in_which_a_process_runs_is_not_removed(tmp_path: Path):
+    run = run_in(tmp_path / "run", "failed")
+    with subprocess.Popen([sys.executable, "-c", RESUME, str(run)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(UserError, match=r"another process is using .*run; wait for it, or stop it"):
+            run.clear()
+        assert run.status is Status.FAILED
+        other.kill()
+    run.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_while_a_run_is_removed_leaves_nothing_that_looks_like_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def die(path: Path) -> None:
+        (path / ".hydra" / "overrides.yaml").unlink()
+        raise KeyboardInterrupt
+
+    run = run_in(tmp_path / "run", "failed")
+    monkeypatch.setattr(shutil, "rmtree", die)
+    with pytest.raises(KeyboardInterrupt):
+        run.clear()
+    (remains,) = tmp_path.iterdir()
+    assert remains.name.startswith(REMOVED)
+    assert (remains / "result.json").is_file()
+    assert RunFolder.all_in(tmp_path) == []
+    (tmp_path / "sweeps").mkdir()
+    remains.rename(tmp_path / "sweeps" / remains.name)
+    assert list(find_runs(tmp_path)) == []
+    run.claim(resume=False)  # its place is free
+
+
 def test_runs_are_found_in_single_folders_and_in_sweeps_latest_first(tmp_path: Path):
     for age, name in enumerate(("runs/a", "sweeps/s/seed=0", "sweeps/s/seed=1", "elsewhere/b")):
         (tmp_path / name).mkdir(parents=True)
@@ -112,7 +154,7 @@ def test_a_folder_with_a_run_is_refused_unless_it_is_resumed(tmp_path: Path):
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(UserError, match="is not empty"):
+    with pytest.raises(UserError, match=r"is not empty.* or move away thesis\.tex$"):
         RunFolder(tmp_path).claim(resume=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

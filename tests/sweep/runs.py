@@ -3,12 +3,14 @@
 import functools
 import json
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 
 from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Job
+from cnnlab.sweep.flaws import MAPPINGS
 from tests.conftest import REPOSITORY
 
 
@@ -38,6 +40,12 @@ def _record() -> dict[str, str]:
     }
 
 
-def end(job: Job, status: str, error: str | None = None) -> None:
+def end(job: Job, status: str, error: str | None = None, **more: Any) -> None:
     """Writes the part of result.json that a sweep reads."""
-    (job.folder.path / "result.json").write_text(json.dumps({"status": status, "error": error}))
+    (job.folder.path / "result.json").write_text(result(status, error, **more))
+
+
+def result(status: str, error: str | None = None, **more: Any) -> str:
+    """The content of a result.json, as far as a sweep reads it."""
+    read: dict[str, Any] = {key: {} for key in MAPPINGS} | {"overrides": []}
+    return json.dumps(read | {"status": status, "error": error} | more)

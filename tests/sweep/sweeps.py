@@ -58,6 +58,16 @@ def gate(folder: Path) -> str:
     return f"+callbacks.gate={{_target_: tests.sweep.faults.Gate, opener: {folder / 'open'}}}"
 
 
+def fork_server_of(sweep: subprocess.Popen[str], folder: Path) -> int:
+    """Waits for the server that forks a sweep's jobs, and returns its process id."""
+    command = ["pgrep", "--parent", str(sweep.pid), "--full", "cnnlab.sweep.engines.serve", "--runstates", "DRSTI"]
+
+    def look() -> list[str]:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+
+    return int(wait_until(sweep, folder, look, "no server is running")[0])
+
+
 def results(folder: Path) -> dict[str, dict[str, Any]]:
     """Each job's result.json."""
     return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/result.json")}

@@ -40,7 +40,12 @@ def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
     record(tmp_path / "runs" / "other", 900.0, 100, network="another.Network")
     record(tmp_path / "runs" / "failed", 900.0, 100, status="failed")
     record(tmp_path / "runs" / "short", 900.0, 2)
-    for number, content in enumerate((b"{", b"\xff", b'{"status": "completed"}')):
+    start = b'{"status": "completed", "params": {"model._target_": "a.Network", "data.batch_size": 64}, '
+    damaged = (
+        *(b"{", b"\xff", b'{"status": "completed"}', start + b'"steps": 1' + b"0" * 400 + b', "seconds": {"fit": 1}}'),
+        *(start + b'"steps": 100, "seconds": {"fit": ' + fit + b"}}" for fit in (b"NaN", b"Infinity", b"-1", b'"1"')),
+    )
+    for number, content in enumerate(damaged):
         (tmp_path / "runs" / f"damaged-{number}").mkdir()
         (tmp_path / "runs" / f"damaged-{number}" / "result.json").write_bytes(content)
     estimate = Estimate.of(config(), tmp_path)

@@ -1,5 +1,7 @@
 """Jobs whose configs need not be composed again."""
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from cnnlab.run.status import Status
 from cnnlab.sweep import Action, Job, plan
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.outcome import Outcome
+from tests.sweep.runs import result
 
 
 class Digest:
@@ -61,8 +64,27 @@ def test_a_run_on_other_data_than_requested_is_not_known(tmp_path: Path):
 def test_a_file_that_is_damaged_or_from_elsewhere_is_read_as_far_as_it_can_be(tmp_path: Path):
     path = tmp_path / "known.jsonl"
     run(KnownJobs(path, Digest()), JOB)
-    path.write_text('3\n{"a": 1}\n' + path.read_text() + '["seed=2", ["se')
-    assert JOB in KnownJobs(path, Digest())
+    foreign = b'3\n{"a": 1}\n[[1], 2]\n"ab"\nnull\n[]\n\xff\xfe\n' + b"[" * 99999 + b"\n"
+    path.write_bytes(foreign + path.read_bytes() + b'["seed=2", ["se')
+    known = KnownJobs(path, Digest())
+    assert JOB in known
+    other = replace(JOB, name="seed=3")
+    run(known, other)
+    assert path.read_bytes().endswith(b"]\n")
+    assert {JOB, other} <= {job for job in (JOB, other) if job in KnownJobs(path, Digest())}  # not in the torn line
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+def test_something_else_in_its_place_is_named_and_not_used(
+    tmp_path: Path, put: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+):
+    put(tmp_path / "known.jsonl")
+    known = KnownJobs(tmp_path / "known.jsonl", Digest())
+    run(known, JOB)
+    assert JOB not in known
+    error = capsys.readouterr().err
+    assert error.startswith(f"{tmp_path / 'known.jsonl'} cannot be read (")
+    assert error.count("\n") == 1
 
 
 def test_a_disk_that_is_full_does_no_harm():
@@ -82,7 +104,7 @@ def test_a_known_job_is_skipped_without_composing(tmp_path: Path):
     job = replace(JOB, folder=RunFolder(tmp_path / JOB.name))
     (job.folder.path / ".hydra").mkdir(parents=True)
     (job.folder.path / ".hydra" / "overrides.yaml").write_text("- seed=1")
-    (job.folder.path / "result.json").write_text('{"status": "completed", "error": null}')
+    (job.folder.path / "result.json").write_text(result("completed"))
     (step,) = plan([job], refuse, known=[job])
     assert step.action is Action.SKIP
 

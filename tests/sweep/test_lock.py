@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_a_lock_of_another_machine_holds_until_it_is_removed(tmp_path: Path):
 def test_a_damaged_lock_is_no_lock(tmp_path: Path):
     (tmp_path / "sweep.lock").write_text("[")
     with lock_sweep(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("name", [".lock", "sweep.lock"])
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_something_else_in_a_locks_place_is_named(tmp_path: Path, name: str, put: Callable[[Path], None]):
+    put(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name} is not a file, .*; remove it"), lock_sweep(tmp_path):
         pass
 
 

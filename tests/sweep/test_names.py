@@ -1,19 +1,57 @@
 """How a sweep's folders are named."""
 
+from pathlib import Path
+
+import pytest
 from hydra import compose, initialize_config_dir
+from hypothesis import given
+from hypothesis.strategies import text
 from omegaconf import OmegaConf
 
-from cnnlab.sweep.names import EXCLUDED, job_name, name_sweep
+from cnnlab.sweep.names import EXCLUDED, folder_name, job_name, name_sweep, with_number, without_number
 from tests.conftest import REPOSITORY
 
 
 def test_a_folder_is_called_by_what_is_swept():
     overrides = ["seed=3", "optimizer=adam", "trainer.max_epochs=2", "+callbacks.x=1"]
     assert job_name(overrides, ["trainer.max_epochs"]) == "+callbacks.x=1,optimizer=adam,seed=3"
-    assert job_name(["data.root=/a/b"], []) == "data.root=_a_b"
+    assert job_name(["data.root=/a/b"], []).startswith("data.root=_a_b-")
     assert job_name([], []) == "job"
     assert len(job_name(["x=" + "y" * 999], []).encode()) == 200
     assert job_name(["x=" + "y" * 999], []) != job_name(["x=" + "y" * 998], [])
+
+
+AWKWARD = (
+    *("x=~/a", "x=~a", "x=a~2", "x=a/b", "x=a_b", "x=a\\b", "x=/", "x=", "x= ", "x=.", "x=λ", "x=한글", "x=a\nb"),
+    *("x=a\x00", "x=\x7f", "x=\udcff", "x=😀", "x=" + "y" * 999, "x=" + "y" * 998, "x=" + "한" * 80, "../../x", "~x"),
+    *(".", "..", ".x", " x", "x.", "a\u200b", "a\u202e"),
+)
+
+
+def test_different_values_have_different_names_that_every_file_system_takes(tmp_path: Path):
+    names = [folder_name(text) for text in AWKWARD]
+    assert len(set(names)) == len(AWKWARD)
+    for name in names:
+        (tmp_path / name).mkdir()
+        assert len(name.encode()) <= 200
+        assert name[0] not in ". "
+        assert name[-1] not in ". "
+        assert name.isprintable()
+        assert without_number(name) == (name, 1)
+    assert len(list(tmp_path.iterdir())) == len(AWKWARD)
+
+
+@given(text())
+def test_every_text_has_a_name_of_its_own_kind(value: str):
+    name = folder_name(value)
+    assert name == folder_name(name)
+    assert (name == value) or name[-9] == "-"
+
+
+@pytest.mark.parametrize("name", ["seed=1", folder_name("x=a~2"), "a-1"])
+def test_the_run_of_a_job_with_another_config_is_numbered(name: str):
+    assert [without_number(with_number(name, number)) for number in (1, 2, 10)] == [(name, 1), (name, 2), (name, 10)]
+    assert with_number(name, 2) == f"{name}~2"
 
 
 def named(*overrides: str) -> tuple[str, list[str]]:
@@ -36,3 +74,4 @@ def test_a_sweep_is_called_by_the_keys_that_are_swept():
     )
     assert named("seed=1", "sweep.dry_run=true")[0] == named("seed=1")[0] == "seed"
     assert named() == ("one", [])
+    assert len(named(*(f"+callbacks.key_{number}=0,1" for number in range(50)))[0]) == 200

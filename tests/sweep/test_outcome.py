@@ -1,7 +1,9 @@
 """A job's outcome, from its exit code and its files."""
 
 import json
+import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,42 @@ def test_a_refusal_is_the_last_error_of_the_latest_start_and_leaves_no_folder(tm
 def test_a_log_that_was_never_made_is_no_hindrance(tmp_path: Path):
     ended = Ended(job(tmp_path / "a"), 1, 1.5)
     assert determine_outcome(ended).reason == "exited with code 1 before the run completed"
+
+
+def test_a_refusal_counts_before_what_an_earlier_start_wrote(tmp_path: Path):
+    one = job(tmp_path / "a")
+    begin(one)
+    end(one, "failed", "of an earlier start")
+    written = one.folder.result_json.read_bytes()
+    assert of(one, 2, "$ python train.py\nerror: another process is using it\n").reason == "another process is using it"
+    assert one.folder.result_json.read_bytes() == written
+    end(one, "failed", "UserError: no data there")
+    assert of(one, 2, "$ python train.py\nerror: no data there\n").reason == "UserError: no data there"
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+def test_something_else_in_the_place_of_a_log_is_no_hindrance(tmp_path: Path, put: Callable[[Path], None]):
+    one = job(tmp_path / "a")
+    one.log.parent.mkdir()
+    put(one.log)
+    assert determine_outcome(Ended(one, 2, 1.5)).reason == f"cannot write the log {one.log}; remove what is there"
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"extra": 1}, {"params": 3, "steps": "many", "metrics": None}, {"versions": {"torch": 1}}]
+)
+def test_a_result_with_other_keys_gets_its_new_status(tmp_path: Path, content: dict[str, object]):
+    one = job(tmp_path / "a")
+    begin(one)
+    one.folder.result_json.write_text(json.dumps({"status": "interrupted", "epochs": 7} | content))
+    assert of(one, -signal.SIGKILL).status is Status.KILLED
+    result = json.loads(one.folder.result_json.read_text())
+    assert (result["status"], result["epochs"], result["seed"], result["params"]["seed"]) == ("killed", 7, 3, 3)
+
+
+@pytest.mark.parametrize("record", ["{}", "{model: 3}", "{seed: 0}", "[1]", "{data: {root: '${nothing}'}}"])
+def test_a_record_of_another_shape_is_no_hindrance(tmp_path: Path, record: str):
+    one = job(tmp_path / "a")
+    begin(one)
+    (one.folder.path / ".hydra" / "config.yaml").write_text(record)
+    assert of(one, -signal.SIGKILL).status is Status.KILLED

@@ -1,14 +1,21 @@
 """The plan of a sweep, from folders alone."""
 
-import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Action, Job, plan, print_plan
 from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.names import job_name
+from cnnlab.sweep.plan import check_case
+from tests.sweep.runs import result
 
 
 def compose(job: Job) -> DictConfig:
@@ -25,7 +32,7 @@ def begin(job: Job, status: str | None = None, **changes: int) -> None:
     OmegaConf.save(config, job.folder.path / ".hydra" / "config.yaml")
     (job.folder.path / ".hydra" / "overrides.yaml").write_text("[]")
     if status is not None:
-        (job.folder.path / "result.json").write_text(json.dumps({"status": status, "error": None}))
+        (job.folder.path / "result.json").write_text(result(status))
 
 
 def job(folder: Path, name: str = "seed=1") -> Job:
@@ -82,6 +89,122 @@ def test_a_damaged_record_is_left_and_the_run_is_made_beside_it(tmp_path: Path, 
     assert step.remark.endswith(": beside the old result")
 
 
+def test_values_with_a_tilde_have_runs_of_their_own_also_with_another_config(tmp_path: Path):
+    jobs = [job(tmp_path, job_name([text], [])) for text in ("data.root=~/x", "data.root=~/y", "data.root=~2")]
+    for each in jobs:
+        begin(each, "completed", max_epochs=7)
+    steps = plan(jobs, compose)
+    assert [step.job.name for step in steps] == [f"{each.name}~2" for each in jobs]
+    assert len({step.job.name for step in steps}) == 3
+    for step in steps:
+        begin(step.job, "completed", max_epochs=9)
+    assert [step.job.name for step in plan(jobs, compose)] == [f"{each.name}~3" for each in jobs]
+
+
+def test_names_that_differ_only_in_case_share_no_folder(tmp_path: Path):
+    jobs = [job(tmp_path, "x=a"), job(tmp_path, "x=A")]
+    (tmp_path / ".lock").touch()
+    check_case(tmp_path, jobs)
+    (tmp_path / ".LOCK").touch()  # as it seems to be where case does not count
+    with pytest.raises(UserError, match="two jobs would share a folder on this file system: x=a and x=A"):
+        check_case(tmp_path, jobs)
+
+
+def test_another_option_is_named_as_it_is_chosen(tmp_path: Path):
+    one = job(tmp_path)
+    begin(one, "completed", max_epochs=7)
+    record = {"hydra": {"runtime": {"choices": {"trainer": "cpu"}}}}
+    OmegaConf.save(record, one.folder.path / ".hydra" / "hydra.yaml")
+    for options, overrides in (({"trainer": "gpu"}, ()), ({"trainer": "cpu"}, ("trainer=gpu",))):
+        chosen = replace(one, overrides=overrides)
+        (step,) = plan([chosen], lambda _: compose(one), options=options)
+        assert step.remark == "trainer was cpu and is now gpu: beside the old result"
+    (step,) = plan([one], compose, options={"trainer": "cpu"})
+    assert step.remark.startswith("trainer.max_epochs was 7")
+
+
+def put_file(path: Path) -> None:
+    path.write_bytes(b"\xff")
+
+
+def put_notes(path: Path) -> None:
+    path.mkdir()
+    (path / "notes.txt").touch()
+
+
+def put_half(path: Path) -> None:
+    """What an rmtree leaves that was killed."""
+    path.mkdir()
+    (path / "result.json").write_text(result("failed"))
+
+
+PLACES: dict[str, Callable[[Path], None]] = {
+    "file": put_file,
+    "fifo": os.mkfifo,
+    "loop": lambda path: path.symlink_to(path.name),
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "notes": put_notes,
+    "half of a run": put_half,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_in_a_jobs_place_is_named_and_left_and_the_job_runs_beside_it(tmp_path: Path, place: str):
+    PLACES[place](tmp_path / "seed=1")
+    (step,) = plan([job(tmp_path)], compose)
+    assert (step.action, step.job.name) == (Action.START, "seed=1~2")
+    assert step.remark.startswith("seed=1 ")
+    assert step.remark.endswith(": beside it")
+    (step,) = plan([job(tmp_path)], compose)
+    assert step.job.name == "seed=1~2"
+
+
+@pytest.mark.parametrize("name", ["result.json", ".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml"])
+@pytest.mark.parametrize("kind", ["directory", "fifo", "binary", "empty", "huge", "number", "deep"])
+@pytest.mark.parametrize("status", ["completed", "interrupted"])
+def test_a_foreign_file_in_a_run_neither_stops_nor_hangs_a_plan(tmp_path: Path, name: str, kind: str, status: str):
+    one = job(tmp_path)
+    begin(one, status)
+    path = one.folder.path / name
+    path.unlink(missing_ok=True)
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case "huge":
+            with path.open("wb") as file:
+                file.truncate(10**10)
+        case _:
+            path.write_bytes({"binary": bytes(range(256)), "empty": b"", "number": b"3", "deep": b"[" * 99999}[kind])
+    (step,) = plan([one], compose, options={"trainer": "cpu"})
+    assert "\n" not in step.remark
+    assert step.job.name in ("seed=1", "seed=1~2")
+    assert (step.action is Action.START) == (step.job.name == "seed=1~2" or not one.folder.has_started)
+
+
+@pytest.mark.parametrize(
+    ("changed", "flaw"),
+    [
+        ({"params": [1]}, "params is not a mapping"),
+        ({"overrides": "seed=1"}, "overrides is not a list"),
+        ({"metrics": {"val/acc": "high"}}, "metrics.val/acc is not a number"),
+        ({"seconds": {"fit": True}}, "seconds.fit is not a number"),
+        ({"data": None}, "data is not a mapping"),
+    ],
+)
+def test_a_result_that_no_run_wrote_does_not_count(tmp_path: Path, changed: dict[str, Any], flaw: str):
+    one = job(tmp_path)
+    begin(one, "completed")
+    one.folder.result_json.write_text(result("completed", more="of another version"))
+    (step,) = plan([one], compose)
+    assert step.action is Action.SKIP
+    one.folder.result_json.write_text(result("completed", **changed))
+    (step,) = plan([one], compose)
+    assert (step.action, step.job.name) == (Action.START, "seed=1~2")
+    assert step.remark == f"{one.folder.result_json} is not a run's ({flaw}): beside it"
+
+
 def test_a_run_on_a_fallback_is_made_again_when_the_data_is_there(tmp_path: Path):
     data = {"name": "digits", "files": {"folder": str(tmp_path / "raw"), "sha256": {"train": "", "test": ""}}}
 
@@ -92,7 +215,7 @@ def test_a_run_on_a_fallback_is_made_again_when_the_data_is_there(tmp_path: Path
     begin(one, "completed")
     OmegaConf.save(compose_with_data(one), one.folder.path / ".hydra" / "config.yaml")
     used = {"name": "few", "instead_of": "digits"}
-    (one.folder.path / "result.json").write_text(json.dumps({"status": "completed", "error": None, "data": used}))
+    (one.folder.path / "result.json").write_text(result("completed", data=used))
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "train").touch()
     assert [step.action for step in plan([one], compose_with_data)] == [Action.SKIP]

@@ -8,6 +8,7 @@ from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
+from cnnlab.sweep.flaws import find_flaw
 from cnnlab.training.build import build_classifier, build_data
 from cnnlab.training.checkpoint import load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
@@ -27,6 +28,8 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     result = run.result()
     if result is None or result["status"] != Status.COMPLETED or not run.has_started:
         raise UserError(f"{folder}: no completed run there; give a run folder, such as outputs/runs/<time>-<name>")
+    if flaw := find_flaw(result):
+        raise UserError(f"{run.result_json} is not a run's ({flaw}); give another run folder")
     config = run.config()
     weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
     if not weights.is_file():
@@ -38,9 +41,9 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     except (OmegaConfBaseException, RuntimeError, UserError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is from another version ({reason}); use the version that trained it") from None
-    if weights_sha256(classifier.network) != result["weights_sha256"]:
+    if weights_sha256(classifier.network) != result.get("weights_sha256"):
         raise UserError(f"{weights} does not hold the tested weights of {run.result_json}; run the experiment again")
-    tested, here = result["data"]["name"], data.effective.name
+    tested, here = result["data"].get("name"), data.effective.name
     if here != tested:
         raise UserError(
             f"{folder} was tested on {tested}, but the data now available is {here}; make {tested} available "

@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -53,10 +54,9 @@ def main(folder: Path, num_jobs: int, at_a_time: int) -> None:
         return Task(job, program, (str(job.folder),))
 
     sweep = Sweep(folder, num_jobs, 0, Settings(), on_outcome)
-    sweep.run(
-        LocalEngine(Server(1, OmegaConf.to_yaml(without_hydra(whole))), [Allocation()] * at_a_time),
-        map(task, known.track_starts(jobs)),
-    )
+    server = Server(1, OmegaConf.to_yaml(without_hydra(whole)))
+    with closing(LocalEngine(server, [Allocation()] * at_a_time)) as engine:
+        sweep.run(engine, map(task, known.track_starts(jobs)))
     job_s = (times[-1] - times[0]) / (num_jobs - 1)  # the first waits for the server to load
     print(json.dumps({"job_s": job_s, "memory": memory}))
 

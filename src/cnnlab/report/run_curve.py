@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from cnnlab.errors import UserError
+from cnnlab.files import read_regular_file
 
 SPLITS = {"train": ("training, with dropout", "#9aa5b1"), "val": ("validation", "#1f6feb"), "test": ("test", "#d1242f")}
 
@@ -19,13 +20,20 @@ def read_metrics(folder: Path) -> dict[str, list[float]]:
         folder: The run folder.
 
     Raises:
-        UserError: If no epoch has finished.
+        UserError: If no epoch has finished, or the file is not a run's.
     """
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
-        raise UserError(f"{folder} has no finished epoch yet; wait for one, or choose another run")
-    return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}
+    path = folder / "metrics.csv"
+    try:
+        rows = list(csv.DictReader(read_regular_file(path).splitlines()))
+        if not rows:
+            raise UserError(f"{folder} has no finished epoch yet; wait for one, or choose another run")
+        return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); choose another run") from None
+    except (LookupError, TypeError, csv.Error, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is not a run's, or damaged ({error}); choose another run") from None
 
 
 def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:

@@ -1,5 +1,6 @@
 """A sweep's learning curves: one per setting, over seeds."""
 
+import sys
 from pathlib import Path
 
 from matplotlib import colormaps
@@ -53,7 +54,11 @@ def _read_settings(folder: Path) -> tuple[list[str], Settings]:
     names = varied_names(list(runs.values()))
     settings: Settings = {}
     for path, result in runs.items():
-        metrics = read_metrics(path) if result["status"] == "completed" else None
+        try:
+            metrics = read_metrics(path) if result["status"] == "completed" else None
+        except UserError as error:
+            print(f"{str(error).rpartition('; ')[0]}: left out", file=sys.stderr)
+            continue
         settings.setdefault(setting(result, names), []).append(metrics)
     return names, settings
 

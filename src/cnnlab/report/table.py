@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
+from cnnlab.sweep.flaws import find_flaw
+from cnnlab.sweep.names import without_number
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Row:
 
 
 def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
-    """The run folders in a sweep's folder that have a result.json, with its content.
+    """The run folders in a sweep's folder that have a result.json, with its content; of each job, the newest run.
+
+    Prints a line about what is left out: older runs of jobs whose config has changed since, and what no run wrote.
 
     Args:
         folder: The sweep's folder.
@@ -38,8 +43,21 @@ def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
     Raises:
         UserError: If there are none.
     """
-    found = {run.path: run.result() for run in RunFolder.all_in(folder)}
-    runs = {path: result for path, result in found.items() if result is not None}
+    found: dict[Path, dict[str, Any]] = {}
+    for run in RunFolder.all_in(folder):
+        result = run.result()
+        flaw = "not readable, or without a status" if result is None else find_flaw(result)
+        if flaw is not None or result is None:
+            print(f"{run.result_json} is left out: {flaw}", file=sys.stderr)
+        else:
+            found[run.path] = result
+    newest: dict[str, int] = {}
+    for path in found:
+        name, number = without_number(path.name)
+        newest[name] = max(number, newest.get(name, 1))
+    runs = {path: found[path] for path in found if without_number(path.name)[1] == newest[without_number(path.name)[0]]}
+    if older := len(found) - len(runs):
+        print(f"{older} older runs are left out: their jobs ran again with a changed config", file=sys.stderr)
     if not runs:
         raise UserError(f"{folder} has no finished runs; give a sweep's folder, such as outputs/sweeps/optimizers")
     return runs
@@ -56,18 +74,20 @@ def varied_names(results: list[dict[str, Any]]) -> list[str]:
     Args:
         results: The content of each result.json.
     """
-    choices = [
-        name for name in results[0]["choices"] if len({str(result["choices"].get(name)) for result in results}) > 1
-    ]
+    choices = [name for name in results[0]["choices"] if _is_varied(name, "choices", results)]
     params = [
         name
         for name in results[0]["params"]
         if name not in ("seed", "resume")
         and not name.startswith("callbacks.pruning.")  # a search's, of each trial
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
-        and len({str(result["params"].get(name)) for result in results}) > 1
+        and _is_varied(name, "params", results)
     ]
     return [*choices, *params]
+
+
+def _is_varied(name: str, key: str, results: list[dict[str, Any]]) -> bool:
+    return len({str(result[key].get(name)) for result in results}) > 1
 
 
 def setting(result: dict[str, Any], names: list[str]) -> tuple[str, ...]:
@@ -127,15 +147,15 @@ def format_markdown(names: list[str], rows: list[Row]) -> str:
 
 def _is_typed(name: str, results: list[dict[str, Any]]) -> bool:
     """Whether a value was set by an override, rather than by its option."""
-    return any(text.startswith(f"{name}=") for result in results for text in result["overrides"])
+    return any(str(text).startswith(f"{name}=") for result in results for text in result["overrides"])
 
 
 def _row(values: tuple[str, ...], runs: list[dict[str, Any]]) -> Row:
     accuracy = ACCURACY.of("test")
-    completed = [run for run in runs if run["status"] == Status.COMPLETED and run["metrics"][accuracy] is not None]
+    completed = [run for run in runs if run["status"] == Status.COMPLETED and run["metrics"].get(accuracy) is not None]
     return Row(
         values,
         [run["metrics"][accuracy] for run in completed],
         len(runs) - len(completed),
-        statistics.median(run["seconds"]["fit"] for run in runs),
+        statistics.median(run["seconds"].get("fit") or 0.0 for run in runs),
     )

@@ -1,7 +1,9 @@
 """A run's folder: its files, and the status that they imply."""
 
+import io
 import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from cnnlab.errors import UserError
-from cnnlab.files import try_lock
+from cnnlab.files import read_regular_file, try_lock
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
 PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
+MAX_RECORD_BYTES = 2**20  # a larger YAML file takes minutes to parse
+REMOVED = ".removed-"  # starts the name of a folder that is being removed
 _CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
 
@@ -36,7 +40,7 @@ class RunFolder:
     @classmethod
     def all_in(cls, folder: Path) -> list["RunFolder"]:
         """The run folders directly inside a folder that have a result, by name."""
-        return [cls(path.parent) for path in sorted(folder.glob("*/result.json"))]
+        return [cls(path.parent) for path in sorted(folder.glob("[!.]*/result.json"))]
 
     def __str__(self) -> str:
         return str(self.path)
@@ -83,14 +87,14 @@ class RunFolder:
     @property
     def fallback(self) -> str | None:
         """The data set that replaced the requested one, if that was unavailable; else None."""
-        data = (self.result() or {}).get("data") or {}
-        return str(data["name"]) if "instead_of" in data else None
+        data = (self.result() or {}).get("data")
+        return str(data.get("name")) if isinstance(data, dict) and "instead_of" in data else None
 
     def result(self) -> dict[str, Any] | None:
         """The content of result.json; None if it is missing or damaged."""
         try:
-            result = json.loads(self.result_json.read_text())
-        except (OSError, ValueError):
+            result = json.loads(read_regular_file(self.result_json))
+        except (OSError, ValueError, RecursionError):
             return None
         is_result = isinstance(result, dict) and result.get("status") in list(Status)
         return result if is_result else None
@@ -150,16 +154,37 @@ class RunFolder:
         _CLAIMED.append(lock)
 
     def clear(self) -> None:
-        """Removes a run that failed, or was killed before it started, to make room for a new run; nothing else."""
+        """Removes a run that failed, or was killed before it started, to make room for a new run; nothing else.
+
+        Raises:
+            UserError: If a process is working in the folder, on a run that is resumed by hand, for example.
+        """
+        if not self._can_be_cleared():
+            return
+        lock = try_lock(self.path / LOCK)
+        if lock is None:
+            raise UserError(f"another process is using {self}; wait for it, or stop it")
+        try:
+            if self._can_be_cleared():  # and still can, now that nobody else can start there
+                remains = self.path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
+                self.path.rename(remains)  # first, so that a kill leaves no half of a run
+                shutil.rmtree(remains)
+        finally:
+            lock.release()
+
+    def other_files(self) -> list[str]:
+        """What is in the folder that no run leaves before it starts, by name."""
+        return sorted(self._names() - PRE_RUN_FILES)
+
+    def _can_be_cleared(self) -> bool:
         names = self._names()
-        if names and (self.status is Status.FAILED or (not self.has_started and names <= PRE_RUN_FILES)):
-            shutil.rmtree(self.path)
+        return bool(names) and (self.status is Status.FAILED or (not self.has_started and names <= PRE_RUN_FILES))
 
     def _check_free(self) -> None:
         if self.has_started or not self._names() <= PRE_RUN_FILES:
+            way = f"resume the run in it: resume={self}" if self.has_started else f"move away {self.other_files()[0]}"
             raise UserError(
-                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or "
-                f"resume the run in it: resume={self}"
+                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or {way}"
             )
 
     def _names(self) -> set[str]:
@@ -170,8 +195,8 @@ class RunFolder:
 
     def _load(self, name: str) -> Any:
         try:
-            return OmegaConf.load(self._record(name))
-        except (OSError, ValueError, YAMLError) as error:
+            return OmegaConf.load(io.StringIO(read_regular_file(self._record(name), MAX_RECORD_BYTES)))
+        except (OSError, ValueError, YAMLError, RecursionError) as error:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
@@ -181,7 +206,7 @@ class RunFolder:
 
 def find_runs(outputs: Path) -> Iterator[RunFolder]:
     """The run folders with a result in an outputs folder, of single runs and of sweeps, latest first."""
-    paths = [*outputs.glob("runs/*/result.json"), *outputs.glob("sweeps/*/*/result.json")]
+    paths = [*outputs.glob("runs/[!.]*/result.json"), *outputs.glob("sweeps/[!.]*/[!.]*/result.json")]
     for path in sorted(paths, key=_modified, reverse=True):
         yield RunFolder(path.parent)
 

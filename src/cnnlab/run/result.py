@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from cnnlab.errors import UserError
 from cnnlab.experiment.axes import axis_choices
 from cnnlab.experiment.identity import fingerprint, flat_params
 from cnnlab.files import write_atomically
@@ -94,11 +95,17 @@ class Result:
             status: The run's status.
             error: One line.
         """
-        before = folder.result()
-        if before is not None:
-            result = cls(**{name: value for name, value in before.items() if name != "schema"})
-        else:
+        before = folder.result() or {}
+        try:
             result = cls.of_experiment(folder.config(), folder.option_names(), folder.overrides())
+        except UserError:
+            if not before:
+                raise
+            result = cls()
+        for name, value in before.items():  # by another version, perhaps, or edited
+            own = getattr(result, name, value)
+            if name in result.__dict__ and (own is None or isinstance(value, type(own))):
+                setattr(result, name, value)
         result.status, result.error = status, error
         return result
 

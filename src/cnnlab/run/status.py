@@ -25,7 +25,7 @@ class Status(StrEnum):
 
     @property
     def can_resume(self) -> bool:
-        """Whether the run resumes from its checkpoint; a failed run is retried from the start."""
+        """Whether the run always resumes; a sweep decides about a failed run by its checkpoint."""
         return self in (Status.INTERRUPTED, Status.KILLED)
 
     @property

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cnnlab.files import read_regular_file
 from cnnlab.metrics import ACCURACY, SPLITS
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
@@ -175,13 +176,11 @@ def describe(outcome: Outcome) -> str:
 def latest(folder: RunFolder) -> tuple[str, str]:
     """The last epoch in a run's metrics.csv, and the watched split's accuracy in words; empty before the first."""
     try:
-        with folder.metrics_csv.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        last = rows[-1]
+        last = list(csv.DictReader(read_regular_file(folder.metrics_csv).splitlines()))[-1]
         epoch = last["epoch"]
         for split in ("val", "test"):
             if last.get(ACCURACY.of(split)):
                 return epoch, f"{SPLITS[split]} {ACCURACY.title} {ACCURACY.text(float(last[ACCURACY.of(split)]))}"
         return epoch, ""
-    except (OSError, ValueError, LookupError, csv.Error):  # no file, no row, or another format
+    except (OSError, ValueError, LookupError, TypeError, csv.Error):  # no file, no row, or another format
         return "", ""

@@ -1,6 +1,7 @@
 """How long a sweep will take, before it starts."""
 
 import itertools
+import math
 import statistics
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +67,7 @@ def _step_s_of(result: dict[str, Any], config: DictConfig) -> float | None:
         params, steps = result["params"], result["steps"]
         is_comparable = params["model._target_"] == config.model._target_
         is_comparable &= params["data.batch_size"] == config.data.batch_size
-        return float(result["seconds"]["fit"] / steps) if is_comparable and steps >= MIN_STEPS else None
-    except (LookupError, TypeError):  # an incomplete result
+        step_s = float(result["seconds"]["fit"] / steps) if is_comparable and steps >= MIN_STEPS else math.nan
+    except (LookupError, TypeError, ArithmeticError):  # an incomplete result, or not a run's
         return None
+    return step_s if 0 < step_s < math.inf else None

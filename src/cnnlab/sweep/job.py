@@ -5,6 +5,8 @@ from pathlib import Path
 
 from cnnlab.run.folder import RunFolder
 
+LOGS = "logs"  # the folder of the jobs' logs, in a sweep's
+
 
 @dataclass(frozen=True)
 class Job:
@@ -28,4 +30,4 @@ class Job:
     @property
     def log(self) -> Path:
         """The file to which the output of its processes is appended."""
-        return self.folder.path.parent / "logs" / f"{self.name}.log"
+        return self.folder.path.parent / LOGS / f"{self.name}.log"

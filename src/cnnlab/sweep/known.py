@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import json
+import os
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
@@ -11,6 +13,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from cnnlab.experiment.identity import fingerprint
+from cnnlab.files import append_line, read_regular_file
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.outcome import Outcome
 
@@ -30,13 +33,22 @@ class KnownJobs:
         self._digest = digest
         self._started: dict[str, str] = {}  # job name to digest
         self._known: dict[str, list[object]] = {}
-        for line in path.read_text().splitlines() if path.is_file() else ():
+        for line in self._lines():
             try:
                 name, *known = json.loads(line)
-            except (ValueError, TypeError):
-                continue  # written during a crash
-            self._known[name] = known
+                self._known[name] = known
+            except (ValueError, TypeError, RecursionError):
+                continue  # written during a crash, or by somebody else
         self._current = digest()
+
+    def _lines(self) -> list[str]:
+        if not os.path.lexists(self._path):
+            return []
+        try:
+            return read_regular_file(self._path).splitlines()
+        except OSError as error:  # then each job's config is composed, which only takes longer
+            print(f"{self._path} cannot be read ({error.strerror}), and is not used", file=sys.stderr)
+            return []
 
     def __contains__(self, job: object) -> bool:
         return isinstance(job, Job) and self._known.get(job.name) == [list(job.overrides), self._current]
@@ -51,8 +63,9 @@ class KnownJobs:
         """Records a run that has finished with an unchanged config."""
         job, digest = outcome.job, self._digest()
         if outcome.status.is_final and self._started.get(job.name) == digest and job.folder.fallback is None:
-            with contextlib.suppress(OSError), self._path.open("a") as file:  # disk full: it is composed again
-                file.write(json.dumps([job.name, list(job.overrides), digest]) + "\n")
+            line = json.dumps([job.name, list(job.overrides), digest])
+            with contextlib.suppress(OSError):  # disk full: it is composed again
+                append_line(self._path, line)
 
 
 class DigestOfConfig:
@@ -92,5 +105,5 @@ class DigestOfConfig:
     def _of(self, files: list[tuple[Path, Path, int, int]]) -> str:
         digest = hashlib.sha256(self._values)
         for folder, path, _, _ in files:
-            digest.update(b"\0".join([str(path.relative_to(folder)).encode(), path.read_bytes()]))
+            digest.update(f"{path.relative_to(folder)}\0{read_regular_file(path)}".encode(errors="surrogateescape"))
         return digest.hexdigest()

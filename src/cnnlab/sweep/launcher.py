@@ -1,11 +1,13 @@
 """The base class of our Hydra launchers, which differ only in where the jobs run."""
 
 import argparse
+import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -14,17 +16,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import without_hydra
+from cnnlab.files import write_atomically
+from cnnlab.run.folder import REMOVED
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.check import check_job
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
-from cnnlab.sweep.job import Job
+from cnnlab.sweep.flaws import find_flaw
+from cnnlab.sweep.job import LOGS, Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.outcome import earlier_outcome
-from cnnlab.sweep.plan import Action, plan, print_plan, unique_jobs
+from cnnlab.sweep.plan import Action, check_case, plan, print_plan, unique_jobs
 from cnnlab.sweep.sweep import Settings, Sweep
 from cnnlab.sweep.task import Task
 
@@ -89,12 +94,14 @@ class SweepLauncher(Launcher, ABC):
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
-            steps = plan(jobs, self.compose, self._known())
+            steps = plan(jobs, self.compose, self._known(), self._options())
             print_plan(self.folder, steps, self.num_at_a_time, estimate, list_all=True)
             return []
         with self.open_engine(config) as engine:
+            check_case(self.folder, jobs)
+            write_record(self.config, self.folder)
             known = self._known()
-            steps = plan(jobs, self.compose, known)
+            steps = plan(jobs, self.compose, known, self._options())
             print_plan(self.folder, steps, self.num_at_a_time, estimate)
             todo = [step.job for step in steps if step.action is not Action.SKIP]
             done = [earlier_outcome(step.job) for step in steps if step.action is Action.SKIP]
@@ -110,9 +117,13 @@ class SweepLauncher(Launcher, ABC):
             config: The config of one job.
         """
         self.check_available()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.folder / LOGS):
+            make_folder(folder)
         with lock_sweep(self.folder):
-            yield self.make_engine(config)
+            for remains in self.folder.glob(f"{REMOVED}*"):  # a kill came in between
+                shutil.rmtree(remains, ignore_errors=True)
+            with closing(self.make_engine(config)) as engine:
+                yield engine
 
     def make_job(self, overrides: Iterable[str], name: str) -> Job:
         """A job of this sweep.
@@ -142,12 +153,39 @@ class SweepLauncher(Launcher, ABC):
         """A job's current config."""
         return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
 
+    def _options(self) -> dict[str, Any]:
+        """The sweep's option of each config group."""
+        return {str(group): option for group, option in self.config.hydra.runtime.choices.items()}
+
     def _known(self) -> KnownJobs:
         return KnownJobs(self.folder / "known.jsonl", DigestOfConfig(self.config))
 
     def _flags(self) -> list[str]:
         typed_for_hydra = self.config.hydra.overrides.hydra
         return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(SWEEP_KEYS))]
+
+
+def make_folder(folder: Path) -> None:
+    """Creates a folder of a sweep, unless it exists.
+
+    Raises:
+        UserError: If something else is in its place, or it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot create the sweep's folder {folder} ({error.strerror}); choose another sweep.name, or remove what "
+            "is there"
+        ) from None
+
+
+def write_record(config: DictConfig, folder: Path) -> None:
+    """Writes multirun.yaml, which nothing reads: a sweep goes on without it."""
+    try:
+        write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(config).encode())
+    except OSError as error:
+        print(f"cannot write {folder / 'multirun.yaml'} ({error.strerror})", file=sys.stderr)
 
 
 def _config_flags() -> list[str]:
@@ -163,5 +201,5 @@ def _config_flags() -> list[str]:
 def _job_return(job: Job) -> JobReturn:
     result = job.folder.result()
     returned = JobReturn(overrides=list(job.overrides), working_dir=str(job.folder), status=JobStatus.COMPLETED)
-    returned.return_value = None if result is None else objective_value(result)
+    returned.return_value = None if result is None or find_flaw(result) else objective_value(result)
     return returned

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnlab.errors import UserError
-from cnnlab.files import try_lock, write_atomically
+from cnnlab.files import read_regular_file, try_lock, write_atomically
 
 
 @contextmanager
@@ -25,6 +25,9 @@ def lock_sweep(folder: Path) -> Iterator[None]:
         UserError: If another sweep is running there.
     """
     record = folder / "sweep.lock"
+    for path in (folder / ".lock", record):
+        if os.path.lexists(path) and not path.is_file():
+            raise UserError(f"{path} is not a file, so the sweep cannot lock its folder; remove it")
     lock, holder, host = try_lock(folder / ".lock"), _read(record), socket.gethostname()
     who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
     if lock is None:
@@ -43,7 +46,7 @@ def lock_sweep(folder: Path) -> Iterator[None]:
 
 def _read(record: Path) -> dict[str, object]:
     try:
-        holder = json.loads(record.read_text())
-    except (OSError, ValueError):
+        holder = json.loads(read_regular_file(record))
+    except (OSError, ValueError, RecursionError):
         return {}
     return holder if isinstance(holder, dict) and {"pid", "host"} <= set(holder) else {}

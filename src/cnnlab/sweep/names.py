@@ -30,7 +30,8 @@ def name_sweep(config: DictConfig) -> None:
     swept = [override for override in named if override.is_sweep_override()] or named
     with read_write(config), open_dict(config):
         if config.sweep.name is None:
-            config.sweep.name = "+".join(override.key_or_group for override in swept).replace("/", "_") or "one"
+            keys = "+".join(override.key_or_group for override in swept)
+            config.sweep.name = folder_name(keys.replace("/", "_")) or "one"
         OmegaConf.update(config, EXCLUDED, excluded)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(config.hydra.sweep.dir)}")
         names = ",".join(f'"{name}"' for name in excluded)
@@ -46,11 +47,43 @@ def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
     """
     constant = set(constant)
     swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
-    name = ",".join(swept).replace("/", "_")
-    if len(name.encode()) > MAX_NAME_BYTES:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # long names with the same start get different folders
-        name = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest
-    return name or "job"
+    return folder_name(",".join(swept)) or "job"
+
+
+def folder_name(text: str) -> str:
+    """A text as the name of a folder, on every file system; different texts have different names.
+
+    What a name cannot hold is replaced, `~` too, which marks the runs of a job with changed configs, and a text that is
+    too long is cut; a hash of the text then tells such names apart.
+    """
+    name = "".join(character if _is_safe(character) else "_" for character in text).rstrip(" .")
+    if name[:1] in (".", " "):
+        name = f"_{name[1:]}"
+    if name == text and len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+    return name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest
+
+
+def _is_safe(character: str) -> bool:
+    is_encodable = not "\ud800" <= character <= "\udfff"  # else it stands for a byte that is not UTF-8
+    return is_encodable and character.isprintable() and character not in "/\\~"
+
+
+def with_number(name: str, number: int) -> str:
+    """The name of a job's run with another config than the run with the number before: `seed=1~2`.
+
+    Args:
+        name: The job's name.
+        number: 1 for its first run, which has no number in its name.
+    """
+    return f"{name}~{number}" if number > 1 else name
+
+
+def without_number(name: str) -> tuple[str, int]:
+    """The name of the job, and the number of the run, of a folder in a sweep: the inverse of `with_number`."""
+    base, mark, number = name.rpartition("~")
+    return (base, int(number)) if mark and number.isascii() and number.isdigit() else (name, 1)
 
 
 # conf/train.yaml's hydra.sweep.subdir, so that jobs of Hydra's own launchers have the same names

@@ -1,12 +1,14 @@
 """A job's outcome."""
 
 import contextlib
+import os
 import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.errors import UserError
+from cnnlab.errors import EXIT_USER_ERROR
+from cnnlab.files import read_tail
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
 from cnnlab.signals import SIGNALS
@@ -47,14 +49,15 @@ def determine_outcome(ended: Ended) -> Outcome:
     job, folder = ended.job, ended.job.folder
     result = folder.result()
     status = None if result is None else Status(result["status"])
-    if status is not None and _agrees(status, ended.exit_code):
-        return Outcome(job, status, folder.error, ended.seconds)
     reason = _last_error(job.log) if ended.exit_code > 0 else None
+    was_refused = ended.exit_code == EXIT_USER_ERROR and reason is not None and reason not in folder.error
+    if status is not None and _agrees(status, ended.exit_code) and not was_refused:
+        return Outcome(job, status, folder.error, ended.seconds)
     if reason is not None:
         return Outcome(job, Status.FAILED, reason, ended.seconds)  # rejected before anything was written
     status, reason = _status_by(ended.exit_code), _explain(ended)
     if folder.has_started:
-        with contextlib.suppress(OSError, UserError):  # a full disk, or a damaged record
+        with contextlib.suppress(Exception):  # a full disk, or a record that is damaged in any way
             Result.of_started_run(folder, status, reason).write(folder)
     return Outcome(job, status, reason, ended.seconds)
 
@@ -75,11 +78,10 @@ def _status_by(exit_code: int) -> Status:
 
 
 def _last_error(log: Path) -> str | None:
-    text = ""
-    if log.is_file():
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+    try:
+        text = read_tail(log, LOG_TAIL_BYTES)
+    except OSError:
+        return None
     latest = text.rpartition(f"\n{COMMAND_PREFIX}")[2]
     errors = [line.removeprefix("error: ") for line in latest.splitlines() if line.startswith("error: ")]
     return errors[-1] if errors else None
@@ -94,7 +96,9 @@ def _explain(ended: Ended) -> str:
         names = {member.value: member.name for member in signal.Signals}  # real-time signals have none
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
-    folder = ended.job.folder.path.parent
+    log, folder = ended.job.log, ended.job.folder.path.parent
+    if os.path.lexists(log) and not log.is_file():
+        return f"cannot write the log {log}; remove what is there"
     if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
         return f"no space left on the disk of {folder}"
     return f"exited with code {ended.exit_code} before the run completed"

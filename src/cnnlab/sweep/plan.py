@@ -1,11 +1,14 @@
 """Plans which jobs of a sweep to start, resume, retry or skip."""
 
 import itertools
+import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -14,9 +17,12 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
+from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
 from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import Job
+from cnnlab.sweep.names import with_number
 
 
 class Action(Enum):
@@ -65,49 +71,116 @@ def unique_jobs(jobs: Iterable[Job]) -> list[Job]:
     return list(by_name.values())
 
 
-def plan(jobs: Iterable[Job], compose: Callable[[Job], DictConfig], known: Container[Job] = frozenset()) -> list[Step]:
+def check_case(folder: Path, jobs: Iterable[Job]) -> None:
+    """Rejects names that differ only in case on a file system that does not tell them apart.
+
+    Args:
+        folder: The sweep's folder, which is locked.
+        jobs: The jobs.
+
+    Raises:
+        UserError: If two jobs would share a folder.
+    """
+    if not (folder / LOCK.upper()).exists():
+        return  # there is only a `.lock`
+    by_name: dict[str, str] = {}
+    for job in jobs:
+        same = by_name.setdefault(job.name.casefold(), job.name)
+        if same != job.name:
+            raise UserError(f"two jobs would share a folder on this file system: {same} and {job.name}; rename a value")
+
+
+def plan(
+    jobs: Iterable[Job],
+    compose: Callable[[Job], DictConfig],
+    known: Container[Job] = frozenset(),
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Step]:
     """Plans each job from its folder.
 
-    A run with another config is kept; the job then gets a new folder beside it.
+    What is in a folder is kept unless it is a run of this job; the job then gets a new folder beside it.
 
     Args:
         jobs: In the sweep's order.
         compose: Composes a job's current config.
         known: Jobs whose runs are known to have that config.
+        options: The sweep's option of each config group, which a job's overrides may change.
     """
-    return [_step(job, compose, known) for job in jobs]
+    return [_step(job, compose, known, options) for job in jobs]
 
 
-def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job]) -> Step:
-    remark, now = "", None
+def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job], options: Mapping[str, Any]) -> Step:
+    remark, now, name = "", None, job.name
     for number in itertools.count(2):
-        status = job.folder.status
-        if status is None:
-            return Step(job, Action.START, remark)
-        if job in known:
-            return Step(job, Action.after(status), remark)
-        now = compose(job) if now is None else now
-        changed = _changed(job, now)
-        if changed is None:
-            return Step(job, Action.after(status), remark)
-        remark = f"{changed}: beside the old result"
-        job = Job.in_sweep(job.folder.path.parent, f"{job.name.partition('~')[0]}~{number}", job.overrides)
+        foreign = _foreign(job)
+        if foreign is None:
+            status = job.folder.status
+            if status is None:
+                return Step(job, Action.START, remark)
+            if job in known:
+                return Step(job, Action.after(status), remark)
+            now = compose(job) if now is None else now
+            foreign = _changed(job, now, options)
+            if foreign is None:
+                return Step(job, Action.after(status), remark)
+            what = "the old result"
+        else:
+            what = "it"
+        remark = f"{foreign}: beside {what}"
+        job = Job.in_sweep(job.folder.path.parent, with_number(name, number), job.overrides)
     raise AssertionError("there is always another number")
 
 
-def _changed(job: Job, now: DictConfig) -> str | None:
+def _foreign(job: Job) -> str | None:
+    """Why what is in a job's place is no run, or one that cannot be resumed; None if it is neither."""
+    folder = job.folder
+    try:
+        if not os.path.lexists(folder.path):
+            return None
+        if not folder.path.is_dir():
+            return f"{job.name} is not a folder"
+        others, status = folder.other_files(), folder.status
+    except OSError as error:
+        return f"{job.name} cannot be read ({error.strerror})"
+    if status is None:
+        return f"{job.name} holds no run, but {others[0]}" if others else None
+    try:
+        folder.overrides()  # a resume needs them
+        result = folder.result()
+    except UserError as error:
+        return str(error).partition("; ")[0]
+    flaw = find_flaw(result) if result is not None and status.is_final else None
+    return f"{folder.result_json} is not a run's ({flaw})" if flaw else None
+
+
+def _changed(job: Job, now: DictConfig, options: Mapping[str, Any]) -> str | None:
     """Why an earlier run does not count as this job's; None if it does."""
     try:
         change = difference(job.folder.config(), now)
     except UserError as error:
         return str(error).partition("; ")[0]
-    except OmegaConfBaseException as error:
-        return f"its recorded config is damaged ({' '.join(str(error).split())})"
+    except Exception as error:  # anything, since anything may be recorded
+        return f"its recorded config is damaged ({' '.join(str(error).split()) or type(error).__name__})"
     if change is not None:
-        return f"{change.name} was {as_typed(change.before)} and is now {as_typed(change.now)}"
+        return _option_change(job, change.name, options) or (
+            f"{change.name} was {as_typed(change.before)} and is now {as_typed(change.now)}"
+        )
     if job.folder.fallback is not None and data_is_available(now):
         return f"data={now.data.name} was unavailable, so it used {job.folder.fallback}, and is available now"
     return None
+
+
+def _option_change(job: Job, name: str, options: Mapping[str, Any]) -> str | None:
+    """The change as that of a group's option, which is what users choose; None if it is only a value's."""
+    group = name.partition(".")[0]
+    now = dict(text.partition("=")[::2] for text in job.overrides).get(group, options.get(group))
+    try:
+        before = job.folder.option_names().get(group)
+    except (UserError, OmegaConfBaseException, AttributeError, TypeError, ValueError):
+        return None
+    if before is None or now is None or before == now:
+        return None
+    return f"{group} was {before} and is now {now}"
 
 
 def print_plan(

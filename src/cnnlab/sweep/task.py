@@ -1,14 +1,19 @@
 """A job as the command that runs it."""
 
+import contextlib
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.files import read_regular_file, write_atomically
 from cnnlab.program import program
+from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import KEY, quote
+from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
 
 COMMAND_PREFIX = "$ "
+RETRIED = ".retried"  # in a run's folder: the step of the failure from which it was last resumed
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,12 @@ class Task:
 
         Returns:
             The arguments that start or resume the run.
+
+        Raises:
+            UserError: If another process is using the folder.
         """
         folder = self.job.folder
-        if folder.status is not None and folder.status.can_resume:
+        if _can_resume(folder):
             return [*self.arguments, f"{KEY}{quote(folder.path)}"]
         folder.clear()
         return list(self.arguments)
@@ -40,3 +48,19 @@ class Task:
     def log_line(self, arguments: list[str]) -> str:
         """The command as a user would type it, which the log has before the command's output."""
         return f"{COMMAND_PREFIX}{program(self.program.name)} {shlex.join(arguments)}"
+
+
+def _can_resume(folder: RunFolder) -> bool:
+    """Whether a run resumes; one that failed twice at the same step starts over, since its checkpoint may be why."""
+    status = folder.status
+    if status is not Status.FAILED:
+        return status is not None and status.can_resume
+    if not folder.last_checkpoint.is_file():
+        return False
+    step, record = str((folder.result() or {}).get("steps")), folder.path / RETRIED
+    with contextlib.suppress(OSError):  # there is none, or the disk is full
+        if read_regular_file(record) == step:
+            return False
+    with contextlib.suppress(OSError):
+        write_atomically(record, step.encode())
+    return True

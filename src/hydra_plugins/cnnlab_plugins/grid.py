@@ -9,10 +9,12 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
+from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.check import check_jobs
+from cnnlab.sweep.launcher import make_folder, write_record
 
 
 class GridSweeper(Sweeper):
@@ -40,10 +42,10 @@ class GridSweeper(Sweeper):
         last = {override.get_key_element(): override for override in parser.parse_overrides([*params, *arguments])}
         jobs = [list(job) for job in itertools.product(*map(_values, last.values()))]
         check_jobs(self._context.config_loader, self.config, jobs)
-        if not self.config.sweep.dry_run:
+        if not isinstance(self._launcher, SweepLauncher):  # ours write it once they have locked the folder
             folder = Path(self.config.hydra.sweep.dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(self.config, folder / "multirun.yaml")
+            make_folder(folder)
+            write_record(self.config, folder)
         returned = self._launcher.launch(jobs, initial_job_idx=0)
         for job in returned:
             _ = job.return_value  # raises an exception of a job in Hydra's own launcher

@@ -49,3 +49,6 @@ class Engine(Protocol):
 
     def stop(self, signum: int) -> None:
         """Starts no more tasks, and forwards a signal to the running ones."""
+
+    def close(self) -> None:
+        """Releases what it holds, whether or not it has run."""

@@ -1,21 +1,40 @@
 """Forks each job's process from a server that has torch and the package loaded, so that it starts at once."""
 
-import multiprocessing
+import io
 import os
+import pickle
 import runpy
 import signal
+import socket
+import subprocess
 import sys
-import threading
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver, resource_tracker
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from stat import S_ISREG
+from typing import Protocol
 
+from cnnlab.errors import UserError
 from cnnlab.signals import blocked
+from cnnlab.sweep.engines.serve import NUMBER
 from cnnlab.sweep.task import Task
 
-SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML, whose data it loads
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
+NUM_STARTS = 3  # of the server for one job, before the job counts as killed
+CLOSE_S = 10.0  # for an idle server to end; it may still be loading
+SERVER = """
+import sys
+sys.path[:] = {path!r}
+import functools, os, socket
+from cnnlab.sweep.engines.preload import preload
+from cnnlab.sweep.engines.serve import serve
+serve(socket.socket(fileno={control}), functools.partial(preload, os.environ.pop("{variable}")))
+"""
+
+
+class ServerLost(RuntimeError):
+    """The server was killed, or failed, as often as it was started."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +50,49 @@ class Allocation:
     gpu: str | None = None
 
 
+class JobProcess:
+    """A job's process, which ends with this one, however this one ends.
+
+    Args:
+        pid: Its id.
+        status: The pipe that carries its exit code.
+        work: The pipe that it watches: once it is closed, the process ends.
+    """
+
+    def __init__(self, pid: int, status: int, work: int) -> None:
+        self.pid = pid
+        self.status = status
+        self._work = work
+
+    def kill(self) -> None:
+        """Kills it, if it is still running, and all that it has started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def interrupt(self, signum: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signum)
+
+    def exit_code(self) -> int | None:
+        """Waits for its end; None if nobody knows its exit code: it was killed, and the server too."""
+        exit_code = _read_number(self.status)
+        self.kill()
+        os.close(self.status)
+        os.close(self._work)
+        return exit_code
+
+
+class ServerProcess(Protocol):
+    """The part of subprocess.Popen that is used of the server's process."""
+
+    def wait(self, timeout: float) -> object:
+        """Waits for its end."""
+
+    def kill(self) -> None:
+        """Kills it."""
+
+
 class Server:
     """Forks the processes of tasks.
 
@@ -42,29 +104,84 @@ class Server:
     def __init__(self, threads: int, config: str) -> None:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
         self._config = config
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["cnnlab.sweep.engines.preload"])
-        self._ensure_running()  # loads while the sweep is planned
+        self._control, self._process = launch(config)  # loads while the sweep is planned
 
-    def start(self, task: Task, allocation: Allocation) -> ForkServerProcess:
-        """Starts a process that runs the task, and that ends with this process, however this one ends."""
-        self._ensure_running()
-        process = self._context.Process(target=_run, args=(task, allocation))
-        process.start()
-        return process
+    def start(self, task: Task, allocation: Allocation) -> JobProcess:
+        """Starts a process that runs the task; a server that was killed is started again.
 
-    def _ensure_running(self) -> None:
-        """Starts the server, which outlives a signal to the process group or to all of a scheduler's processes."""
-        resource_tracker.ensure_running()  # here, since it unblocks signals
-        os.environ[SHARED_CONFIG] = self._config
-        with blocked():
-            forkserver.ensure_running()
-        del os.environ[SHARED_CONFIG]
+        Raises:
+            ServerLost: If that did not help.
+        """
+        for attempt in range(NUM_STARTS):
+            if attempt:
+                print("the fork server was killed (out of memory?); it is started again", file=sys.stderr, flush=True)
+                self.close()
+                self._control, self._process = launch(self._config)
+            process = self._request(task, allocation)
+            if process is not None:
+                return process
+        raise ServerLost(
+            f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); reduce "
+            "hydra.launcher.n_jobs, or use hydra/launcher=basic"
+        )
+
+    def close(self) -> None:
+        """Ends the server."""
+        self._control.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=CLOSE_S)
+            return
+        self._process.kill()
+        self._process.wait(timeout=CLOSE_S)
+
+    def _request(self, task: Task, allocation: Allocation) -> JobProcess | None:
+        """A process, which has started; None if the server is dead."""
+        work, our_work = os.pipe()
+        our_status, status = os.pipe()
+        try:
+            with suppress(OSError):
+                socket.send_fds(self._control, [b"+"], [work, status])
+        finally:
+            os.close(work)
+            os.close(status)
+        pid = _read_number(our_status)  # waits until the server has loaded
+        if pid is None:
+            os.close(our_work)
+            os.close(our_status)
+            return None
+        with suppress(BrokenPipeError), open(our_work, "wb", closefd=False) as stream:
+            stream.write(pickle.dumps((_run, (task, allocation))))
+        return JobProcess(pid, our_status, our_work)
+
+
+def launch(config: str) -> tuple[socket.socket, ServerProcess]:
+    """Starts a server, which outlives a signal to the process group or to all of a scheduler's processes.
+
+    Args:
+        config: As for `Server`.
+
+    Returns:
+        The socket for requests, and the server's process.
+    """
+    ours, theirs = socket.socketpair()
+    program = SERVER.format(path=sys.path, control=theirs.fileno(), variable=SHARED_CONFIG)
+    options = [*(f"-W{option}" for option in sys.warnoptions), *["-O"] * sys.flags.optimize]
+    with theirs, blocked():
+        process = subprocess.Popen(
+            [sys.executable, *options, "-c", program],
+            env=os.environ | {SHARED_CONFIG: config},  # other users see the arguments
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+    return ours, process
+
+
+def _read_number(pipe: int) -> int | None:
+    content = os.read(pipe, NUMBER.size)  # written at once
+    return int(NUMBER.unpack(content)[0]) if content else None
 
 
 def _run(task: Task, allocation: Allocation) -> None:
-    os.setsid()  # a Ctrl-C in the terminal reaches only the sweep, which forwards it once the jobs can handle it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     redirect_output(task.job.log)
     arguments = task.prepare()
     print(task.log_line(arguments), flush=True)
@@ -77,22 +194,27 @@ def _run(task: Task, allocation: Allocation) -> None:
     runpy.run_path(str(task.program), run_name="__main__")
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    # the run can be resumed, and another sweep may start here at any moment
-    os.killpg(0, signal.SIGKILL)  # with the processes of a distributed run
-
-
 def redirect_output(log: Path) -> None:
-    """Appends the output of this process and its children to a file.
+    """Appends the output of this process and its children to a file, in UTF-8 whatever the terminal's encoding is.
 
     Args:
         log: The file; its folder is created.
+
+    Raises:
+        UserError: If something else is in its place.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # without O_NONBLOCK, a FIFO would be waited for
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot write the log {log} ({error.strerror}); remove what is there") from None
+    if not S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise UserError(f"cannot write the log {log} (not a regular file); remove what is there")
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)
+    for text in (sys.stdout, sys.stderr):
+        if isinstance(text, io.TextIOWrapper):
+            text.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,36 +1,24 @@
 """Runs jobs in processes on this machine, a fixed number at a time."""
 
-import os
+import select
 import signal
 import time
 from collections.abc import Generator, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection
-from multiprocessing.context import ForkServerProcess
 
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
-from cnnlab.sweep.engines.fork_server import Allocation, Server
+from cnnlab.sweep.engines.fork_server import Allocation, JobProcess, Server, ServerLost
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
-
-UNKNOWN = 255  # multiprocessing's exit code for a process whose server has died
 
 
 @dataclass
 class _Running:
     job: Job
-    process: ForkServerProcess
+    process: JobProcess
     allocation: Allocation
     started: float
     reason: str = ""
-
-    def kill(self) -> None:
-        """Kills the job's process group: the process, if it is still running, and all that it has started."""
-        assert self.process.pid is not None
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
 
 
 class LocalEngine:
@@ -46,7 +34,7 @@ class LocalEngine:
         self._server = server
         self._free = list(reversed(allocations))
         self._timeout_s = timeout_s
-        self._running: dict[int, _Running] = {}  # by the process's sentinel
+        self._running: dict[int, _Running] = {}  # by the pipe that carries the exit code
         self._is_stopping = False
 
     def run(self, tasks: Iterable[Task]) -> Generator[Started | Ended | Tick]:
@@ -55,44 +43,45 @@ class LocalEngine:
         try:
             while True:
                 while self._free and not self._is_stopping and (task := next(waiting, None)) is not None:
-                    self._start(task)
+                    started = time.monotonic()
                     yield Started(task.job)
+                    try:
+                        self._start(task)
+                    except ServerLost as error:
+                        self._is_stopping = True  # the next job would fare no better
+                        yield Ended(task.job, -signal.SIGKILL, time.monotonic() - started, str(error))
                 if not self._running:
                     return
-                ended = connection.wait(list(self._running), timeout=TICK_S)
-                for sentinel in ended:
-                    assert isinstance(sentinel, int)
-                    yield self._reap(self._running.pop(sentinel))
+                ended, _, _ = select.select(list(self._running), [], [], TICK_S)
+                for status in ended:
+                    yield self._reap(self._running.pop(status))
                 self._kill_overdue()
                 yield Tick()
         finally:
             for running in self._running.values():
-                running.kill()
-                running.process.join()
+                running.process.kill()
+                running.process.exit_code()
 
     def stop(self, signum: int) -> None:
         """Starts no more jobs, and forwards a signal to the running ones."""
         self._is_stopping = True
         for running in self._running.values():
-            assert running.process.pid is not None
-            with suppress(ProcessLookupError):
-                os.kill(running.process.pid, signum)
+            running.process.interrupt(signum)
+
+    def close(self) -> None:
+        """Ends the server."""
+        self._server.close()
 
     def _start(self, task: Task) -> None:
-        allocation = self._free.pop()
-        process = self._server.start(task, allocation)
-        self._running[process.sentinel] = _Running(task.job, process, allocation, time.monotonic())
+        process = self._server.start(task, self._free[-1])
+        self._running[process.status] = _Running(task.job, process, self._free.pop(), time.monotonic())
 
     def _reap(self, running: _Running) -> Ended:
-        running.process.join()
-        exit_code = running.process.exitcode
-        assert exit_code is not None
-        running.kill()
-        if exit_code == UNKNOWN:
+        exit_code = running.process.exit_code()
+        if exit_code is None:
             status = running.job.folder.status
             exit_code = status.exit_code if status is not None and status.is_final else -signal.SIGKILL
-            running.reason = "lost: its fork server was killed (out of memory?), or it exited with code 255"
-        running.process.close()
+            running.reason = running.reason or "killed together with its fork server; out of memory?"
         self._free.append(running.allocation)
         return Ended(running.job, exit_code, time.monotonic() - running.started, running.reason)
 
@@ -101,4 +90,4 @@ class LocalEngine:
             seconds = time.monotonic() - running.started
             if self._timeout_s is not None and seconds > self._timeout_s and not running.reason:
                 running.reason = f"killed after {seconds:.0f} s, over hydra.launcher.timeout_s={self._timeout_s:g}"
-                running.kill()
+                running.process.kill()

@@ -1,32 +1,32 @@
-"""Imported by the fork server: loads all that a run imports, and the data that it reads."""
+"""What the fork server loads: all that a run imports, and the data that it reads."""
 
 import contextlib
 import gc
 import importlib
-import os
 
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.sweep.engines.fork_server import SHARED_CONFIG
 
+def preload(config: str) -> None:
+    """Loads them, and keeps the garbage collector from copying them.
 
-def _preload() -> None:
+    Args:
+        config: The config of one job, as YAML, whose data is loaded.
+    """
     gc.disable()
-    importlib.import_module("cnnlab.cli.main")
-    importlib.import_module("cnnlab.run.execution")
-    _share_data(os.environ.pop(SHARED_CONFIG, None))
+    for module in ("cnnlab.cli.main", "cnnlab.run.execution", "cnnlab.sweep.engines.fork_server"):
+        importlib.import_module(module)
+    _share_data(config)
     gc.freeze()  # garbage collection in a job would copy these pages
     gc.enable()
 
 
-def _share_data(text: str | None) -> None:
+def _share_data(text: str) -> None:
     """Loads the data in one thread: a process with several threads cannot be forked safely."""
     import torch
 
     from cnnlab.training.build import build_data
 
-    if text is None:
-        return
     config = OmegaConf.create(text)
     assert isinstance(config, DictConfig)
     threads = torch.get_num_threads()
@@ -34,6 +34,3 @@ def _share_data(text: str | None) -> None:
     with contextlib.suppress(Exception):  # a job will report it
         build_data(config).share()
     torch.set_num_threads(threads)
-
-
-_preload()

@@ -2,21 +2,29 @@
 
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
-from cnnlab.errors import UserError
+from cnnlab.errors import EXIT_USER_ERROR, UserError
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import POLL_S, NodeEnvironment, NodeProcess
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import Task
+
+CONNECT_S = 10
+INIT_S = 90  # a cluster of this machine takes a few seconds to start, ten on a busy one
+CORRECT = "start it, or correct hydra.launcher.ray.init.address"
 
 
 def run_task(task: Task, environment: NodeEnvironment, stop: Path) -> int:
@@ -62,9 +70,13 @@ class RayEngine:
     def __init__(self, init: dict[str, Any], remote: dict[str, Any], threads: int, folder: Path) -> None:
         # without an address, Ray would read it from a file that a killed cluster leaves behind
         address = init.get("address") or os.environ.get("RAY_ADDRESS") or "local"
+        if ":" in address:
+            print(f"connecting to the Ray cluster at {address}", file=sys.stderr, flush=True)
+            _check_reachable(address)
         quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
         try:
-            ray.init(**{**quiet, **init, "address": address})
+            with _patience(address):
+                ray.init(**{**quiet, **init, "address": address})
             self._function = ray.remote(**remote)(run_task)
         except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
@@ -97,13 +109,16 @@ class RayEngine:
         finally:
             for reference in self._submitted:
                 ray.cancel(reference, force=True)
-            ray.shutdown()
             self._stop.unlink(missing_ok=True)
 
     def stop(self, signum: int) -> None:
         """Starts no more jobs, and makes the running ones write their checkpoints and exit."""
         self._is_stopping = True
         self._stop.touch()
+
+    def close(self) -> None:
+        """Leaves the cluster, and ends one of this machine alone."""
+        ray.shutdown()
 
     def _capacity(self) -> int:
         """How many jobs the cluster has room for now; it may grow or shrink."""
@@ -138,3 +153,33 @@ class RayEngine:
             return Ended(submitted.job, ray.get(reference), seconds)
         except ray.exceptions.RayError as error:
             return Ended(submitted.job, -signal.SIGKILL, seconds, f"lost by Ray: {str(error).strip().splitlines()[0]}")
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself tries for two minutes, in silence."""
+    try:
+        parts = urlsplit(address if "://" in address else f"ray://{address}")
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{_unreachable(address)} ({error}); {CORRECT}") from None
+
+
+@contextmanager
+def _patience(address: str) -> Iterator[None]:
+    """Ends the program if Ray does not: what waits there is in C++, where no exception reaches it."""
+
+    def give_up() -> None:
+        print(f"error: {_unreachable(address)} within {INIT_S} s; {CORRECT}", file=sys.stderr, flush=True)
+        os._exit(EXIT_USER_ERROR)
+
+    timer = threading.Timer(INIT_S, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _unreachable(address: str) -> str:
+    return f"hydra/launcher=ray: no Ray cluster answers at {address}"

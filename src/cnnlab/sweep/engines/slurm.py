@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -14,12 +16,13 @@ import submitit
 from submitit.helpers import DelayedSubmission
 
 from cnnlab.errors import UserError
-from cnnlab.files import write_atomically
+from cnnlab.files import read_regular_file, write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE, NodeEnvironment, NodeProcess
 from cnnlab.sweep.task import Task
 
 EXIT_PREEMPTED = 128 + signal.SIGTERM
+ANSWER_S = 60  # Slurm's own commands try for less
 LOST_AFTER_POLLS = 3  # polls in which a job is neither in the queue nor has a result
 
 
@@ -95,6 +98,7 @@ class SlurmEngine:
         num_at_a_time: int,
         poll_s: float,
     ) -> None:
+        _check_controller()
         try:
             self._executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=max_num_timeout)
             self._executor.update_parameters(**parameters)
@@ -133,6 +137,9 @@ class SlurmEngine:
         self._submitted = [job for job in self._submitted if job.started is not None]
         self._cancel("--signal=INT")
 
+    def close(self) -> None:
+        """Does nothing: the jobs are Slurm's."""
+
     def _fill(self, waiting: Iterable[Task]) -> bool:
         """Submits as many tasks as there is room for; returns whether no task is waiting."""
         tasks = [task for _, task in zip(range(self._num_at_a_time - len(self._submitted)), waiting, strict=False)]
@@ -153,7 +160,7 @@ class SlurmEngine:
             return None
         if queued.arguments == task.arguments:
             return submitit.SlurmJob[int](self._folder, queued.number)
-        subprocess.run(["scancel", "--quiet", queued.number], check=False)
+        _ask("scancel", "--quiet", queued.number)
         return None
 
     def _submit(self, tasks: list[Task]) -> list[submitit.Job[int]]:
@@ -180,11 +187,11 @@ class SlurmEngine:
     def _still_queued(self) -> dict[str, _QueuedJob]:
         """Jobs of an earlier sweep that are still in the queue, by name."""
         try:
-            recorded = json.loads(self._record.read_text())
-        except (OSError, ValueError):
+            recorded = json.loads(read_regular_file(self._record))
+            queued = {name: _QueuedJob(str(number), tuple(arguments)) for name, (number, arguments) in recorded.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # no file, or not ours
             return {}
         states = _queue() or {}
-        queued = {name: _QueuedJob(number, tuple(arguments)) for name, (number, arguments) in recorded.items()}
         return {name: job for name, job in queued.items() if job.number in states}
 
     def _write_record(self) -> None:
@@ -195,16 +202,35 @@ class SlurmEngine:
     def _cancel(self, *options: str) -> None:
         numbers = [job.handle.job_id for job in self._submitted]
         if numbers:
-            subprocess.run(["scancel", "--quiet", *options, *numbers], check=False)
+            _ask("scancel", "--quiet", *options, *numbers)
 
 
 def _queue() -> dict[str, str] | None:
     """The user's jobs and their states; None if the cluster does not respond."""
-    command = ["squeue", "--me", "--noheader", "--array", "--format=%i %T"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    done = _ask("squeue", "--me", "--noheader", "--array", "--format=%i %T")
+    if done is None or done.returncode != 0:
         return None
     return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+
+
+def _ask(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """Runs one of Slurm's commands; None if it does not answer."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=ANSWER_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _check_controller() -> None:
+    """Rejects a cluster that does not answer, for which sbatch would wait."""
+    if shutil.which("squeue") is None:
+        return  # submitit says so
+    print("asking Slurm for its queue", file=sys.stderr, flush=True)
+    done = _ask("squeue", "--me", "--noheader")
+    if done is None or done.returncode != 0:
+        lines = [f"no answer within {ANSWER_S} s"] if done is None else done.stderr.strip().splitlines()
+        said = lines[-1] if lines else "squeue failed"
+        raise UserError(f"hydra/launcher=slurm: Slurm is unavailable ({said}); try later, or use hydra/launcher=local")
 
 
 def _ended(submitted: _Submitted) -> Ended:

@@ -46,11 +46,16 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
     objective = compose(overrides).objective
     head = f"trial {best.number}, the best of {len(completed)} completed trials: {objective} {best.value:.6g}"
     path = folder / "experiment" / f"{NAME}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, experiment(overrides, compose, head).encode())
     print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, experiment(overrides, compose, head).encode())
+        pictures = draw(study, folder, objective)
+    except OSError as error:
+        print(f"cannot write what the search found: {error.strerror}: {error.filename}", flush=True)
+        return
     print(f"  {program()} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
-    for picture in draw(study, folder, objective):
+    for picture in pictures:
         print(f"  {picture}")
     sys.stdout.flush()
 

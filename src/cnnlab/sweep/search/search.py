@@ -12,8 +12,19 @@ from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.plan import at_a_time_text
 from cnnlab.sweep.search.best import Compose, conclude
+from cnnlab.sweep.search.journal import set_aside
 from cnnlab.sweep.search.space import Space
-from cnnlab.sweep.search.study import Storage, check_sampling, is_grid, make_pruner, make_sampler, open_study, quieten
+from cnnlab.sweep.search.study import (
+    Storage,
+    check_sampling,
+    in_words,
+    is_grid,
+    make_pruner,
+    make_sampler,
+    open_study,
+    quieten,
+    storage_errors,
+)
 from cnnlab.sweep.search.study_info import StudyInfo
 from cnnlab.sweep.search.trials import Trials
 from cnnlab.sweep.sweep import TENSORBOARD, Sweep
@@ -49,12 +60,30 @@ def search(
         _print_plan(launcher, config, num_trials, num_done=0 if storage.is_new else None)
         print("\n".join(f"  {parameter}" for parameter in space.parameters), flush=True)
         return None
+    try:
+        return _search(space, launcher, compose, config, storage, name, num_trials)
+    except storage_errors() as error:
+        raise UserError(
+            f"the study's storage cannot be used ({in_words(error)}); the same command resumes the search"
+        ) from None
+
+
+def _search(
+    space: Space,
+    launcher: SweepLauncher,
+    compose: Compose,
+    config: DictConfig,
+    storage: Storage,
+    name: str,
+    num_trials: int,
+) -> float | None:
     if not storage.is_journal:
         open_study(storage.open(), name, space, config)  # checked before the folder is created
     pruner: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
     StudyInfo(storage.text, name, config.objective, pruner).publish()
     with launcher.open_engine(config) as engine:
         study = open_study(storage.open(), name, space, config)
+        set_aside(launcher.folder, len(study.get_trials(deepcopy=False)))
         owner = storage.owner()
         trials = Trials(study, space, launcher, num_trials=num_trials, owner=owner, is_exclusive=storage.is_journal)
         study.sampler = make_sampler(config, space, trials.num_started + (0 if storage.is_journal else int(owner, 16)))

@@ -1,5 +1,6 @@
 """Runs the trials of a study as the tasks of a sweep."""
 
+import sys
 from collections.abc import Iterator
 
 from optuna.pruners import NopPruner
@@ -8,11 +9,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cnnlab.run.result import objective_value
 from cnnlab.run.status import Status
+from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.names import job_name
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.search.space import Space, Value
+from cnnlab.sweep.search.study import in_words, storage_errors
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
@@ -74,8 +77,13 @@ class Trials:
             yield self._task(asked.number, asked.params)
 
     def record(self, outcome: Outcome) -> None:
-        """Tells the study a job's outcome."""
-        self._report(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
+        """Tells the study a job's outcome; if that is impossible now, the next start does."""
+        try:
+            self._report(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
+        except Exception as error:
+            if not isinstance(error, (OSError, *storage_errors())):
+                raise
+            print(f"{outcome.job.name}: the study could not be told ({in_words(error)})", file=sys.stderr, flush=True)
 
     def report_finished(self) -> None:
         """Tells the study about runs that finished, but whose sweep was killed before it could record them."""
@@ -89,6 +97,8 @@ class Trials:
         if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by a user, in a dashboard
             return
         result = job.folder.result()
+        if status is Status.COMPLETED and (flaw := "it is missing" if result is None else find_flaw(result)):
+            status, reason = Status.FAILED, f"its result.json is not a run's ({flaw})"
         value = objective_value(result) if status is Status.COMPLETED and result is not None else None
         state = STATES.get(status, TrialState.FAIL)
         if state is TrialState.COMPLETE and value is None:
@@ -107,11 +117,11 @@ class Trials:
 
     def _open_trials(self) -> list[FrozenTrial]:
         """Unfinished trials of this sweep; a trial may lack its owner if the sweep was killed while drawing it."""
-        default = self._owner if self._is_exclusive else None
         return [
             trial
             for trial in self._trials()
-            if trial.state == TrialState.RUNNING and trial.user_attrs.get(OWNER, default) == self._owner
+            if trial.state == TrialState.RUNNING
+            and (self._is_exclusive or trial.user_attrs.get(OWNER) == self._owner)  # even if study.id was lost
         ]
 
     def _reopen(self, trial: FrozenTrial) -> dict[str, Value]:

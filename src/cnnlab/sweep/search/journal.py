@@ -1,0 +1,92 @@
+"""The journal of a study, in the sweep's folder: repaired before it is opened, and compared with the runs there."""
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+
+from optuna.storages.journal import JournalFileSymlinkLock
+
+from cnnlab.errors import UserError
+from cnnlab.files import append_bytes, cut_torn_line, try_lock
+from cnnlab.run.folder import LOCK
+
+TORN = ".torn"  # ends the name of the file that keeps what was cut
+TRIAL = re.compile(r"(\d{4,}),")  # starts the name of a trial's folder
+
+
+def repair(journal: Path) -> None:
+    """Cuts the journal back to its last whole line, which a full disk or a kill may have torn, and says so.
+
+    Optuna would append to the torn line, and could then never read the journal again.
+
+    Args:
+        journal: The file; it need not exist.
+
+    Raises:
+        UserError: If it is not a file, or is damaged elsewhere.
+    """
+    lock = journal.with_name(f"{journal.name}.lock")
+    if lock.is_symlink() and not lock.exists():
+        lock.unlink()  # of a killed search whose folder was moved: Optuna would wait for ever
+    if not os.path.lexists(journal):
+        return
+    if not journal.is_file():
+        raise UserError(f"{journal} is not a file; remove it, or choose another sweep.name")
+    optunas = JournalFileSymlinkLock(str(journal))  # jobs on a cluster may outlive a sweep, and write there
+    optunas.acquire()
+    try:
+        torn = cut_torn_line(journal)
+    finally:
+        optunas.release()
+    if torn:
+        copy = journal.with_name(f"{journal.name}{TORN}")
+        kept = "lost"
+        with contextlib.suppress(OSError):  # the disk may still be full
+            append_bytes(copy, torn + b"\n")
+            kept = f"kept in {copy.name}"
+        print(f"{journal}: the last line was torn, by a full disk or a kill; its {len(torn)} bytes are cut, {kept}")
+    _check(journal)
+
+
+def _check(journal: Path) -> None:
+    with journal.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                json.loads(line)
+            except (ValueError, RecursionError):
+                raise UserError(
+                    f"{journal} is damaged in line {number}; restore a copy, cut the file before that line, or choose "
+                    "another sweep.name"
+                ) from None
+
+
+def set_aside(folder: Path, num_trials: int) -> None:
+    """Moves away the runs of trials that the study does not have: it was emptied, cut, or removed.
+
+    New trials get their numbers, and must not be mixed up with them.
+
+    Args:
+        folder: The sweep's folder.
+        num_trials: How many trials the study has.
+
+    Raises:
+        UserError: If a process is working in one of them.
+    """
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_dir()]
+    unknown = [name for name in names if (start := TRIAL.match(name)) and int(start.group(1)) >= num_trials]
+    if not unknown:
+        return
+    number = next(number for number in range(1, 10**6) if not os.path.lexists(folder / f"earlier-{number}"))
+    aside = folder / f"earlier-{number}"
+    for name in unknown:
+        lock = try_lock(folder / name / LOCK)
+        if lock is None:
+            raise UserError(f"another process is using {folder / name}, which the study does not know; wait for it")
+        try:
+            aside.mkdir(exist_ok=True)
+            (folder / name).rename(aside / name)
+        finally:
+            lock.release()
+    print(f"the study has {num_trials} trials; {len(unknown)} runs here are of others, and were moved to {aside}")
