@@ -15,6 +15,7 @@ from cnnlab.data.batches import Batch
 from cnnlab.errors import Diverged
 from cnnlab.metrics import LOSS, SPLITS
 from cnnlab.seeding import derive_seed
+from cnnlab.training.accumulation import count_steps
 from cnnlab.training.totals import Totals
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -66,7 +67,7 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and its schedule over all steps of the fit."""
         optimizer = self.make_optimizer(self.network.parameters())
-        scheduler = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
+        scheduler = self.make_scheduler(optimizer, count_steps(self.trainer))
         if scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
