@@ -9,6 +9,8 @@ from tests.conftest import REPOSITORY
 MAY_BE_GIVEN = {
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),
+    *("trainer.overfit_batches", "trainer.strategy", "trainer.profiler", "trainer.min_epochs", "trainer.min_steps"),
+    *("trainer.benchmark", "trainer.detect_anomaly", "trainer.inference_mode", "trainer.sync_batchnorm"),
     *("hydra.launcher.n_jobs", "hydra.launcher.timeout_s", "hydra.sweeper.storage"),
 }
 OPTIONS = (

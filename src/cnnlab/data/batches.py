@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch.utils.data import SequentialSampler
 
 from cnnlab.data.augmentation import Augmentation
 from cnnlab.seeding import derive_seed
@@ -36,6 +37,21 @@ class EpochShuffle:
         return torch.randperm(self.num_images, generator=generator)
 
 
+class FixedOrder(EpochShuffle, SequentialSampler):
+    """The images as they are, in every epoch: `trainer.overfit_batches` then takes the same ones again and again.
+
+    By its class Lightning sees that there is no shuffling to turn off.
+    """
+
+    def __init__(self, seed: int, num_images: int) -> None:
+        super().__init__(seed, num_images)
+        self.data_source = range(num_images)
+
+    def order(self) -> torch.Tensor:
+        """0 … num_images-1, int64, on the CPU."""
+        return torch.arange(self.num_images)
+
+
 class ResidentBatches:
     """Batches for evaluation: images and labels in order, each image once, divided among `world_size` processes.
 
@@ -66,7 +82,7 @@ class ResidentBatches:
 
 
 class ShuffledBatches(ResidentBatches):
-    """Batches for training, in a new order each epoch.
+    """Batches for training, in the sampler's order, which may be another each epoch.
 
     Every process gets the same number of batches; some images are repeated at the end if necessary. The state is the
     position in the epoch, so that a run that was stopped between two batches resumes there.

@@ -8,7 +8,7 @@ import torch
 from lightning import LightningDataModule
 
 from cnnlab.data.augmentation import Augmentation
-from cnnlab.data.batches import Batch, EpochShuffle, ResidentBatches, ShuffledBatches
+from cnnlab.data.batches import Batch, EpochShuffle, FixedOrder, ResidentBatches, ShuffledBatches
 from cnnlab.data.source import Images, Source
 from cnnlab.data.split import stratified_split
 from cnnlab.errors import UserError
@@ -121,6 +121,7 @@ class ImageDataModule(LightningDataModule):
         device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
         parts = self._shared.get(used.identity) or used.load()
         self._parts = {part: (images.to(device), labels.to(device)) for part, (images, labels) in parts.items()}
+        self._check_limits()
 
     def load(self) -> dict[str, Batch]:
         """Reads, checks, splits and normalises the images and labels of each part."""
@@ -192,9 +193,10 @@ class ImageDataModule(LightningDataModule):
         return self._parts[name]
 
     def train_dataloader(self) -> ShuffledBatches:
-        """Shuffled batches, in a new order each epoch."""
+        """Shuffled batches, in a new order each epoch; in the same order with `trainer.overfit_batches`."""
         images, labels = self._parts["train"]
-        order = EpochShuffle(self.seed, len(images))
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        order = (FixedOrder if overfits else EpochShuffle)(self.seed, len(images))
         self._train_batches = ShuffledBatches(
             images,
             labels,
@@ -246,6 +248,19 @@ class ImageDataModule(LightningDataModule):
             return []
         images, labels = self._parts[part]
         return ResidentBatches(images, labels, self.eval_batch_size, **self._process())
+
+    def _check_limits(self) -> None:
+        """Rejects a fraction of the test batches that is none, which would only show after the fit.
+
+        `cnnlab.experiment.check` knows it for the requested data set, not for its fallback.
+        """
+        limit = 1.0 if self.trainer is None else self.trainer.limit_test_batches
+        batches = self.test_dataloader()
+        if isinstance(limit, float) and int(limit * len(batches)) == 0:
+            raise UserError(
+                f"trainer.limit_test_batches={limit} leaves no batch of the test set of {self.effective.name}, which "
+                f"has {len(batches)}; use a number of batches, such as trainer.limit_test_batches=1"
+            )
 
     def _process(self) -> dict[str, int]:
         if self.trainer is None:

@@ -1,17 +1,37 @@
 """Rejects an invalid config, before anything is written or torch is imported."""
 
+import difflib
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
+from cnnlab.experiment.callbacks import check_callbacks, measured_names
 from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.experiment.trainer import check_trainer
+from cnnlab.metrics import SECONDS_TO_TARGET
 
+_MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
+BUILT = ("model", "activation", "init", "pool", "loss", "optimizer", "scheduler", "trainer")  # an object each
+OPTIONAL = ("augmentation", "averaging")  # an object, or nothing
+READ = {  # the keys of the groups that no constructor checks
+    "data": (
+        *("name", "root", "files", "fallback", "fallbacks", "image_shape", "num_classes", "classes", "mean", "std"),
+        *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed"),
+    ),
+    "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence"),
+}
+NEEDED = (  # a run reads them, some of them not before its end
+    *("seed", "select", "watch", "objective", "target", "console", "optimizer.lr", "trainer.max_epochs"),
+    *(f"data.{key}" for key in READ["data"] if key != "root"),
+)
+LOADER = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle", "drop_last")
 OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option, also cnnlab's extra, to package
 
 
@@ -31,12 +51,15 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_data(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
+    check_trainer(config)
+    check_callbacks(config)
     _check_selection(config)
+    _check_measured(config, overrides)
     _check_logger(str(option_names.get("logger")))
 
 
 def check_keys(config: DictConfig) -> None:
-    """Rejects a config that lacks a group, or has an unknown key.
+    """Rejects a config that lacks a group or a key that a run needs, or has a key that nothing reads.
 
     Args:
         config: A composed config.
@@ -50,6 +73,44 @@ def check_keys(config: DictConfig) -> None:
     unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra")]
     if unknown:
         raise UserError(f"{unknown[0]} is not a key of this config and has no effect; --cfg job lists the keys")
+    for key in NEEDED:
+        if OmegaConf.select(config, key, default=_MISSING) is _MISSING:
+            raise UserError(f"{key} is missing; set it, such as +{key}=…")
+    _check_objects(config)
+    for group, keys in READ.items():
+        for key in map(str, config.get(group) or {}):
+            if key not in keys and not _is_interpolated(config, f"{group}.{key}"):
+                raise UserError(_unread(group, key, keys))
+
+
+def _check_objects(config: DictConfig) -> None:
+    """A group without a class to build would be used as plain values, or not at all."""
+    for group in (*BUILT, *OPTIONAL):
+        settings = config[group]
+        if isinstance(settings.get("_target_"), str) or (group in OPTIONAL and not settings):
+            continue
+        first = next(iter(settings), None)
+        value = "" if first is None else f"{group}.{first}={as_typed(settings[first])} has no effect: "
+        raise UserError(f"{value}{group} names no class (_target_); choose an option: {group}=…, see --help")
+
+
+def _is_interpolated(config: DictConfig, key: str) -> bool:
+    """Whether another value of the config refers to a key, as `${data.size}` or `${.size}`."""
+    name = key.rpartition(".")[2]
+    pattern = rf"\$\{{(?:{re.escape(key)}|\.+{re.escape(name)})[}}.\[]"
+    text = OmegaConf.to_yaml(config, resolve=False)
+    return re.search(pattern, text) is not None
+
+
+def _unread(group: str, key: str, keys: tuple[str, ...]) -> str:
+    if group == "data" and key in LOADER:
+        return (
+            f"data.{key} has no effect: the images stay on the device, and batches are cut from them without workers; "
+            "remove it"
+        )
+    near = difflib.get_close_matches(key, keys, n=1)
+    hint = f"did you mean {group}.{near[0]}?" if near else f"its keys are {', '.join(keys)}"
+    return f"{group}.{key} is not a key of {group} and has no effect; {hint}"
 
 
 def data_is_available(config: DictConfig) -> bool:
@@ -123,6 +184,18 @@ def _check_selection(config: DictConfig) -> None:
         )
     if config.data.num_val == 0:
         raise UserError("select=best needs validation images, but data.num_val=0; use data.num_val=5000, for example")
+
+
+def _check_measured(config: DictConfig, overrides: list[str]) -> None:
+    """Who sets an objective or a target wants to know it; their defaults stay where nothing validates."""
+    names = measured_names(config)
+    for key, needs in (("objective", config.objective), ("target", "val/acc")):
+        metric = "val/acc" if needs == SECONDS_TO_TARGET else needs
+        if metric not in names and any(text.lstrip("+").startswith(f"{key}=") for text in overrides):
+            raise UserError(
+                f"{key}={config[key]} needs validation, which this config does not have; use watch=val, "
+                "data.num_val=5000 and trainer.limit_val_batches=1.0, for example"
+            )
 
 
 def _check_logger(option: str) -> None:

@@ -84,6 +84,12 @@ def _is_limit(value: Any, *, zero: bool) -> bool:
     return type(value) in (int, float) and (value > 0 or (zero and value == 0)) and (type(value) is int or value <= 1)
 
 
+def _target(value: Any) -> str:
+    """The class that a mapping names; an empty text if it is not one."""
+    return str(value.get("_target_") or "") if isinstance(value, DictConfig | dict) else ""
+
+
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_false", "ddp_find_unused_parameters_true")
 LIMIT = Rule("a number of batches, or a fraction from 0.0 to 1.0", lambda value: _is_limit(value, zero=True))
 POSITIVE_LIMIT = Rule("a number of batches >= 1, or a fraction up to 1.0", lambda value: _is_limit(value, zero=False))
 BOOLEAN = Rule("true or false", lambda value: type(value) is bool)
@@ -174,7 +180,30 @@ RULES = {
     "trainer.gradient_clip_val": or_null(POSITIVE),
     "trainer.limit_train_batches": POSITIVE_LIMIT,
     "trainer.limit_val_batches": LIMIT,
-    "trainer.limit_test_batches": LIMIT,
+    "trainer.limit_test_batches": POSITIVE_LIMIT,  # a run ends with its test
+    "trainer.overfit_batches": LIMIT,
+    "trainer.accelerator": _one_of("auto", "cpu", "cuda", "gpu", "mps"),
+    # other strategies write other checkpoints, or train in child processes that keep their results
+    "trainer.strategy": Rule(
+        "auto or ddp or ddp_find_unused_parameters_false or ddp_find_unused_parameters_true, or a DDPStrategy with "
+        "its arguments",
+        lambda value: value in STRATEGIES or _target(value).endswith(".DDPStrategy"),
+    ),
+    "trainer.profiler": Rule(
+        "null or simple or advanced or pytorch, or a profiler with its arguments",
+        lambda value: value in (None, "simple", "advanced", "pytorch") or _target(value) != "",
+    ),
+    "trainer.fast_dev_run": Rule(
+        "true or false, or a number of batches", lambda value: type(value) in (bool, int) and value >= 0
+    ),
+    "trainer.num_sanity_val_steps": integer(-1),
+    "trainer.min_epochs": or_null(integer(0)),
+    "trainer.min_steps": or_null(integer(0)),
+    "trainer.benchmark": or_null(BOOLEAN),
+    "trainer.detect_anomaly": BOOLEAN,
+    "trainer.inference_mode": BOOLEAN,
+    "trainer.sync_batchnorm": BOOLEAN,
+    "trainer.enable_model_summary": BOOLEAN,
     # a run has whole epochs, each evaluated at its end: metrics.csv and the schedules rely on it
     "trainer.max_steps": _one_of(-1),
     "trainer.max_time": _one_of(None),

@@ -11,6 +11,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
@@ -141,13 +142,16 @@ class Run:
                 rank_zero_only(self.result.write)(self.folder)
 
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
+        added = build_callbacks(self.config, self.folder.path)
+        has_bar = any(isinstance(callback, ProgressBar) for callback in added)
+        console = "lines" if self.config.console == "auto" and has_bar else self.config.console
         return [
             *build_averaging(self.config),  # first, so that checkpoints hold the updated average
-            StopOnSignal(guard, self.folder.last_checkpoint),
             *([] if self.config.console == "none" else [Introduction(self.result, self.folder)]),
             self.history,
-            *make_console(self.config.console),
-            *build_callbacks(self.config),
+            *make_console(console),
+            *added,
+            StopOnSignal(guard, self.folder.last_checkpoint),
             EpochCheckpoint(self.history, self.folder.last_checkpoint, self.best_checkpoint),
         ]
 
@@ -155,7 +159,7 @@ class Run:
         result, last = self.result, self.folder.last_checkpoint
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
-        except MisconfigurationException as error:
+        except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         finally:
             self._record_data(data)
@@ -196,7 +200,7 @@ class Run:
         choices: dict[str, str | int | float] = {
             **result.choices,
             "optimizer.lr": float(config.optimizer.lr),
-            "optimizer.weight_decay": float(config.optimizer.weight_decay),
+            "optimizer.weight_decay": float(config.optimizer.get("weight_decay", 0.0)),
             "data.batch_size": int(config.data.batch_size),
             "trainer.max_epochs": int(config.trainer.max_epochs),
             "seed": int(config.seed),

@@ -10,14 +10,16 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.callbacks import UNUSABLE
 from cnnlab.experiment.identity import with_fallback
+from cnnlab.experiment.trainer import half_mixed_on_cpu, is_half_mixed
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
@@ -43,7 +45,7 @@ def user_errors(group: str) -> Iterator[None]:
         if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError | ImportError):
             raise
         raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
-    except (ValueError, TypeError, MisconfigurationException) as error:
+    except (ValueError, TypeError, MisconfigurationException, ImportError) as error:
         raise UserError(f"{group}: {' '.join(str(error).split())}") from error
 
 
@@ -56,7 +58,7 @@ def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) ->
     with user_errors("data"):
         files = instantiate(config.data.files, _convert_="all")
     with user_errors("augmentation"):
-        augmentation = instantiate(config.augmentation) if config.augmentation else None
+        augmentation = instantiate(config.augmentation, _convert_="all") if config.augmentation else None
     return ImageDataModule(
         **{name: config.data[name] for name in DATA_FACTS},
         files=files,
@@ -78,13 +80,13 @@ def build_classifier(config: DictConfig) -> Classifier:
         members: list[nn.Module] = [instantiate(settings, _convert_="all") for _ in range(config.model.num_members)]
         network = members[0] if len(members) == 1 else Committee(members)
     with user_errors("init"), torch.no_grad():
-        instantiate(config.init)(network)
+        instantiate(config.init, _convert_="all")(network)
     if config.model.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.model.compile:
         network.compile()
     with user_errors("loss"):
-        loss: nn.Module = instantiate(config.loss)
+        loss: nn.Module = instantiate(config.loss, _convert_="all")
     return Classifier(
         network,
         loss,
@@ -109,29 +111,67 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
     settings = dict(config.trainer)
     fast = settings.pop("fast", True)  # absent in the config of an older run
     with user_errors("trainer"):
-        trainer: Trainer = instantiate(settings, _partial_=True)(
+        trainer: Trainer = instantiate(settings, _partial_=True, _convert_="all")(
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
             logger=logger if logger is not None else False,
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=bar,
         )
+    precision = config.trainer.get("precision")
+    if is_half_mixed(precision) and trainer.strategy.root_device.type == "cpu":
+        raise UserError(half_mixed_on_cpu(precision))  # accelerator=auto, on a machine without a GPU
     if fast:
         loop = trainer.fit_loop.epoch_loop
         trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
     return trainer
 
 
-def build_callbacks(config: DictConfig) -> list[Callback]:
-    """The config's callbacks, in addition to those of every run."""
-    with user_errors("callbacks"):
-        return [instantiate(callback) for callback in config.callbacks.values() if callback]
+def build_callbacks(config: DictConfig, folder: Path) -> list[Callback]:
+    """The config's callbacks, in addition to those of every run.
+
+    Args:
+        config: A composed config.
+        folder: The run folder; a `dirpath` is relative to it.
+    """
+    return [_callback(f"callbacks.{name}", settings, folder) for name, settings in config.callbacks.items() if settings]
 
 
 def build_averaging(config: DictConfig) -> list[Callback]:
     """The callback that averages the weights, if the config has averaging."""
     with user_errors("averaging"):
-        return [instantiate(config.averaging)] if config.averaging else []
+        return [instantiate(config.averaging, _convert_="all")] if config.averaging else []
+
+
+def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
+    container = OmegaConf.to_container(settings, resolve=True)
+    assert isinstance(container, dict)
+    arguments: dict[str, Any] = {str(name): value for name, value in container.items()}
+    if isinstance(arguments.get("dirpath"), str):  # Lightning's are relative to the current folder
+        arguments["dirpath"] = str(folder / Path(arguments["dirpath"]).expanduser())
+    with user_errors(place):
+        callback: Callback = instantiate(arguments, _convert_="all")
+    if not isinstance(callback, Callback):
+        raise UserError(f"{place} is not a lightning.Callback, but {type(callback).__name__}: correct {place}._target_")
+    for base in type(callback).__mro__:
+        if base.__name__ in UNUSABLE:
+            raise UserError(f"{place}: {base.__name__} {UNUSABLE[base.__name__]}")
+    for hook in arguments:
+        if hasattr(Callback, hook) and not callable(getattr(callback, hook)):
+            function = "{_target_: hydra.utils.get_method, path: module.name}"
+            raise UserError(f"{place}.{hook} must be a function, such as {function}")
+    if isinstance(callback, Checkpoint):
+        _place_checkpoints(place, callback, folder / "checkpoints")
+    return callback
+
+
+def _place_checkpoints(place: str, callback: Checkpoint, folder: Path) -> None:
+    """Gives a ModelCheckpoint a folder of its own beside the run's `last.ckpt` and `best.ckpt`."""
+    if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+        callback.dirpath = str(folder / place.rpartition(".")[2])
+    dirpath = getattr(callback, "dirpath", None)
+    if dirpath is not None and Path(dirpath).resolve() == folder.resolve():
+        raise UserError(f"{place}.dirpath={folder} has the run's own last.ckpt and best.ckpt; use checkpoints/<name>")
 
 
 def _with_user_errors(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
 from cnnlab.training.history import History
+from cnnlab.training.user_callbacks import uses_hook
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -36,8 +37,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class EpochCheckpoint(Checkpoint):
     """Writes `last.ckpt` at the end of every epoch, and before it `best.ckpt` if the epoch is the best so far.
 
-    It is stateless: the best epoch follows from the history's rows, which are in the checkpoint. Lightning's
-    ModelCheckpoint forgets the best score when the run folder is moved.
+    What is tested is what is in the file, whatever other callbacks do to the weights. It is the last callback, so that
+    it comes after their hooks. It is stateless: the best epoch follows from the history's rows, which are in the
+    checkpoint. Lightning's ModelCheckpoint forgets the best score when the run folder is moved.
 
     Args:
         history: The epochs so far.
@@ -51,10 +53,56 @@ class EpochCheckpoint(Checkpoint):
         self.best = best
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the checkpoints, after the history has added its row."""
+        """Writes the checkpoints, after the history has added its row.
+
+        Weights that a callback changes at the end of the training, such as an average, are written after it. A run
+        that is killed in between trains its last epoch again, since Lightning omits that hook where no step is left.
+        """
         if self.best is not None and self.history.best_row() is self.history.rows[-1]:
             trainer.save_checkpoint(self.best)
-        trainer.save_checkpoint(self.last)
+        if not (_is_last_epoch(trainer) and uses_hook(trainer, "on_train_end")):
+            trainer.save_checkpoint(self.last)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the weights as the other callbacks have left them."""
+        if uses_hook(trainer, "on_train_end"):
+            trainer.save_checkpoint(self.last)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tests the best epoch's weights as saved.
+
+        A callback that averages restores the weights of the epoch's last step, not the average that was validated.
+        """
+        if not (self.best or self.last).is_file():  # stopped before the first epoch, as by a timer
+            trainer.save_checkpoint(self.best or self.last)
+        elif self.best is not None:
+            pl_module.load_state_dict(load_checkpoint(self.best)["state_dict"])
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the tested weights if they are others than those of the file: a callback may change them any time."""
+        path = self.best or self.last
+        if not trainer.is_global_zero:
+            return
+        weights = {name: weight.detach().cpu() for name, weight in pl_module.state_dict().items()}
+        checkpoint = load_checkpoint(path)
+        saved = checkpoint["state_dict"]
+        if weights.keys() != saved.keys() or not all(_same_bits(weights[name], saved[name]) for name in weights):
+            AtomicCheckpointIO().save_checkpoint({**checkpoint, "state_dict": weights}, path)
+
+
+def _is_last_epoch(trainer: Trainer) -> bool:
+    """Whether the epoch that ends is the fit's last."""
+    epochs, steps = trainer.current_epoch + 1, trainer.global_step
+    may_stop = epochs >= (trainer.min_epochs or 0) and steps >= (trainer.min_steps or 0)
+    return epochs == trainer.max_epochs or steps == trainer.max_steps or (trainer.should_stop and may_stop)
+
+
+def _same_bits(weight: torch.Tensor, saved: torch.Tensor) -> bool:
+    return weight.dtype == saved.dtype and weight.shape == saved.shape and _bytes(weight) == _bytes(saved)
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool = True) -> dict[str, Any]:
@@ -84,5 +132,5 @@ def weights_sha256(network: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(_bytes(tensor))
     return digest.hexdigest()

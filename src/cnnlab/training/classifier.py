@@ -18,6 +18,7 @@ from cnnlab.nn.loss import is_cross_entropy
 from cnnlab.nn.places import NetworkParameters
 from cnnlab.optim.averaging import recompute_batch_norm
 from cnnlab.seeding import derive_seed
+from cnnlab.training.accumulation import count_steps
 from cnnlab.training.totals import Totals
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -71,7 +72,7 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and its schedule over all steps of the fit."""
         optimizer = self.make_optimizer(NetworkParameters(self.network))
-        scheduler = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
+        scheduler = self.make_scheduler(optimizer, count_steps(self.trainer))
         if scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -113,7 +113,7 @@ class LectureLines(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the loss and accuracy of the watched split."""
         assert isinstance(pl_module, Classifier)
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or trainer.sanity_checking:
             return
         watch = pl_module.watch
         loss, accuracy = (metric.text(pl_module.measured[metric.of(watch)]) for metric in (LOSS, ACCURACY))

@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.signals import SignalGuard
+from cnnlab.training.user_callbacks import uses_hook
 
 
-class StopOnSignal(Callback):
+class StopOnSignal(Checkpoint):
     """Stops training between two steps after a signal, with a checkpoint from which the run resumes there.
+
+    By its base class it comes after the other callbacks, whose states then include the step.
 
     Args:
         guard: Defers the signal until this callback checks for it.
@@ -41,11 +45,14 @@ class StopOnSignal(Callback):
     ) -> None:
         """Stops within an epoch, only after an optimiser step: a checkpoint has no accumulated gradients.
 
-        At the epoch's last step, the evaluation and the epoch's own checkpoint come first.
+        At the epoch's last step, the evaluation and the epoch's own checkpoint come first. Lightning does not call the
+        hook at an epoch's start where it resumes within the epoch; a run with a callback that needs it resumes from the
+        last epoch's checkpoint.
         """
         whole_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if whole_step and not trainer.is_last_batch and self._signal_received(trainer):
-            trainer.save_checkpoint(self.checkpoint)
+            if not uses_hook(trainer, "on_train_epoch_start"):
+                trainer.save_checkpoint(self.checkpoint)
             self.guard.check()
 
     def _signal_received(self, trainer: Trainer) -> bool:

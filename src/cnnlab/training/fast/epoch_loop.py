@@ -73,6 +73,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
         if self._hooks is None or self.restarting or self.trainer.should_stop or self._num_ready_batches_reached():
             super().on_advance_end(data_fetcher)
             return
+        self._skip_next_val = False  # a search for a learning rate or batch size leaves it set
         self._batches_that_stepped += 1
         if self.trainer.received_sigterm and not self._is_training_done:
             raise SIGTERMException
