@@ -1,9 +1,10 @@
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from cnnlab.files import write_atomically
+from cnnlab.files import is_locked, make_folder, read_file, try_lock, write_atomically
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
@@ -30,3 +31,67 @@ def test_the_content_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypat
     monkeypatch.setattr(Path, "replace", lambda self, target: (calls.append("rename"), real_replace(self, target))[1])
     write_atomically(tmp_path / "file", b"content")
     assert calls == ["fsync", "rename", "fsync"]  # the content, the name, the folder's entry
+
+
+def test_links_in_the_place_of_a_file_are_replaced_and_not_followed(tmp_path: Path):
+    precious = tmp_path / "precious"
+    precious.write_text("old")
+    for name in ("file", ".file.tmp"):
+        (tmp_path / name).symlink_to(precious)
+    write_atomically(tmp_path / "file", b"new")
+    assert (precious.read_text(), (tmp_path / "file").read_text()) == ("old", "new")
+    assert not (tmp_path / "file").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "precious"}
+
+
+def test_a_folder_in_the_place_of_the_temporary_file_is_an_error_that_names_the_file(tmp_path: Path):
+    (tmp_path / ".file.tmp").mkdir()
+    with pytest.raises(OSError, match="file'"):
+        write_atomically(tmp_path / "file", b"new")
+
+
+def test_only_regular_files_of_a_bounded_size_are_read_without_waiting(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert read_file(tmp_path / "file", max_bytes=7) == read_file(tmp_path / "link") == b"content"
+    for name, words in (("folder", "a folder, not a file"), ("pipe", "a named pipe, not a file"), ("file", "7 bytes")):
+        with pytest.raises(OSError, match=words):
+            read_file(tmp_path / name, max_bytes=6)
+
+
+def test_a_folder_is_made_but_not_behind_a_link(tmp_path: Path):
+    make_folder(tmp_path / "folder")
+    make_folder(tmp_path / "folder")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    with pytest.raises(OSError, match="it is a link to"):
+        make_folder(tmp_path / "link")
+
+
+def test_asking_for_a_lock_does_not_take_it(tmp_path: Path):
+    path = tmp_path / ".lock"
+    assert not is_locked(path)
+    assert not path.exists()
+    lock = try_lock(path)
+    assert lock is not None
+    assert is_locked(path)
+    assert try_lock(path) is None
+    lock.release()
+    assert not is_locked(path)
+    asking = threading.Thread(target=lambda: [is_locked(path) for _ in range(20_000)])
+    asking.start()
+    for _ in range(20):
+        lock = try_lock(path)
+        assert lock is not None
+        lock.release()
+    asking.join()
+
+
+def test_a_link_is_not_locked(tmp_path: Path):
+    (tmp_path / "precious").write_text("old")
+    (tmp_path / ".lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="it is a link to"):
+        try_lock(tmp_path / ".lock")
+    assert not is_locked(tmp_path / ".lock")
+    assert (tmp_path / "precious").read_text() == "old"

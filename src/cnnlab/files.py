@@ -1,19 +1,29 @@
-"""Atomic writes, file locks, and reading what others may have written."""
+"""Atomic writes, reads that cannot hang, files of lines, and file locks."""
 
 import errno
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from stat import S_ISREG
 from typing import BinaryIO
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-MAX_BYTES = 64 * 2**20  # of a text file that we read; ours are far smaller
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+MAX_TEXT_BYTES = 64 * 2**20  # of a text file that we read; ours are far smaller
 TAIL_BYTES = 2**16
+LOCK_PATIENCE_S = 0.2  # `is_locked` holds a lock for some microseconds
+_NAMES = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces a file so that a reader, or a crash at any moment, finds the old content or the new, never a part.
+
+    A symbolic link in the file's place is replaced, and what it names is left alone.
 
     Args:
         path: The file; its folder must exist. A temporary file beside it is written and renamed.
@@ -21,16 +31,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.tmp")  # a fixed name, so that a killed run leaves at most one
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:  # follows no link: it must be a new file
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
     if hasattr(os, "O_DIRECTORY"):  # Windows lacks it and cannot open a folder
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -40,34 +51,30 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-def try_lock(path: Path) -> BaseFileLock | None:
-    """Creates and locks a file, until the lock is released or the process ends, however it ends.
-
-    Returns:
-        The lock, or None if another process holds it.
-    """
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return None
-    return lock
-
-
-def read_regular_file(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """The text of a file that anyone may have put there; bytes that are not UTF-8 are replaced.
+def read_file(path: Path, max_bytes: int | None = None) -> bytes:
+    """Reads a regular file, and never waits for the other end of a pipe.
 
     Args:
-        path: The file.
-        max_bytes: Its largest size.
+        path: The file, or a link to it.
+        max_bytes: A larger file is not read.
 
     Raises:
-        OSError: If there is none, it is too large, or something else is in its place: a FIFO would be waited for.
+        OSError: If it is missing, unreadable, not a regular file, or larger.
     """
-    with _open_regular_file(path) as file:
-        if os.fstat(file.fileno()).st_size > max_bytes:
-            raise OSError(errno.EFBIG, f"larger than {max_bytes:,} bytes", str(path))
-        return file.read(max_bytes).decode("utf-8", errors="replace")
+    with _open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if max_bytes is not None and size > max_bytes:
+            raise OSError(errno.EINVAL, f"it has {size} bytes, more than {max_bytes}", str(path))
+        return file.read()
+
+
+def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """The text of a file that anyone may have put there; bytes that are not UTF-8 are replaced.
+
+    Raises:
+        OSError: As for `read_file`.
+    """
+    return read_file(path, max_bytes).decode("utf-8", errors="replace")
 
 
 def read_tail(path: Path, num_bytes: int) -> str:
@@ -78,20 +85,21 @@ def read_tail(path: Path, num_bytes: int) -> str:
         num_bytes: How much of it.
 
     Raises:
-        OSError: As for `read_regular_file`.
+        OSError: As for `read_file`.
     """
-    with _open_regular_file(path) as file:
+    with _open_regular(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - num_bytes))
         return file.read(num_bytes).decode("utf-8", errors="replace")
 
 
-def _open_regular_file(path: Path) -> BinaryIO:
-    """Opens it without waiting."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
-    if S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
+def _open_regular(path: Path) -> BinaryIO:
+    """Opens a file without waiting for the other end of a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, f"it is {kind(mode)}, not a file", str(path))
 
 
 def cut_torn_line(path: Path) -> bytes:
@@ -104,7 +112,7 @@ def cut_torn_line(path: Path) -> bytes:
         What was cut; empty if the file was whole.
     """
     try:
-        if not S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             return b""
         with path.open("rb+") as file:
             start = end = file.seek(0, os.SEEK_END)
@@ -148,3 +156,85 @@ def append_bytes(path: Path, content: bytes) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
         file.write(content)
+
+
+def make_folder(path: Path) -> None:
+    """Creates a folder, unless it exists; what is above it must exist.
+
+    Raises:
+        OSError: If that fails, or there is something else, such as a link to a folder elsewhere.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"it is a link to {path.readlink()}, not a folder", str(path))
+    path.mkdir(exist_ok=True)
+
+
+def irregular(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Whatever is below a folder and is neither file nor folder, nor a link to one inside it; links are not followed.
+
+    Args:
+        folder: The folder, which may itself be named by a link.
+
+    Yields:
+        The path, and what it is, in words.
+    """
+    inside = folder.resolve()
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                if not Path(os.path.realpath(path)).is_relative_to(inside):
+                    yield path, f"a link to {path.readlink()}"
+            elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                yield path, kind(mode)
+
+
+def kind(mode: int) -> str:
+    """What a file's mode says that it is, in words."""
+    return next((words for is_one, words in _NAMES if is_one(mode)), "a device")
+
+
+def try_lock(path: Path) -> BaseFileLock | None:
+    """Creates and locks a file, until the lock is released or the process ends, however it ends.
+
+    Returns:
+        The lock, or None if another process holds it.
+
+    Raises:
+        OSError: If the file cannot be written, or is a symbolic link, or a folder.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"it is a link to {path.readlink()}, not a file", str(path))
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=LOCK_PATIENCE_S)
+    except Timeout:
+        return None
+    return lock
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of `try_lock`; asks without disturbing it, and needs only to read the file."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    if fcntl is None:
+        lock = try_lock(path)
+        if lock is not None:
+            lock.release()
+        return lock is None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False  # unreadable, or just removed
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EACCES)  # else locks are unavailable here
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _remove(temporary: Path) -> None:
+    if not temporary.is_dir():
+        temporary.unlink(missing_ok=True)

@@ -92,5 +92,5 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path, valu
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
-    with pytest.raises(UserError, match="no completed run there"):
+    with pytest.raises(UserError, match="no run there; it must be a run folder"):
         load_finished(tmp_path / name)

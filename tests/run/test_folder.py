@@ -1,9 +1,11 @@
 """A run folder's files, status and errors."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,7 @@ def test_a_run_has_started_when_its_record_is_whole(tmp_path: Path):
     assert (run.has_started, run.status) == (False, None)
 
 
-@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("status", Status.recorded())
 def test_its_status_is_that_of_its_result(tmp_path: Path, status: Status):
     run = run_in(tmp_path / "a")
     assert (run.has_started, run.status) == (True, Status.KILLED)
@@ -163,3 +165,164 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot create the run folder .*: File exists; choose another"):
         RunFolder(tmp_path / "file").claim(resume=False)
+
+
+def test_a_run_is_running_while_a_process_holds_its_lock_whatever_was_recorded_before(tmp_path: Path):
+    runs = [run_in(tmp_path / "killed"), run_in(tmp_path / "resumed", "interrupted"), run_in(tmp_path / "new")]
+    done = run_in(tmp_path / "done", "completed")
+    for run in (*runs, done):
+        run.claim(resume=True)
+    assert [run.status for run in (*runs, done)] == [Status.RUNNING] * 3 + [Status.COMPLETED]
+    assert runs[0].status_without_lock is Status.KILLED
+    assert Status.RUNNING.can_resume
+    assert not Status.RUNNING.is_final
+    assert Status.RUNNING.label == "running"
+
+
+def test_a_failed_run_that_is_resumed_by_hand_is_not_cleared(tmp_path: Path):
+    run = run_in(tmp_path / "failed", "failed")
+    run.claim(resume=True)
+    with pytest.raises(UserError, match="another process is using"):
+        run.clear()
+    assert run.result_json.exists()
+
+
+def test_a_crash_while_a_run_is_cleared_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = run_in(tmp_path / "failed", "failed")
+    monkeypatch.setattr(shutil, "rmtree", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.clear()
+    assert run.status is None
+    assert RunFolder.all_in(tmp_path) == []
+    RunFolder(tmp_path / "failed").claim(resume=False)
+
+
+BAD_RECORDS = {
+    "binary": b"\x00\xff\xfe\x80",
+    "latin-1": "- seed=\u00e9".encode("latin-1"),
+    "many aliases": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (97 + i, 97 + i, b",".join([b"*%c" % (96 + i)] * 9)) for i in range(1, 12)),
+    "nested": b"[" * 20_000,
+    "huge": b"- a=1\n" * 1_000_000,
+    "tag": b"!!python/object/apply:os.system [echo]",
+    "number": b"5",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", ["config", "overrides", "hydra"])
+@pytest.mark.parametrize("kind", [*BAD_RECORDS, "folder", "pipe"])
+def test_a_bad_record_is_named_in_one_line_at_once(tmp_path: Path, name: str, kind: str):
+    record = tmp_path / ".hydra" / f"{name}.yaml"
+    record.parent.mkdir()
+    if kind == "folder":
+        record.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(record)
+    else:
+        record.write_bytes(BAD_RECORDS[kind])
+    run = RunFolder(tmp_path)
+    read = {"config": run.config, "overrides": run.overrides, "hydra": run.option_names}[name]
+    started = time.monotonic()
+    if (name, kind) == ("config", "nothing"):
+        assert read() == {}
+        return
+    with pytest.raises(UserError, match=rf"{name}\.yaml is damaged or missing .*; start a new run") as error:
+        read()
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1000
+    assert time.monotonic() - started < 5
+
+
+def test_a_bad_result_is_none_at_once(tmp_path: Path):
+    run = run_in(tmp_path / "a")
+    for make in (
+        run.result_json.mkdir,
+        lambda: os.mkfifo(run.result_json),
+        lambda: run.result_json.write_bytes(b"\xff\xfe"),
+        lambda: run.result_json.write_text("[" * 100_000),
+        lambda: run.result_json.write_text('{"status": "running"}'),
+        lambda: run.result_json.symlink_to(run.result_json),
+    ):
+        make()
+        assert (run.result(), run.status) == (None, Status.KILLED)
+        if run.result_json.is_dir():
+            run.result_json.rmdir()
+        else:
+            run.result_json.unlink()
+    run.result_json.write_text('{"status": "completed", "data": 5, "error": 3}')
+    assert (run.fallback, run.error, run.status) == (None, "3", Status.COMPLETED)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(
+    "name", [".lock", "run.log", ".hydra", "checkpoints", "pictures", "metrics.csv", "result.json"]
+)
+def test_nothing_is_written_through_a_link_out_of_the_folder(tmp_path: Path, name: str, resume: bool):
+    run = run_in(tmp_path / "run") if resume else RunFolder(tmp_path / "run")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious") if "." in name[1:] or name == ".lock" else elsewhere.mkdir()
+    if (run.path / name).exists():
+        (run.path / name).rename(tmp_path / "moved")
+    run.path.mkdir(exist_ok=True)
+    (run.path / name).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=rf"/{name} is a link to .*elsewhere, .*; remove it"):
+        run.claim(resume=resume)
+    assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
+    assert elsewhere.is_file() or not list(elsewhere.iterdir())
+
+
+def test_the_folder_itself_may_be_a_link_and_links_inside_it_are_no_danger(tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    run = run_in(tmp_path / "run" / "a")
+    (run.path / "wandb").mkdir()
+    (run.path / "wandb" / "debug.log").symlink_to("run-1/debug.log")
+    run.claim(resume=True)
+
+
+def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path: Path):
+    for name, make, words in (
+        ("run.log", os.mkfifo, "is a named pipe"),
+        ("result.json", os.mkdir, "must be a file, and is not"),
+        ("checkpoints/last.ckpt", os.makedirs, "must be a file, and is not"),
+        ("checkpoints", lambda path: path.touch(), "must be a folder, and is not"),
+    ):
+        run = run_in(tmp_path / name.replace("/", "-"))
+        make(run.path / name)
+        with pytest.raises(UserError, match=rf"{name} {words}.*remove it"):
+            run.claim(resume=True)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = run_in(tmp_path / "run")
+    (run.path / "checkpoints").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "checkpoints")  # root may write anywhere
+    with pytest.raises(
+        UserError, match=r"cannot write in the run folder .*: checkpoints is read-only; .* a copy of it"
+    ):
+        run.claim(resume=True)
+
+
+def test_every_folder_without_a_run_has_a_way_on(tmp_path: Path):
+    states = {
+        "missing": "no run there; it must be a run folder",
+        "empty": "no run there; it must be a run folder",
+        "locked": "no run there; it must be a run folder",
+        "unrecorded": r"killed before it started; start it again, with hydra\.run\.dir=",
+        "recordless": r"overrides\.yaml is missing, so what was run is unknown; start a new run in another folder",
+    }
+    for name in list(states)[1:]:
+        (tmp_path / name).mkdir()
+    (tmp_path / "locked" / ".lock").touch()
+    (tmp_path / "unrecorded" / ".hydra").mkdir()
+    (tmp_path / "unrecorded" / ".hydra" / "config.yaml").touch()
+    (tmp_path / "recordless" / "result.json").write_text('{"status": "completed"}')
+    for name, words in states.items():
+        run = RunFolder(tmp_path / name)
+        assert run.status is None
+        assert re.search(words, run.absence)
+        if name != "recordless":
+            run.claim(resume=False)
+    with pytest.raises(UserError, match=r"choose another hydra\.run\.dir, or remove the folder$"):
+        RunFolder(tmp_path / "recordless").claim(resume=False)

@@ -1,6 +1,7 @@
 """Loads a finished run's network from its folder."""
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf.errors import OmegaConfBaseException
 
@@ -8,9 +9,8 @@ from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
-from cnnlab.sweep.flaws import find_flaw
 from cnnlab.training.build import build_classifier, build_data
-from cnnlab.training.checkpoint import load_checkpoint, weights_sha256
+from cnnlab.training.checkpoint import CheckpointError, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 
 
@@ -25,22 +25,20 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
             data is unavailable.
     """
     run = RunFolder(folder)
-    result = run.result()
-    if result is None or result["status"] != Status.COMPLETED or not run.has_started:
-        raise UserError(f"{folder}: no completed run there; give a run folder, such as outputs/runs/<time>-<name>")
-    if flaw := find_flaw(result):
-        raise UserError(f"{run.result_json} is not a run's ({flaw}); give another run folder")
+    result = _completed(run)
     config = run.config()
-    weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
-    if not weights.is_file():
-        raise UserError(f"{weights} is missing, so there are no weights to evaluate; run the experiment again")
-    checkpoint = load_checkpoint(weights)
+    try:
+        weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
+        checkpoint = load_checkpoint(weights)
+    except CheckpointError as error:
+        raise CheckpointError(error.path, error.reason, "run the experiment again") from None
+    except OmegaConfBaseException as error:
+        raise _other_version(run, error) from None
     try:
         classifier, data = build_classifier(config), build_data(config)
         classifier.load_state_dict(checkpoint["state_dict"])
-    except (OmegaConfBaseException, RuntimeError, UserError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is from another version ({reason}); use the version that trained it") from None
+    except (OmegaConfBaseException, RuntimeError, KeyError, TypeError, UserError) as error:
+        raise _other_version(run, error) from None
     if weights_sha256(classifier.network) != result.get("weights_sha256"):
         raise UserError(f"{weights} does not hold the tested weights of {run.result_json}; run the experiment again")
     tested, here = result["data"].get("name"), data.effective.name
@@ -51,3 +49,21 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
         )
     data.setup()
     return classifier.eval(), data
+
+
+def _completed(run: RunFolder) -> dict[str, Any]:
+    """The result of a completed run."""
+    status, result = run.status, run.result()
+    if status is None:
+        raise UserError(f"{run}: {run.absence}")
+    if status is not Status.COMPLETED or result is None:
+        raise UserError(f"{run}: no completed run there, it is {status.label}; give the folder of a completed run")
+    data = result.get("data")
+    if not isinstance(data, dict) or "name" not in data or "weights_sha256" not in result:
+        raise UserError(f"{run.result_json} is damaged: it lacks the data's name or weights_sha256; run it again")
+    return result
+
+
+def _other_version(run: RunFolder, error: Exception) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(f"{run} is from another version ({reason}); use the version that trained it")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from cnnlab.errors import UserError
-from cnnlab.files import read_regular_file
+from cnnlab.files import read_text
 
 SPLITS = {"train": ("training, with dropout", "#9aa5b1"), "val": ("validation", "#1f6feb"), "test": ("test", "#d1242f")}
 
@@ -24,7 +24,7 @@ def read_metrics(folder: Path) -> dict[str, list[float]]:
     """
     path = folder / "metrics.csv"
     try:
-        rows = list(csv.DictReader(read_regular_file(path).splitlines()))
+        rows = list(csv.DictReader(read_text(path).splitlines()))
         if not rows:
             raise UserError(f"{folder} has no finished epoch yet; wait for one, or choose another run")
         return {name: [float(row[name]) for row in rows] for name in rows[0] if all(row[name] for row in rows)}

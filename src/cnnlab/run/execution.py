@@ -1,6 +1,5 @@
 """Executes one run: from a composed config to result.json."""
 
-import contextlib
 import shlex
 import signal
 import sys
@@ -22,6 +21,7 @@ from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.program import program
+from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
@@ -34,7 +34,7 @@ from cnnlab.training.build import (
     build_data,
     build_trainer,
 )
-from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
+from cnnlab.training.checkpoint import EpochCheckpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
@@ -73,6 +73,7 @@ def run(config: DictConfig) -> float | None:
         raise
     finally:
         this_run.close()
+    print_summary(this_run.result, this_run.folder, this_run.logger)
     return objective_value(asdict(this_run.result))
 
 
@@ -101,45 +102,75 @@ class Run:
         self.history = History(self.folder.metrics_csv, config.watch)
         self.result = Result(overrides=list(self.hydra.overrides.task))
         self.logger: Logger | None = None
+        is_resumed = config.resume is not None and self.folder.has_checkpoint
+        self._resumed_step: int | None = 0 if is_resumed else None
         self._started = time.perf_counter()
-
-    @property
-    def best_checkpoint(self) -> Path | None:
-        """The best epoch's checkpoint, which is tested if select=best; else None."""
-        return self.folder.best_checkpoint if self.config.select == "best" else None
 
     def execute(self, guard: SignalGuard) -> None:
         """Checks the config, builds the objects, fits and tests."""
-        config, last = self.config, self.folder.last_checkpoint
+        config = self.config
         check_keys(config)
         option_names = dict(self.hydra.runtime.choices)
         self.result = result = Result.of_experiment(config, option_names, self.result.overrides)
         check(config, option_names, result.overrides)
         quieten()
+        self.checkpoints = Checkpoints(self.folder, result.fingerprint, config.select == "best")
 
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
-        checkpoint = load_checkpoint(last) if config.resume is not None and last.is_file() else None
-        first_step = 0 if checkpoint is None else checkpoint["global_step"]
-        self.logger = build_logger(config, self.folder.path, None if config.resume is None else first_step)
-        trainer = build_trainer(config, self.folder.path, self._callbacks(guard), self.logger)
+        resumed = self._load_progress()
+        self.logger = build_logger(config, self.folder.path, None if config.resume is None else result.steps)
+        callbacks, checkpoint_io = self._callbacks(guard), self.checkpoints.io()
+        trainer = build_trainer(config, self.folder.path, callbacks, self.logger, checkpoint_io)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
-        self._fit(trainer, classifier, data, resume=checkpoint is not None)
+        self._fit(trainer, classifier, data, resumed)
         self._test(trainer, classifier, data)
         self._log_outcome()
-        print_summary(result, self.folder, self.logger)
+
+    def _load_progress(self) -> Path | None:
+        """The checkpoint to resume from, whose progress the result then has; None for a run from its start."""
+        if self._resumed_step is None:
+            return None
+        (path, checkpoint), result = self.checkpoints.latest(), self.result
+        result.inherit(self.folder.result())
+        self.history.load_state_dict(checkpoint["callbacks"][self.history.state_key])
+        result.epochs, result.steps = len(self.history.rows), int(checkpoint["global_step"])
+        result.seconds["fit"] = round(self.history.earlier_fit_s, 3)
+        self._resumed_step = result.steps
+        self.checkpoints.check_best(self.history.best_row(), result.steps)
+        return path
 
     def close(self) -> None:
-        """Closes the logger, then writes result.json, always the last file; signals are ignored."""
+        """Closes the logger, then writes result.json, always the last file; signals are ignored.
+
+        Raises:
+            UserError: If the run has its result and it cannot be written; a resume then only tests again.
+        """
         with ignored():
+            command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
             if self.result.status is Status.INTERRUPTED:
-                command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
                 rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
-            if self.logger is not None:
-                close_logger(self.logger)
-            with contextlib.suppress(OSError):  # disk full: that error is already being raised
-                rank_zero_only(self.result.write)(self.folder)
+            try:
+                if self.logger is not None:
+                    close_logger(self.logger)
+                if not self._adds_nothing():
+                    rank_zero_only(self.result.write)(self.folder)
+            except OSError as error:
+                if not self.result.status.is_final:
+                    return  # another error is being raised, and often the same
+                raise UserError(
+                    f"the run is {self.result.status}, but its result cannot be written ({error.strerror}: "
+                    f"{error.filename}); free some space, and let a resume write it: {command}"
+                ) from error
+
+    def _adds_nothing(self) -> bool:
+        """Whether a resume has ended before it got further than the run's result, which then stays as it is."""
+        status, before = self.result.status, self.folder.status_without_lock
+        if self._resumed_step is None or status.is_final:
+            return False
+        failed_at_once = status is Status.FAILED and self.result.steps <= self._resumed_step
+        return failed_at_once or (before is not None and before.is_final)
 
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
         added = build_callbacks(self.config, self.folder.path)
@@ -152,18 +183,19 @@ class Run:
             *make_console(console),
             *added,
             StopOnSignal(guard, self.folder.last_checkpoint),
-            EpochCheckpoint(self.history, self.folder.last_checkpoint, self.best_checkpoint),
+            EpochCheckpoint(self.history, self.folder.last_checkpoint, self.checkpoints.best),
         ]
 
-    def _fit(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, *, resume: bool) -> None:
-        result, last = self.result, self.folder.last_checkpoint
+    def _fit(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule, resumed: Path | None) -> None:
+        result = self.result
         try:
-            trainer.fit(classifier, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
+            trainer.fit(classifier, datamodule=data, ckpt_path=resumed, weights_only=True)
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         finally:
             self._record_data(data)
-            result.epochs, result.steps = len(self.history.rows), trainer.global_step
+            result.epochs = len(self.history.rows)
+            result.steps = max(result.steps, trainer.global_step)  # 0 until a checkpoint is restored
             result.seconds["fit"] = round(self.history.earlier_fit_s + self._lap(), 3)
             result.seconds["to_target"] = self.history.seconds_to(self.config.target)
         self._select()
@@ -171,6 +203,8 @@ class Run:
     def _record_data(self, data: ImageDataModule) -> None:
         """Records the data set that was used: with a fallback, the run is another experiment than requested."""
         result, used = self.result, data.effective
+        if result.data and data.sizes["train"] == 0:
+            return  # this process has not loaded it, an earlier one has
         result.data = {"name": used.name, "sha256": dict(used.files.sha256), **data.sizes}
         if used is not data:
             experiment = with_fallback(self.config)
@@ -188,7 +222,8 @@ class Run:
         self.result.metrics |= {name: row.get(name) for name in metric_names(self.config.watch)}
 
     def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
-        trainer.test(classifier, datamodule=data, ckpt_path=self.best_checkpoint, verbose=False, weights_only=True)
+        self.checkpoints.check_best(self.history.best_row())
+        trainer.test(classifier, datamodule=data, ckpt_path=self.checkpoints.best, verbose=False, weights_only=True)
         self.result.metrics |= {name: classifier.measured.get(name) for name in metric_names("test")}
         self.result.weights_sha256 = weights_sha256(classifier.network)
         self.result.seconds["test"] = self._lap()

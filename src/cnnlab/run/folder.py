@@ -1,7 +1,7 @@
 """A run's folder: its files, and the status that they imply."""
 
-import io
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -10,17 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig, ListConfig
 
 from cnnlab.errors import UserError
-from cnnlab.files import read_regular_file, try_lock
+from cnnlab.files import irregular, is_locked, read_file, try_lock
+from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
 PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
-MAX_RECORD_BYTES = 2**20  # a larger YAML file takes minutes to parse
+FOLDERS = (".hydra", "checkpoints", "pictures")
+FILES = (
+    LOCK,
+    "run.log",
+    "metrics.csv",
+    "result.json",
+    *(f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")),
+)
 REMOVED = ".removed-"  # starts the name of a folder that is being removed
+RESULT_MAX_BYTES = 1 << 22
 _CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
 
@@ -51,6 +59,16 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def previous_checkpoint(self) -> Path:
+        """The checkpoint before the last, which replaces one that is damaged."""
+        return self.last_checkpoint.with_name("previous.ckpt")
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to resume from; if not, a resumed run starts at its first epoch."""
+        return self.last_checkpoint.exists() or self.previous_checkpoint.exists()
+
+    @property
     def best_checkpoint(self) -> Path:
         """The checkpoint of the best validation epoch, with select=best."""
         return self.path / "checkpoints" / "best.ckpt"
@@ -69,15 +87,45 @@ class RunFolder:
     def has_started(self) -> bool:
         """Whether a run has started here: Hydra writes overrides.yaml last of its files, before the run writes any."""
         record = self._record("overrides")
-        return record.is_file() and record.stat().st_size > 0
+        try:
+            return record.is_file() and record.stat().st_size > 0
+        except OSError:
+            return False  # unreadable
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process runs here now; a process on another machine is seen if the file system shares locks."""
+        return is_locked(self.path / LOCK)
 
     @property
     def status(self) -> Status | None:
-        """Killed if the run started but has no result yet, so also while it runs; None if it never started."""
+        """Killed if the run started, does not run now and has no result; None if it never started."""
+        status = self.status_without_lock
+        is_open = status is not None and not status.is_final
+        return Status.RUNNING if is_open and self.is_running else status
+
+    @property
+    def status_without_lock(self) -> Status | None:
+        """The status that the files imply, for the process that holds the lock."""
         if not self.has_started:
             return None
         result = self.result()
         return Status.KILLED if result is None else Status(result["status"])
+
+    @property
+    def absence(self) -> str:
+        """Why there is no run in this folder, and what to do: the end of a sentence."""
+        try:
+            names = self._names()
+        except OSError as error:
+            return f"it cannot be read ({error.strerror}); change its permissions, or ask its owner"
+        if ".hydra" in names and names <= PRE_RUN_FILES:
+            return f"its run was killed before it started; start it again, with hydra.run.dir={self}"
+        if names & {"result.json", "metrics.csv", "checkpoints"}:
+            return (
+                f"{self._record('overrides')} is missing, so what was run is unknown; start a new run in another folder"
+            )
+        return "no run there; it must be a run folder, such as outputs/runs/<time>-<name>"
 
     @property
     def error(self) -> str:
@@ -93,10 +141,10 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         """The content of result.json; None if it is missing or damaged."""
         try:
-            result = json.loads(read_regular_file(self.result_json))
+            result = json.loads(read_file(self.result_json, RESULT_MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             return None
-        is_result = isinstance(result, dict) and result.get("status") in list(Status)
+        is_result = isinstance(result, dict) and result.get("status") in Status.recorded()
         return result if is_result else None
 
     def config(self) -> DictConfig:
@@ -116,14 +164,23 @@ class RunFolder:
         Raises:
             UserError: If the record is missing or damaged.
         """
-        try:
-            return [str(override) for override in self._load("overrides")]
-        except TypeError as error:
-            raise self._damaged("overrides", error) from None
+        overrides = self._load("overrides")
+        if not isinstance(overrides, ListConfig) or not all(isinstance(text, str) for text in overrides):
+            raise self._damaged("overrides", "not a list of overrides")
+        return list(overrides)
 
     def option_names(self) -> dict[str, Any]:
-        """The recorded option of each config group."""
-        return dict(self._load("hydra").hydra.runtime.choices)
+        """The recorded option of each config group.
+
+        Raises:
+            UserError: If the record is missing or damaged.
+        """
+        node = self._load("hydra")
+        for name in ("hydra", "runtime", "choices"):
+            node = node.get(name) if isinstance(node, DictConfig) else None
+        if not isinstance(node, DictConfig):
+            raise self._damaged("hydra", "it lacks hydra.runtime.choices")
+        return {str(group): option for group, option in node.items()}
 
     def claim(self, *, resume: bool) -> None:
         """Creates the folder and locks it until the process ends, so that no other run can use it.
@@ -132,25 +189,27 @@ class RunFolder:
             resume: Whether to resume the run in it.
 
         Raises:
-            UserError: If the folder belongs to another run.
+            UserError: If the folder belongs to another run, or the run could not write in it, or would write elsewhere.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._check_entries()
             if not resume and not (self.path / LOCK).exists():
                 self._check_free()  # no lock is left in a folder of something else
             lock = try_lock(self.path / LOCK)
         except OSError as error:
-            raise UserError(
-                f"cannot create the run folder {self}: {error.strerror}; choose another with hydra.run.dir=…"
-            ) from None
+            raise self._unusable(str(error.strerror), resume=resume) from None
         if lock is None:
             raise UserError(f"another process is using {self}; wait for it, or stop it")
-        if not resume:
-            try:
+        try:
+            if not resume:
                 self._check_free()
-            except UserError:
-                lock.release()
-                raise
+            for folder in (self.path, *(self.path / name for name in FOLDERS)):
+                if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                    raise self._unusable(f"{folder.name} is read-only", resume=resume)
+        except UserError:
+            lock.release()
+            raise
         _CLAIMED.append(lock)
 
     def clear(self) -> None:
@@ -178,14 +237,34 @@ class RunFolder:
 
     def _can_be_cleared(self) -> bool:
         names = self._names()
-        return bool(names) and (self.status is Status.FAILED or (not self.has_started and names <= PRE_RUN_FILES))
+        is_unused = bool(names) and not self.has_started and names <= PRE_RUN_FILES
+        return is_unused or self.status_without_lock is Status.FAILED
+
+    def _check_entries(self) -> None:
+        """Rejects what would make the run write into another folder, or wait for ever, or fail at its end."""
+        if found := next(iter(irregular(self.path)), None):
+            path, what = found
+            raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
+        for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
+            for path in (self.path / name for name in names):
+                if path.exists() and not is_right(path):
+                    raise UserError(f"{path} must be a {word}, and is not; remove it")
 
     def _check_free(self) -> None:
-        if self.has_started or not self._names() <= PRE_RUN_FILES:
-            way = f"resume the run in it: resume={self}" if self.has_started else f"move away {self.other_files()[0]}"
-            raise UserError(
-                f"{self} is not empty, and runs cannot share a folder; choose another hydra.run.dir, or {way}"
+        if self.has_started:
+            way_on = f"choose another hydra.run.dir, or resume the run in it: resume={self}"
+        elif not self._names() <= PRE_RUN_FILES:
+            way_on = "choose another hydra.run.dir, or " + f"move away {self.other_files()[0]}"
+        else:
+            return
+        raise UserError(f"{self} is not empty, and runs cannot share a folder; {way_on}")
+
+    def _unusable(self, reason: str, *, resume: bool) -> UserError:
+        if resume:
+            return UserError(
+                f"cannot write in the run folder {self}: {reason}; change its permissions, or resume a copy of it"
             )
+        return UserError(f"cannot create the run folder {self}: {reason}; choose another with hydra.run.dir=…")
 
     def _names(self) -> set[str]:
         return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
@@ -195,13 +274,12 @@ class RunFolder:
 
     def _load(self, name: str) -> Any:
         try:
-            return OmegaConf.load(io.StringIO(read_regular_file(self._record(name), MAX_RECORD_BYTES)))
-        except (OSError, ValueError, YAMLError, RecursionError) as error:
+            return read_record(self._record(name))
+        except RecordError as error:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
-        text = " ".join(str(reason).split())
-        return UserError(f"{self._record(name)} is damaged or missing ({text}); start a new run")
+        return UserError(f"{self._record(name)} is damaged or missing ({reason}); start a new run")
 
 
 def find_runs(outputs: Path) -> Iterator[RunFolder]:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +20,10 @@ from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
 SCHEMA = 1
+EXPERIMENT = ("fingerprint", "choices", "overrides", "params", "seed")
+PROGRESS = (  # what a run has done, as opposed to what it is
+    *("metrics", "epochs", "steps", "selected_epoch", "seconds", "data", "num_params", "weights_sha256", "device"),
+)
 VERSIONED = ("cnnlab", "torch", "lightning", "hydra-core", "numpy")
 
 
@@ -95,19 +100,35 @@ class Result:
             status: The run's status.
             error: One line.
         """
-        before = folder.result() or {}
+        before = folder.result()
         try:
             result = cls.of_experiment(folder.config(), folder.option_names(), folder.overrides())
-        except UserError:
-            if not before:
+            result.inherit(before)
+        except UserError:  # a damaged record
+            if before is None:
                 raise
             result = cls()
-        for name, value in before.items():  # by another version, perhaps, or edited
-            own = getattr(result, name, value)
-            if name in result.__dict__ and (own is None or isinstance(value, type(own))):
-                setattr(result, name, value)
+            result.inherit(before, (*EXPERIMENT, *PROGRESS))
         result.status, result.error = status, error
         return result
+
+    def inherit(self, before: dict[str, Any] | None, names: Iterable[str] = PROGRESS) -> None:
+        """Takes over what an earlier process of this run has done, until this process has done as much.
+
+        Args:
+            before: The content of its result.json, with any keys; a value of another type is left out. None for none.
+            names: The fields.
+        """
+        before = before or {}
+        # with a fallback, the earlier process has recorded the experiment with that
+        with_fallback = ("fingerprint", "params", "choices") if "instead_of" in _section(before, "data") else ()
+        for name in (*names, *with_fallback):
+            own, earlier = getattr(self, name), before.get(name)
+            if isinstance(own, dict):
+                known = own.keys() or _section(before, name).keys()
+                own.update({key: value for key, value in _section(before, name).items() if key in known})
+            elif earlier is not None and (own is None or isinstance(earlier, type(own))):
+                setattr(self, name, earlier)
 
     def write(self, folder: RunFolder) -> None:
         """Writes result.json into the run folder, atomically; non-finite numbers become null."""
@@ -121,9 +142,16 @@ def objective_value(result: dict[str, Any]) -> float | None:
     Args:
         result: The content of result.json.
     """
-    objective = result["params"].get("objective")
-    value = result["seconds"].get("to_target") if objective == SECONDS_TO_TARGET else result["metrics"].get(objective)
-    return None if value is None else float(value)
+    objective = str(_section(result, "params").get("objective"))
+    in_seconds = objective == SECONDS_TO_TARGET
+    value = _section(result, "seconds").get("to_target") if in_seconds else _section(result, "metrics").get(objective)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _section(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of a result.json that may be somebody else's."""
+    section = result.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def _finite(value: Any) -> Any:

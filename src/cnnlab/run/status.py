@@ -4,7 +4,12 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The status of a run that has started, as in result.json; `killed` also if there is no result.json."""
+    """The status of a run that has started, as in result.json; `killed` also if there is no result.json.
+
+    `running` is not recorded: a process holds the run's lock.
+    """
+
+    RUNNING = "running"
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
@@ -25,13 +30,21 @@ class Status(StrEnum):
 
     @property
     def can_resume(self) -> bool:
-        """Whether the run always resumes; a sweep decides about a failed run by its checkpoint."""
-        return self in (Status.INTERRUPTED, Status.KILLED)
+        """Whether the run resumes, a running one once its process has ended.
+
+        A sweep decides about a failed run by its checkpoint.
+        """
+        return self in (Status.RUNNING, Status.INTERRUPTED, Status.KILLED)
 
     @property
     def label(self) -> str:
         """The status for messages."""
-        return f"{self}, can be resumed" if self.can_resume else str(self)
+        return f"{self}, can be resumed" if self in (Status.INTERRUPTED, Status.KILLED) else str(self)
+
+    @classmethod
+    def recorded(cls) -> "list[Status]":
+        """Every status that a result.json can have."""
+        return [status for status in cls if status is not cls.RUNNING]
 
 
 _EXIT_CODES = {

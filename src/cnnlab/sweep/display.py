@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cnnlab.files import read_regular_file
+from cnnlab.files import read_text
 from cnnlab.metrics import ACCURACY, SPLITS
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
@@ -176,7 +176,7 @@ def describe(outcome: Outcome) -> str:
 def latest(folder: RunFolder) -> tuple[str, str]:
     """The last epoch in a run's metrics.csv, and the watched split's accuracy in words; empty before the first."""
     try:
-        last = list(csv.DictReader(read_regular_file(folder.metrics_csv).splitlines()))[-1]
+        last = list(csv.DictReader(read_text(folder.metrics_csv).splitlines()))[-1]
         epoch = last["epoch"]
         for split in ("val", "test"):
             if last.get(ACCURACY.of(split)):

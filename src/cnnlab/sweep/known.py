@@ -13,7 +13,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from cnnlab.experiment.identity import fingerprint
-from cnnlab.files import append_line, read_regular_file
+from cnnlab.files import append_line, read_text
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.outcome import Outcome
 
@@ -45,7 +45,7 @@ class KnownJobs:
         if not os.path.lexists(self._path):
             return []
         try:
-            return read_regular_file(self._path).splitlines()
+            return read_text(self._path).splitlines()
         except OSError as error:  # then each job's config is composed, which only takes longer
             print(f"{self._path} cannot be read ({error.strerror}), and is not used", file=sys.stderr)
             return []
@@ -105,5 +105,5 @@ class DigestOfConfig:
     def _of(self, files: list[tuple[Path, Path, int, int]]) -> str:
         digest = hashlib.sha256(self._values)
         for folder, path, _, _ in files:
-            digest.update(f"{path.relative_to(folder)}\0{read_regular_file(path)}".encode(errors="surrogateescape"))
+            digest.update(f"{path.relative_to(folder)}\0{read_text(path)}".encode(errors="surrogateescape"))
         return digest.hexdigest()

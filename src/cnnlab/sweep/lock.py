@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnlab.errors import UserError
-from cnnlab.files import read_regular_file, try_lock, write_atomically
+from cnnlab.files import read_text, try_lock, write_atomically
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def lock_sweep(folder: Path) -> Iterator[None]:
 
 def _read(record: Path) -> dict[str, object]:
     try:
-        holder = json.loads(read_regular_file(record))
+        holder = json.loads(read_text(record))
     except (OSError, ValueError, RecursionError):
         return {}
     return holder if isinstance(holder, dict) and {"pid", "host"} <= set(holder) else {}

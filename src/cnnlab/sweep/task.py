@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.files import read_regular_file, write_atomically
+from cnnlab.files import read_text, write_atomically
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import KEY, quote
@@ -59,7 +59,7 @@ def _can_resume(folder: RunFolder) -> bool:
         return False
     step, record = str((folder.result() or {}).get("steps")), folder.path / RETRIED
     with contextlib.suppress(OSError):  # there is none, or the disk is full
-        if read_regular_file(record) == step:
+        if read_text(record) == step:
             return False
     with contextlib.suppress(OSError):
         write_atomically(record, step.encode())

@@ -105,7 +105,13 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
     return factory
 
 
-def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
+def build_trainer(
+    config: DictConfig,
+    folder: Path,
+    callbacks: list[Callback],
+    logger: Logger | None,
+    checkpoints: AtomicCheckpointIO | None = None,
+) -> Trainer:
     """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
@@ -115,7 +121,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
             logger=logger if logger is not None else False,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[checkpoints or AtomicCheckpointIO()],
             enable_progress_bar=bar,
         )
     precision = config.trainer.get("precision")

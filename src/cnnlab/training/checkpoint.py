@@ -1,8 +1,12 @@
-"""Atomic checkpoints."""
+"""Checkpoints: written atomically, with a digest that is checked before anything is read from them."""
 
 import hashlib
 import io
+import os
+import re
+import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +16,84 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
-from cnnlab.files import write_atomically
+from cnnlab.files import make_folder, read_file, write_atomically
 from cnnlab.training.history import History
 from cnnlab.training.user_callbacks import uses_hook
 
+# A checkpoint is torch's zip archive; the archive's comment, at the end of the file, holds the run's fingerprint and
+# the SHA-256 of all bytes before the digest. So there is one file, and torch.load reads it as any other.
+COMMENT = b"cnnlab checkpoint of run %s, SHA-256 of everything before this: "
+SIGNED = re.compile(rb"cnnlab checkpoint of run (\w*), SHA-256 of everything before this: ([0-9a-f]{64})\Z")
+DIGEST_BYTES = 64
+END_OF_ARCHIVE = b"PK\x05\x06"  # the last record, of 22 bytes with an empty comment
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be used.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it: the end of a sentence that starts with the path.
+        advice: What to do.
+    """
+
+    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        advice = advice or f"delete {path.parent} to restart this run from its first epoch"
+        super().__init__(f"{path} {reason}; {advice}")
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, written atomically and checked when they are read."""
+    """Lightning's checkpoint files, written atomically and checked when they are read.
+
+    Args:
+        fingerprint: Of the run, written into its checkpoints and required of those that are read; empty for none.
+        last: The checkpoint whose predecessor is kept.
+        previous: Where the predecessor is kept.
+    """
+
+    def __init__(self, fingerprint: str = "", last: Path | None = None, previous: Path | None = None) -> None:
+        self.fingerprint = fingerprint
+        self._last = last
+        self._previous = previous
+        self._is_last_good = False  # whether this process has read or written it
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Writes a checkpoint, or leaves the earlier one unchanged."""
+        path = Path(path)
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(path), buffer.getvalue())
+        make_folder(path.parent)
+        if path == self._last and self._is_last_good:
+            self._keep_previous()
+        write_atomically(path, sign(buffer.getvalue(), self.fingerprint))
+        self._is_last_good |= path == self._last
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
         """Reads a checkpoint of tensors and plain values."""
-        return load_checkpoint(Path(path), map_location, weights_only=weights_only is not False)
+        content = load_checkpoint(
+            Path(path), map_location, weights_only=weights_only is not False, fingerprint=self.fingerprint or None
+        )
+        self._is_last_good |= Path(path) == self._last
+        return content
+
+    def _keep_previous(self) -> None:
+        """Gives the last checkpoint a second name, so that there is one at every moment."""
+        assert self._last is not None
+        assert self._previous is not None
+        self._previous.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # removed during the run
+            try:
+                os.link(self._last, self._previous)
+            except OSError:  # a file system without hard links
+                self._last.replace(self._previous)
 
 
 class EpochCheckpoint(Checkpoint):
-    """Writes `last.ckpt` at the end of every epoch, and before it `best.ckpt` if the epoch is the best so far.
+    """Writes `last.ckpt` at the end of every epoch, and then `best.ckpt` if the epoch is the best so far.
 
     What is tested is what is in the file, whatever other callbacks do to the weights. It is the last callback, so that
     it comes after their hooks. It is stateless: the best epoch follows from the history's rows, which are in the
@@ -58,10 +116,10 @@ class EpochCheckpoint(Checkpoint):
         Weights that a callback changes at the end of the training, such as an average, are written after it. A run
         that is killed in between trains its last epoch again, since Lightning omits that hook where no step is left.
         """
+        if not (_is_last_epoch(trainer) and uses_hook(trainer, "on_train_end")):
+            trainer.save_checkpoint(self.last)  # first: a lost best checkpoint is restored from it, see run.checkpoints
         if self.best is not None and self.history.best_row() is self.history.rows[-1]:
             trainer.save_checkpoint(self.best)
-        if not (_is_last_epoch(trainer) and uses_hook(trainer, "on_train_end")):
-            trainer.save_checkpoint(self.last)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the weights as the other callbacks have left them."""
@@ -87,7 +145,7 @@ class EpochCheckpoint(Checkpoint):
         checkpoint = load_checkpoint(path)
         saved = checkpoint["state_dict"]
         if weights.keys() != saved.keys() or not all(_same_bits(weights[name], saved[name]) for name in weights):
-            AtomicCheckpointIO().save_checkpoint({**checkpoint, "state_dict": weights}, path)
+            trainer.strategy.checkpoint_io.save_checkpoint({**checkpoint, "state_dict": weights}, path)
 
 
 def _is_last_epoch(trainer: Trainer) -> bool:
@@ -105,26 +163,83 @@ def _bytes(tensor: torch.Tensor) -> bytes:
     return tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
 
 
-def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool = True) -> dict[str, Any]:
-    """Reads a checkpoint after checking its CRC-32 sums, which torch does not.
+def sign(archive: bytes, fingerprint: str) -> bytes:
+    """Adds the comment with the fingerprint and the digest to torch's archive.
+
+    Args:
+        archive: What `torch.save` writes.
+        fingerprint: The run's.
+    """
+    assert archive[-22:-18] == END_OF_ARCHIVE
+    comment = COMMENT % fingerprint.encode()
+    signed = b"".join([archive[:-2], struct.pack("<H", len(comment) + DIGEST_BYTES), comment])
+    return signed + hashlib.sha256(signed).hexdigest().encode()
+
+
+def load_checkpoint(
+    path: Path, map_location: Any = "cpu", *, weights_only: bool = True, fingerprint: str | None = None
+) -> dict[str, Any]:
+    """Reads a checkpoint, after checking that it is what was written.
 
     Args:
         path: The file.
         map_location: As in `torch.load`.
         weights_only: As in `torch.load`: tensors and plain values only.
+        fingerprint: Of the run that must have written it. None for any run's, and for a checkpoint without a digest,
+            from an earlier version, of which only torch's CRC-32 sums are checked.
 
     Raises:
-        UserError: If the file is damaged.
+        CheckpointError: If it is missing, unreadable, damaged or of another run, or holds other objects.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile:
-        damaged = "the archive itself"
-    if damaged is not None:
-        raise UserError(f"{path} is damaged ({damaged}); delete it to restart this run")
-    checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=weights_only)
+        content = read_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(path, "is missing") from None
+    except OSError as error:
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
+    written_by = _check_digest(path, content)
+    if fingerprint is not None and written_by is None:
+        raise CheckpointError(path, "has no digest: it is from an earlier version, or was changed")
+    if fingerprint is not None and written_by != fingerprint:
+        raise CheckpointError(
+            path, f"is of another run or another version (fingerprint {written_by}, this run has {fingerprint})"
+        )
+    readable = content if written_by is not None else _checked_copy(path, content)
+    try:
+        checkpoint = torch.load(io.BytesIO(readable), map_location=map_location, weights_only=weights_only)
+    except Exception as error:  # of whatever kind: without a digest, the bytes may be anything
+        raise CheckpointError(path, f"is not a checkpoint ({_first_line(error)})") from None
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(path, f"is not a checkpoint: it holds a {type(checkpoint).__name__}")
     return checkpoint
+
+
+def _check_digest(path: Path, content: bytes) -> str | None:
+    """The fingerprint in a signed checkpoint; None if it is unsigned: torch's archive, with an empty comment."""
+    signed = SIGNED.search(content, max(0, len(content) - 256))
+    if signed is not None:
+        fingerprint, digest = (group.decode() for group in signed.groups())
+        if hashlib.sha256(memoryview(content)[:-DIGEST_BYTES]).hexdigest() == digest:
+            return fingerprint
+    elif content[-22:-18] == END_OF_ARCHIVE and content[-2:] == b"\0\0":
+        return None
+    raise CheckpointError(path, "is damaged (its digest differs)" if content else "is damaged (it is empty)")
+
+
+def _checked_copy(path: Path, content: bytes) -> bytes:
+    """An unsigned archive's files in a new archive: torch checks no sums, and follows a damaged directory anywhere."""
+    copy = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(copy, "w") as target:
+            for info in archive.infolist():
+                target.writestr(info.filename, archive.read(info))
+    except Exception as error:  # zipfile raises anything for damaged bytes
+        raise CheckpointError(path, f"is damaged ({_first_line(error)})") from None
+    return copy.getvalue()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def weights_sha256(network: torch.nn.Module) -> str:

@@ -35,8 +35,10 @@ class History(Callback):
         self._started = time.perf_counter()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the fit's clock."""
+        """Starts the fit's clock; a resumed run's file then has the checkpoint's rows, whatever it had before."""
         self._fit_started = time.perf_counter()
+        if self.rows or self.path.exists():
+            self.write(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""

@@ -16,7 +16,7 @@ import submitit
 from submitit.helpers import DelayedSubmission
 
 from cnnlab.errors import UserError
-from cnnlab.files import read_regular_file, write_atomically
+from cnnlab.files import read_text, write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE, NodeEnvironment, NodeProcess
 from cnnlab.sweep.task import Task
@@ -187,7 +187,7 @@ class SlurmEngine:
     def _still_queued(self) -> dict[str, _QueuedJob]:
         """Jobs of an earlier sweep that are still in the queue, by name."""
         try:
-            recorded = json.loads(read_regular_file(self._record))
+            recorded = json.loads(read_text(self._record))
             queued = {name: _QueuedJob(str(number), tuple(arguments)) for name, (number, arguments) in recorded.items()}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # no file, or not ours
             return {}

@@ -25,7 +25,7 @@ from optuna.study import Study
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.schema import as_typed
-from cnnlab.files import read_regular_file, write_atomically
+from cnnlab.files import read_text, write_atomically
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
 from cnnlab.sweep.search.journal import repair
 from cnnlab.sweep.search.samplers import EveryCombination
@@ -134,7 +134,7 @@ class Storage:
     def owner(self) -> str:
         """The id of the sweep's folder, which owns its trials, even after a move: 32 hexadecimal digits."""
         try:
-            known = read_regular_file(self._id) if os.path.lexists(self._id) else ""
+            known = read_text(self._id) if os.path.lexists(self._id) else ""
             if not ID_FORMAT.fullmatch(known):
                 known = uuid.uuid4().hex
                 write_atomically(self._id, known.encode())
