@@ -75,3 +75,16 @@ def test_its_members_begin_with_different_weights():
 @pytest.mark.parametrize("num_images", [1, 2, 7])
 def test_a_batch_of_any_size_is_dealt_out(num_images: int):
     assert committee(3)(torch.randn(num_images, 1, 28, 28)).shape == (num_images, 10)
+
+
+def test_torchs_transforms_differentiate_it():
+    network, images, labels = committee(2).eval(), torch.randn(4, 1, 28, 28), torch.arange(4)
+    network.training = True  # divides the batch; the members' batch norms keep their statistics
+    weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
+
+    def loss(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+        return functional.cross_entropy(torch.func.functional_call(network, weights, (images,)), labels)
+
+    loss(dict(network.named_parameters())).backward()
+    for name, gradient in torch.func.grad(loss)(weights).items():
+        torch.testing.assert_close(gradient, network.get_parameter(name).grad)

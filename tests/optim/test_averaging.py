@@ -46,8 +46,8 @@ def test_the_average_over_every_third_step_is_evaluated_and_kept(compose_run, tm
     classifier = build_classifier(config)
     callbacks = [*build_averaging(config), weights]
     build_trainer(config, tmp_path, callbacks, None).fit(classifier, datamodule=build_data(config))
-    average = weights.after_step[0]
-    for step, share in ((3, 2 / 11), (6, 3 / 12), (9, 0.25)):  # (1 + n) / (10 + n), then the limit
+    average = weights.after_step[2]
+    for step, share in ((5, 2 / 11), (8, 3 / 12), (11, 0.25)):  # (1 + n) / (10 + n), then the limit
         average = share * average + (1 - share) * weights.after_step[step]
     torch.testing.assert_close(weights.evaluated[0], average)
     torch.testing.assert_close(flat(classifier.network), average)
@@ -112,6 +112,20 @@ def test_evaluated_saved_and_kept_are_the_average_with_its_own_statistics(compos
     assert_equal(evaluated.states[-1], saved["state_dict"])
     assert_equal(evaluated.states[-1], dict(classifier.state_dict()))
     assert_equal(evaluated.states[-1], own_statistics(config, evaluated.states[-1]))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_before_the_first_update_it_is_as_without_averaging(compose_run, tmp_path: Path, fast: bool):
+    ended = []
+    for choice in (("averaging=ema", "averaging.every_n_steps=13"), ("averaging=none",)):
+        config = compose_run(*TINY, *choice, ALONE, f"trainer.fast={str(fast).lower()}")
+        classifier, evaluated = build_classifier(config), Evaluated()
+        trainer = build_trainer(config, tmp_path, [*build_averaging(config), evaluated], None)
+        trainer.fit(classifier, datamodule=build_data(config))
+        trainer.save_checkpoint(tmp_path / "end.ckpt")
+        ended.append((*evaluated.states, torch.load(tmp_path / "end.ckpt", weights_only=True)["state_dict"]))
+    for with_average, without in zip(*ended, strict=True):
+        assert_equal(with_average, without)
 
 
 @pytest.mark.parametrize("num_val", [0, 500])

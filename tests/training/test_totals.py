@@ -68,6 +68,10 @@ def test_a_criterion_that_is_the_loss_has_the_same_bits():
     assert found["loss"] == found["criterion"]
 
 
-def test_the_sums_of_an_older_versions_unfinished_epoch_are_refused_in_one_line():
-    with pytest.raises(UserError, match=r"another version of cnnlab, with 2 metrics instead of 3; .* start a new run$"):
-        Totals().restore(torch.zeros(3))
+def test_the_sums_of_an_older_versions_unfinished_epoch_are_continued_or_refused_in_one_line():
+    older = torch.tensor([1.5, 2.0, 4.0], dtype=torch.float64)  # loss, accuracy, images
+    totals = Totals(criterion_is_loss=True)
+    totals.restore(older)
+    assert totals.pop_means(lambda tensor: tensor) == {"loss": 1.5 / 4, "acc": 0.5, "criterion": 1.5 / 4}
+    with pytest.raises(UserError, match=r"another version of cnnlab, which measured other metrics; .* a new run$"):
+        Totals().restore(older)  # the loss of its training is not the cross-entropy

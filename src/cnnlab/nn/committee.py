@@ -51,10 +51,15 @@ class Committee(nn.Module):
 class _ScaledGradient(torch.autograd.Function):
     """The identity, whose gradient is multiplied by a factor."""
 
+    generate_vmap_rule = True  # torch.func's transforms work
+
     @staticmethod
-    def forward(ctx: FunctionCtx, logits: torch.Tensor, factor: float) -> torch.Tensor:
-        ctx.factor = factor  # type: ignore[attr-defined]
+    def forward(logits: torch.Tensor, _factor: float) -> torch.Tensor:
         return logits.view_as(logits)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[torch.Tensor, float], _output: torch.Tensor) -> None:
+        ctx.factor = inputs[1]  # type: ignore[attr-defined]
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:

@@ -38,9 +38,10 @@ class ExponentialMovingAverage(WeightAveraging):
 
         a ← dₙ a + (1 - dₙ) w,  dₙ = min(decay, (1 + n) / (10 + n)),
 
-    where the first one takes the weights w as they are. So the average begins with the last tenth of the updates,
-    instead of the first weights, which a constant decay keeps for `every_n_steps / (1 - decay)` steps. A bias
-    correction as Adam's would weigh all weights so far alike, those of the first steps too.
+    where the first one takes the weights w as they are. So the average reaches back over the last tenth of the updates
+    or so until the decay is reached: a constant decay would keep the first weights for `every_n_steps / (1 - decay)`
+    steps, and a bias correction as Adam's would weigh all weights so far alike, those of the first steps too. Before
+    the first update, the weights themselves are evaluated and kept.
 
     Only the parameters are averaged. Batch norm's running statistics are computed for the average whenever it is
     evaluated or kept (`recompute_batch_norm`), which costs about as much as a validation on 5,000 images.
@@ -61,22 +62,27 @@ class ExponentialMovingAverage(WeightAveraging):
         self._step_of_statistics = -1  # of the update for which batch norm's statistics were computed
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        """Every `every_n_steps` steps, from the first one on."""
-        return step_idx is not None and step_idx % self.every_n_steps == 0
+        """After every `every_n_steps` steps."""
+        return step_idx is not None and (step_idx + 1) % self.every_n_steps == 0
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Swaps the average in, with its own statistics."""
-        self._compute_statistics(trainer)
+        """Swaps the completed average in."""
+        self._complete(trainer, pl_module)
         super().on_validation_epoch_start(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Completes the average before the epoch's checkpoint; after a validation there is nothing left to do."""
         super().on_train_epoch_end(trainer, pl_module)
-        self._compute_statistics(trainer)
+        self._complete(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the completed average."""
+        self._complete(trainer, pl_module)
+        super().on_train_end(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Saves the average with its own statistics, in the middle of an epoch too."""
-        self._compute_statistics(trainer)
+        """Saves the completed average, in the middle of an epoch too."""
+        self._complete(trainer, pl_module)
         super().on_save_checkpoint(trainer, pl_module, checkpoint)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -87,12 +93,16 @@ class ExponentialMovingAverage(WeightAveraging):
         if self._average_model is not None:
             self._copy_average_to_current(pl_module)
 
-    def _compute_statistics(self, trainer: Trainer) -> None:
+    def _complete(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gives the average what its updates lack: statistics, or before the first one everything."""
         average = self._average_model
-        if average is None or self._step_of_statistics == self._latest_update_step:
+        if average is None:
             return
-        recompute_batch_norm(trainer, average.module)
-        self._step_of_statistics = self._latest_update_step
+        if average.n_averaged == 0:
+            average.module.load_state_dict(pl_module.state_dict())
+        elif self._step_of_statistics != self._latest_update_step:
+            recompute_batch_norm(trainer, average.module)
+            self._step_of_statistics = self._latest_update_step
 
 
 def _ema(decay: float) -> Any:

@@ -72,12 +72,15 @@ class Totals:
         """Continues from the sums of a snapshot.
 
         Raises:
-            UserError: If it is another version's, with other metrics.
+            UserError: If it is of a version with other metrics, of which one is unknown.
         """
-        if snapshot is not None and snapshot.shape != (len(METRICS) + 1,):
+        if snapshot is not None and len(snapshot) == 3 and self.criterion_is_loss:
+            loss, accuracy, num_images = snapshot  # of a version without the criterion
+            snapshot = torch.stack([loss, accuracy, loss, num_images])
+        if snapshot is not None and len(snapshot) != len(METRICS) + 1:
             raise UserError(
-                f"the checkpoint is in the middle of an epoch of another version of cnnlab, with {len(snapshot) - 1} "
-                f"metrics instead of {len(METRICS)}; resume it with that version, or start a new run"
+                "the checkpoint is in the middle of an epoch of another version of cnnlab, which measured other "
+                "metrics; resume it with that version, or start a new run"
             )
         self._batches.clear()
         self._sums = None if snapshot is None else snapshot.clone()
