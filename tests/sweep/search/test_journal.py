@@ -1,6 +1,7 @@
 """A study's journal and database that a full disk, a kill or somebody else has damaged."""
 
 import os
+import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_a_journal_that_is_torn_at_any_byte_can_be_read_and_continued(
         assert num_trials(journal.parent) == 2
         assert journal.read_bytes().startswith(whole[:last])
         assert f"the last line was torn, by a full disk or a kill; its {end - last} bytes are cut, kept in " in (
-            capsys.readouterr().out
+            capsys.readouterr().err
         )
         optuna.load_study(study_name="s", storage=Storage(None, journal.parent).open()).ask(DISTRIBUTION)
         assert num_trials(journal.parent) == 3
@@ -50,10 +51,28 @@ def test_a_journal_that_is_torn_at_any_byte_can_be_read_and_continued(
     assert num_trials(journal.parent) == 2
 
 
+def test_a_disk_that_fills_while_a_search_runs_does_not_tear_the_journal(journal: Path):
+    storage = Storage(None, journal.parent).open()
+    study = optuna.load_study(study_name="s", storage=storage)
+    before = journal.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            study.ask(DISTRIBUTION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert journal.read_bytes() == before
+    with journal.open("ab") as file:
+        file.write(b'{"op_code"')  # by a run that was killed
+    study.tell(study.ask(DISTRIBUTION), 0.5)
+    assert num_trials(journal.parent) == 3
+
+
 def test_a_whole_journal_is_left_as_it_is(journal: Path, capsys: pytest.CaptureFixture[str]):
     whole = journal.read_bytes()
     repair(journal)
-    assert (journal.read_bytes(), capsys.readouterr().out) == (whole, "")
+    assert (journal.read_bytes(), capsys.readouterr().err) == (whole, "")
     assert {path.name for path in journal.parent.iterdir()} == {"study.journal"}
 
 

@@ -19,7 +19,6 @@ from optuna.distributions import distribution_to_json
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
 from cnnlab.errors import UserError
@@ -27,7 +26,7 @@ from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.schema import as_typed
 from cnnlab.files import read_regular_file, write_atomically
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
-from cnnlab.sweep.search.journal import repair
+from cnnlab.sweep.search.journal import WholeLines, repair
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 
@@ -61,7 +60,7 @@ def open_storage(text: str) -> BaseStorage:
         UserError: If it cannot be opened.
     """
     try:
-        return _open_database(text) if "://" in text else JournalStorage(JournalFileBackend(text))
+        return _open_database(text) if "://" in text else JournalStorage(WholeLines(text))
     except Exception as error:  # by SQLAlchemy, a driver or the system
         reason = " ".join(str(error).replace(text, "…").split())  # it may hold a password
         if "://" not in text:
