@@ -11,8 +11,8 @@ from typing import Any
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from cnnlab.errors import UserError
-from cnnlab.files import append_bytes, cut_torn_line, try_lock
-from cnnlab.run.folder import LOCK
+from cnnlab.files import append_bytes, cut_torn_line
+from cnnlab.run.folder import RunFolder
 
 TORN = ".torn"  # ends the name of the file that keeps what was cut
 TRIAL = re.compile(r"(\d{4,}),")  # starts the name of a trial's folder
@@ -113,12 +113,7 @@ def set_aside(folder: Path, num_trials: int) -> None:
     number = next(number for number in range(1, 10**6) if not os.path.lexists(folder / f"earlier-{number}"))
     aside = folder / f"earlier-{number}"
     for name in unknown:
-        lock = try_lock(folder / name / LOCK)
-        if lock is None:
-            raise UserError(f"another process is using {folder / name}, which the study does not know; wait for it")
-        try:
+        with RunFolder(folder / name).locked():
             aside.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
-        finally:
-            lock.release()
     print(f"the study has {num_trials} trials; {len(unknown)} runs here are of others, and were moved to {aside}")
