@@ -11,9 +11,11 @@ import pytest
 from filelock import FileLock
 
 from cnnlab.errors import UserError
+from cnnlab.sweep.engines.node import SEARCH_VARIABLE
 from cnnlab.sweep.search import study as study_module
 from cnnlab.sweep.search.journal import repair, set_aside
 from cnnlab.sweep.search.study import Storage, open_storage
+from cnnlab.sweep.search.study_info import StudyInfo
 
 DISTRIBUTION = {"lr": optuna.distributions.FloatDistribution(0.0, 1.0)}
 
@@ -168,3 +170,11 @@ def test_a_missing_driver_is_named_and_the_password_is_not(
     assert "\n" not in str(error.value)
     assert "secret" not in text
     assert "opening the study's database at db.example" in text
+
+
+@pytest.mark.parametrize("text", ["", "3", "[]", "{}", '{"storage": "a"}', '{"password": "secret"}'])
+def test_a_variable_that_is_not_a_searchs_is_named_without_its_content(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv(SEARCH_VARIABLE, text)
+    with pytest.raises(UserError, match=f"{SEARCH_VARIABLE} is not a search's; unset it") as error:
+        StudyInfo.read()
+    assert "secret" not in str(error.value)

@@ -9,7 +9,7 @@ import time
 import uuid
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import optuna
 from hydra.errors import InstantiationException
@@ -159,7 +159,7 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
     )
     experiment = json.dumps(_experiment(config, space), sort_keys=True, default=str)
     known = study.user_attrs.get(EXPERIMENT)
-    if known is None:
+    if not _is_experiment(known):
         if study.get_trials(deepcopy=False):
             raise UserError(f"the study {name} was not created by cnnlab; choose another hydra.sweeper.study_name")
         study.set_user_attr(EXPERIMENT, experiment)
@@ -167,6 +167,14 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
         raise UserError(_difference(name, json.loads(known), json.loads(experiment)))
     study.pruner = make_pruner(config) or NopPruner()
     return study
+
+
+def _is_experiment(text: Any) -> TypeGuard[str]:
+    """Whether a study's attribute is ours; anybody can write into a database."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (TypeError, ValueError):
+        return False
 
 
 def make_sampler(config: DictConfig, space: Space, seed_offset: int = 0) -> BaseSampler:
