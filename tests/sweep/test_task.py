@@ -53,6 +53,12 @@ def test_a_run_that_failed_and_is_being_resumed_by_hand_is_left_alone(tmp_path: 
     with FileLock(one.job.folder.path / ".lock"), pytest.raises(UserError, match="another process is using"):
         one.prepare()
     assert one.job.folder.status is Status.FAILED
+    one.job.folder.last_checkpoint.parent.mkdir()
+    one.job.folder.last_checkpoint.touch()
+    for _ in range(2):
+        with FileLock(one.job.folder.path / ".lock"), pytest.raises(UserError, match="another process is using"):
+            one.prepare()
+    assert one.prepare()[-1].startswith("resume=")  # it has not been tried before
 
 
 def test_it_is_logged_as_it_would_be_typed(tmp_path: Path):

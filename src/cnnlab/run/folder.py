@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,14 +221,24 @@ class RunFolder:
         """
         if not self._can_be_cleared():
             return
-        lock = try_lock(self.path / LOCK)
-        if lock is None:
-            raise UserError(f"another process is using {self}; wait for it, or stop it")
-        try:
+        with self.locked():
             if self._can_be_cleared():  # and still can, now that nobody else can start there
                 remains = self.path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
                 self.path.rename(remains)  # first, so that a kill leaves no half of a run
                 shutil.rmtree(remains)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from using the folder, which must exist.
+
+        Raises:
+            UserError: If a process is working in it.
+        """
+        lock = try_lock(self.path / LOCK)
+        if lock is None:
+            raise UserError(f"another process is using {self}; wait for it, or stop it")
+        try:
+            yield
         finally:
             lock.release()
 

@@ -58,9 +58,10 @@ def _can_resume(folder: RunFolder) -> bool:
     if not folder.last_checkpoint.is_file():
         return False
     step, record = str((folder.result() or {}).get("steps")), folder.path / RETRIED
-    with contextlib.suppress(OSError):  # there is none, or the disk is full
-        if read_text(record) == step:
-            return False
-    with contextlib.suppress(OSError):
-        write_atomically(record, step.encode())
+    with folder.locked():  # a run that is resumed by hand at this time is not tried here
+        with contextlib.suppress(OSError):  # there is none, or the disk is full
+            if read_text(record) == step:
+                return False
+        with contextlib.suppress(OSError):
+            write_atomically(record, step.encode())
     return True

@@ -1,6 +1,7 @@
 """A study's journal and database that a full disk, a kill or somebody else has damaged."""
 
 import os
+import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from filelock import FileLock
 
 from cnnlab.errors import UserError
+from cnnlab.sweep.engines.node import SEARCH_VARIABLE
 from cnnlab.sweep.search import study as study_module
 from cnnlab.sweep.search.journal import repair, set_aside
 from cnnlab.sweep.search.study import Storage, open_storage
+from cnnlab.sweep.search.study_info import StudyInfo
 
 DISTRIBUTION = {"lr": optuna.distributions.FloatDistribution(0.0, 1.0)}
 
@@ -40,7 +43,7 @@ def test_a_journal_that_is_torn_at_any_byte_can_be_read_and_continued(
         assert num_trials(journal.parent) == 2
         assert journal.read_bytes().startswith(whole[:last])
         assert f"the last line was torn, by a full disk or a kill; its {end - last} bytes are cut, kept in " in (
-            capsys.readouterr().out
+            capsys.readouterr().err
         )
         optuna.load_study(study_name="s", storage=Storage(None, journal.parent).open()).ask(DISTRIBUTION)
         assert num_trials(journal.parent) == 3
@@ -50,10 +53,28 @@ def test_a_journal_that_is_torn_at_any_byte_can_be_read_and_continued(
     assert num_trials(journal.parent) == 2
 
 
+def test_a_disk_that_fills_while_a_search_runs_does_not_tear_the_journal(journal: Path):
+    storage = Storage(None, journal.parent).open()
+    study = optuna.load_study(study_name="s", storage=storage)
+    before = journal.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            study.ask(DISTRIBUTION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert journal.read_bytes() == before
+    with journal.open("ab") as file:
+        file.write(b'{"op_code"')  # by a run that was killed
+    study.tell(study.ask(DISTRIBUTION), 0.5)
+    assert num_trials(journal.parent) == 3
+
+
 def test_a_whole_journal_is_left_as_it_is(journal: Path, capsys: pytest.CaptureFixture[str]):
     whole = journal.read_bytes()
     repair(journal)
-    assert (journal.read_bytes(), capsys.readouterr().out) == (whole, "")
+    assert (journal.read_bytes(), capsys.readouterr().err) == (whole, "")
     assert {path.name for path in journal.parent.iterdir()} == {"study.journal"}
 
 
@@ -149,3 +170,11 @@ def test_a_missing_driver_is_named_and_the_password_is_not(
     assert "\n" not in str(error.value)
     assert "secret" not in text
     assert "opening the study's database at db.example" in text
+
+
+@pytest.mark.parametrize("text", ["", "3", "[]", "{}", '{"storage": "a"}', '{"password": "secret"}'])
+def test_a_variable_that_is_not_a_searchs_is_named_without_its_content(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv(SEARCH_VARIABLE, text)
+    with pytest.raises(UserError, match=f"{SEARCH_VARIABLE} is not a search's; unset it") as error:
+        StudyInfo.read()
+    assert "secret" not in str(error.value)

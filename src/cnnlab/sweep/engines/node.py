@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.errors import EXIT_USER_ERROR, UserError
+from cnnlab.files import append_bytes
 from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
 from cnnlab.sweep.task import Task
 
@@ -60,7 +63,13 @@ class NodeProcess:
         if status is not None and status.is_final:  # the cluster may restart a job that has already finished
             self._done = status.exit_code
             return
-        arguments = task.prepare()
+        try:
+            arguments = task.prepare()
+        except UserError as error:
+            self._done = EXIT_USER_ERROR
+            with suppress(OSError):
+                append_bytes(task.job.log, f"error: {error}\n".encode())
+            return
         self._popen = subprocess.Popen(
             [sys.executable, str(task.program), *arguments],
             env=os.environ | environment.variables,

@@ -52,7 +52,12 @@ def serve(control: socket.socket, preload: Callable[[], None]) -> None:
                 if not request:
                     return
                 work, status = pipes
-                pid = os.fork()
+                try:
+                    pid = os.fork()
+                except OSError:  # no memory or no process left: the sweep sees the pipes closed, and tries again
+                    os.close(work)
+                    os.close(status)
+                    continue
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

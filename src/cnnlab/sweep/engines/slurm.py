@@ -23,6 +23,7 @@ from cnnlab.sweep.task import Task
 
 EXIT_PREEMPTED = 128 + signal.SIGTERM
 ANSWER_S = 60  # Slurm's own commands try for less
+QUICK_S = 3
 LOST_AFTER_POLLS = 3  # polls in which a job is neither in the queue nor has a result
 
 
@@ -213,10 +214,10 @@ def _queue() -> dict[str, str] | None:
     return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
 
 
-def _ask(*command: str) -> subprocess.CompletedProcess[str] | None:
+def _ask(*command: str, patience_s: float | None = None) -> subprocess.CompletedProcess[str] | None:
     """Runs one of Slurm's commands; None if it does not answer."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=ANSWER_S)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=patience_s or ANSWER_S)
     except subprocess.TimeoutExpired:
         return None
 
@@ -225,8 +226,10 @@ def _check_controller() -> None:
     """Rejects a cluster that does not answer, for which sbatch would wait."""
     if shutil.which("squeue") is None:
         return  # submitit says so
-    print("asking Slurm for its queue", file=sys.stderr, flush=True)
-    done = _ask("squeue", "--me", "--noheader")
+    done = _ask("squeue", "--me", "--noheader", patience_s=min(QUICK_S, ANSWER_S))
+    if done is None:
+        print(f"Slurm does not answer; waiting for up to {ANSWER_S} s", file=sys.stderr, flush=True)
+        done = _ask("squeue", "--me", "--noheader")
     if done is None or done.returncode != 0:
         lines = [f"no answer within {ANSWER_S} s"] if done is None else done.stderr.strip().splitlines()
         said = lines[-1] if lines else "squeue failed"

@@ -4,13 +4,15 @@ import contextlib
 import json
 import os
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
-from optuna.storages.journal import JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from cnnlab.errors import UserError
-from cnnlab.files import append_bytes, cut_torn_line, try_lock
-from cnnlab.run.folder import LOCK
+from cnnlab.files import append_bytes, cut_torn_line
+from cnnlab.run.folder import RunFolder
 
 TORN = ".torn"  # ends the name of the file that keeps what was cut
 TRIAL = re.compile(r"(\d{4,}),")  # starts the name of a trial's folder
@@ -34,20 +36,50 @@ def repair(journal: Path) -> None:
         return
     if not journal.is_file():
         raise UserError(f"{journal} is not a file; remove it, or choose another sweep.name")
-    optunas = JournalFileSymlinkLock(str(journal))  # jobs on a cluster may outlive a sweep, and write there
-    optunas.acquire()
+    cut(journal, JournalFileSymlinkLock(str(journal)))
+    _check(journal)
+
+
+def cut(journal: Path, lock: JournalFileSymlinkLock) -> None:
+    """Cuts off a torn last line, which is kept in a file beside, and says so.
+
+    Args:
+        journal: The file.
+        lock: Optuna's, since jobs write there too, and those on a cluster may outlive their sweep.
+    """
+    lock.acquire()
     try:
         torn = cut_torn_line(journal)
     finally:
-        optunas.release()
+        lock.release()
     if torn:
-        copy = journal.with_name(f"{journal.name}{TORN}")
         kept = "lost"
         with contextlib.suppress(OSError):  # the disk may still be full
-            append_bytes(copy, torn + b"\n")
-            kept = f"kept in {copy.name}"
-        print(f"{journal}: the last line was torn, by a full disk or a kill; its {len(torn)} bytes are cut, {kept}")
-    _check(journal)
+            append_bytes(journal.with_name(f"{journal.name}{TORN}"), torn + b"\n")
+            kept = f"kept in {journal.name}{TORN}"
+        message = f"{journal}: the last line was torn, by a full disk or a kill; its {len(torn)} bytes are cut, {kept}"
+        print(message, file=sys.stderr, flush=True)
+
+
+class WholeLines(JournalFileBackend):
+    """Optuna's journal in a file, which never appends to a torn line.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path, self._optunas = Path(path), JournalFileSymlinkLock(path)
+        super().__init__(path, lock_obj=self._optunas)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Appends lines, all or none of which are left if the disk is full."""
+        cut(self._path, self._optunas)
+        try:
+            super().append_logs(logs)
+        except OSError:
+            cut(self._path, self._optunas)
+            raise
 
 
 def _check(journal: Path) -> None:
@@ -81,12 +113,7 @@ def set_aside(folder: Path, num_trials: int) -> None:
     number = next(number for number in range(1, 10**6) if not os.path.lexists(folder / f"earlier-{number}"))
     aside = folder / f"earlier-{number}"
     for name in unknown:
-        lock = try_lock(folder / name / LOCK)
-        if lock is None:
-            raise UserError(f"another process is using {folder / name}, which the study does not know; wait for it")
-        try:
+        with RunFolder(folder / name).locked():
             aside.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
-        finally:
-            lock.release()
     print(f"the study has {num_trials} trials; {len(unknown)} runs here are of others, and were moved to {aside}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from hydra.utils import instantiate
 from lightning import Callback, LightningModule, Trainer
 
-from cnnlab.errors import Pruned
+from cnnlab.errors import Pruned, UserError
 from cnnlab.training.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ class Pruning(Callback):
         study = optuna.load_study(
             study_name=info.study, storage=open_storage(info.storage), pruner=instantiate(info.pruner)
         )
+        trials = study.get_trials(deepcopy=False)
+        if self.number >= len(trials):
+            raise UserError(f"the study {info.study} has no trial {self.number} any more; start the search again")
         self.metric = info.metric
-        self._trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
+        self._trial = optuna.Trial(study, trials[self.number]._trial_id)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reports the epoch, counted from 1, and asks the pruner; all processes of a run end together."""

@@ -9,7 +9,7 @@ import time
 import uuid
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import optuna
 from hydra.errors import InstantiationException
@@ -19,7 +19,6 @@ from optuna.distributions import distribution_to_json
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
 from cnnlab.errors import UserError
@@ -27,7 +26,7 @@ from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.schema import as_typed
 from cnnlab.files import read_text, write_atomically
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
-from cnnlab.sweep.search.journal import repair
+from cnnlab.sweep.search.journal import WholeLines, repair
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 
@@ -61,7 +60,7 @@ def open_storage(text: str) -> BaseStorage:
         UserError: If it cannot be opened.
     """
     try:
-        return _open_database(text) if "://" in text else JournalStorage(JournalFileBackend(text))
+        return _open_database(text) if "://" in text else JournalStorage(WholeLines(text))
     except Exception as error:  # by SQLAlchemy, a driver or the system
         reason = " ".join(str(error).replace(text, "…").split())  # it may hold a password
         if "://" not in text:
@@ -160,7 +159,7 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
     )
     experiment = json.dumps(_experiment(config, space), sort_keys=True, default=str)
     known = study.user_attrs.get(EXPERIMENT)
-    if known is None:
+    if not _is_experiment(known):
         if study.get_trials(deepcopy=False):
             raise UserError(f"the study {name} was not created by cnnlab; choose another hydra.sweeper.study_name")
         study.set_user_attr(EXPERIMENT, experiment)
@@ -168,6 +167,14 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
         raise UserError(_difference(name, json.loads(known), json.loads(experiment)))
     study.pruner = make_pruner(config) or NopPruner()
     return study
+
+
+def _is_experiment(text: Any) -> TypeGuard[str]:
+    """Whether a study's attribute is ours; anybody can write into a database."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (TypeError, ValueError):
+        return False
 
 
 def make_sampler(config: DictConfig, space: Space, seed_offset: int = 0) -> BaseSampler:

@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cnnlab.errors import UserError
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE
 
 
@@ -30,6 +31,13 @@ class StudyInfo:
 
     @classmethod
     def read(cls) -> "StudyInfo | None":
-        """The study of this process; None outside a search."""
+        """The study of this process; None outside a search.
+
+        Raises:
+            UserError: If somebody else has set the variable.
+        """
         text = os.environ.get(SEARCH_VARIABLE)
-        return None if text is None else cls(**json.loads(text))
+        try:
+            return None if text is None else cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise UserError(f"the environment variable {SEARCH_VARIABLE} is not a search's; unset it") from None
