@@ -1,8 +1,10 @@
 """Atomic writes, reads that cannot hang, and file locks."""
 
+import contextlib
 import errno
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +72,22 @@ def read_file(path: Path, max_bytes: int | None = None) -> bytes:
         raise
     with os.fdopen(descriptor, "rb") as file:
         return file.read()
+
+
+def gunzip(content: bytes, max_bytes: int) -> bytes:
+    """Decompresses gzip content, all its members (RFC 1952); of a damaged file as far as possible.
+
+    Args:
+        content: The compressed file.
+        max_bytes: What is longer is cut there, so that a small file cannot fill the memory.
+    """
+    plain = bytearray()
+    with contextlib.suppress(zlib.error):
+        while content and len(plain) < max_bytes:
+            member = zlib.decompressobj(wbits=31)
+            plain += member.decompress(content, max_bytes - len(plain))
+            content = member.unused_data
+    return bytes(plain)
 
 
 def make_folder(path: Path) -> None:

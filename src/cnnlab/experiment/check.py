@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.places import find_files
 
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
@@ -53,12 +54,12 @@ def check_keys(config: DictConfig) -> None:
 
 
 def data_is_available(config: DictConfig) -> bool:
-    """Whether a data set's files are in their folder, plain or as `.gz`; without loading torch."""
+    """Whether a data set's files are where it looks for them; without loading torch."""
     files = config.data.files
     if "folder" not in files:
         return True  # in a package
-    folder = Path(files.folder).expanduser()
-    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
+    found = find_files(Path(files.folder).expanduser(), str(files.get("mirrored_as")), dict(files.sha256))
+    return len(found) == len(files.sha256)
 
 
 def _check_data(config: DictConfig) -> None:
