@@ -1,10 +1,14 @@
 import gzip
 import hashlib
+import os
+import shutil
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from hypothesis import strategies as st
 from torchvision import datasets
 
 from cnnlab.data.idx import IdxFiles, parse_idx
+from cnnlab.data.source import Expected
 from cnnlab.errors import UserError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -141,6 +146,162 @@ def test_a_read_only_folder_is_used_where_it_is(small: IdxFiles):
         small.folder.chmod(0o700)
 
 
+def with_contents(files: IdxFiles, **contents: bytes) -> IdxFiles:
+    """The data set with other contents, and their own, correct checksums."""
+    names = dict(zip(("train_images", "train_labels", "test_images", "test_labels"), NAMES, strict=True))
+    for part, content in contents.items():
+        (files.folder / names[part]).write_bytes(content)
+        files.sha256[names[part]] = hashlib.sha256(content).hexdigest()
+    return files
+
+
+EXPECTED = Expected([1, 28, 28], 10, 6, 2)
+
+
+def test_a_data_set_that_is_as_the_config_says_is_read(small: IdxFiles):
+    assert small.load(EXPECTED).train_labels.tolist() == [3, 1, 4, 1, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("contents", "name", "message"),
+    [
+        ({"train_labels": idx((5,), bytes(5))}, NAMES[0], f"has 6 images, but .*/{NAMES[1]} has 5 labels"),
+        ({"test_labels": idx((3,), bytes(3))}, NAMES[2], f"has 2 images, but .*/{NAMES[3]} has 3 labels"),
+        (
+            {"train_labels": idx((6,), bytes([0, 1, 2, 3, 4, 10]))},
+            NAMES[1],
+            "has labels from 0 to 10, but .*=10 allows",
+        ),
+        ({"test_labels": idx((2,), bytes([255, 0]))}, NAMES[3], "has labels from 0 to 255"),
+        ({"train_images": idx((6, 28, 27), bytes(6 * 28 * 27))}, NAMES[0], r"images of shape \[1, 28, 27\] \(channels"),
+        ({"test_images": idx((2, 3, 14, 14), bytes(2 * 588))}, NAMES[2], r"images of shape \[3, 14, 14\]"),
+        ({"test_images": idx((2, 784), bytes(2 * 784))}, NAMES[2], r"has the sizes \[2, 784\]; images have 3 or 4"),
+        ({"train_labels": idx((6, 1), bytes(6))}, NAMES[1], r"has the sizes \[6, 1\]; .* labels 1"),
+        ({"train_labels": idx((), bytes(1))}, NAMES[1], r"has the sizes \[\]"),
+        ({"train_labels": b"\0\0\x09" + idx((6,), bytes(6))[3:]}, NAMES[1], "not an IDX file .* starts with 00000901"),
+        ({"train_labels": b"\x89PNG"}, NAMES[1], "not an IDX file of unsigned bytes: it starts with 89504e47"),
+        ({"train_labels": b""}, NAMES[1], "not an IDX file"),
+        ({"test_labels": idx((2,), bytes(3))}, NAMES[3], r"11 bytes, but the sizes \(2,\) need 10"),
+        ({"test_labels": idx((4_000_000_000,), bytes(3))}, NAMES[3], "need 4000000008"),
+        (
+            {"train_images": idx((200, 28, 28), bytes(200 * 784))},
+            NAMES[0],
+            "has 156816 bytes, but data.num_train.* allow",
+        ),
+    ],
+)
+def test_contents_that_contradict_each_other_or_the_config_are_refused_by_name(
+    small: IdxFiles, contents: dict[str, bytes], name: str, message: str
+):
+    with pytest.raises(UserError, match=rf"{small.folder / name} .*{message}") as error:
+        with_contents(small, **contents).load(EXPECTED)
+    assert "\n" not in str(error.value)
+
+
+def test_several_members_of_a_gz_file_are_one_content(small: IdxFiles):
+    for name in NAMES:
+        path = small.folder / name
+        content = path.read_bytes()
+        path.with_name(f"{name}.gz").write_bytes(b"".join(gzip.compress(content[i : i + 9]) for i in range(0, 36, 9)))
+        if len(content) > 36:
+            path.with_name(f"{name}.gz").write_bytes(gzip.compress(content[:100]) + gzip.compress(content[100:]))
+        path.unlink()
+    assert small.load(EXPECTED).train_labels.tolist() == [3, 1, 4, 1, 5, 9]
+
+
+@pytest.mark.parametrize("header", [idx((6,), b""), idx((100_000, 1000), b""), idx((4_000_000_000,), b""), b"no idx"])
+def test_a_small_file_that_would_fill_the_memory_is_not_unpacked(small: IdxFiles, header: bytes):
+    path = small.folder / NAMES[1]
+    path.unlink()
+    bomb = zlib.compressobj(9, wbits=31)
+    content = b"".join([bomb.compress(header), *(bomb.compress(bytes(1 << 20)) for _ in range(50)), bomb.flush()])
+    path.with_name(f"{path.name}.gz").write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(UserError, match=rf"{path}\.gz (declares the sizes|is damaged: (not an IDX|its header decl))"):
+        small.load(EXPECTED)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_a_huge_plain_file_is_not_read(small: IdxFiles):
+    with (small.folder / NAMES[0]).open("r+b") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    with pytest.raises(UserError, match=r"has 1099511627776 bytes, but data\.num_train"):
+        small.load(EXPECTED)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_is_named_and_not_waited_for(small: IdxFiles, make: Callable[[Path], None]):
+    path = small.folder / NAMES[0]
+    path.unlink()
+    make(path)
+    assert small.missing() == [path]
+    with pytest.raises(UserError, match=rf"{path} is (a named pipe|a folder|a link to nothing), not a file; remove it"):
+        small.download()
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("place", "root"),
+    [
+        ("MNIST/raw", ""),
+        ("MNIST/raw", "MNIST"),
+        ("MNIST/raw", "MNIST/raw"),
+        ("data/MNIST/raw", ""),
+        ("mnist", ""),
+        ("mnist/raw", ""),
+        ("mnist", "mnist"),
+        ("MNIST", ""),
+        ("MNIST", "MNIST"),
+        ("", ""),
+    ],
+)
+def test_a_root_that_is_a_folder_too_deep_or_too_high_is_understood(
+    small: IdxFiles, tmp_path: Path, place: str, root: str, ending: str
+):
+    target = tmp_path / "somewhere" / place
+    target.mkdir(parents=True)
+    (tmp_path / "somewhere" / "FashionMNIST" / "raw").mkdir(parents=True)
+    for name in NAMES:
+        content = (small.folder / name).read_bytes()
+        (target / f"{name}{ending}").write_bytes(gzip.compress(content) if ending else content)
+    files = IdxFiles(tmp_path / "somewhere" / root / "MNIST" / "raw", "MNIST", small.sha256)
+    assert files.missing() == []
+    assert files.load(EXPECTED).test_labels.tolist() == [2, 6]
+
+
+def test_unpacked_archives_and_dots_in_names_are_understood(small: IdxFiles):
+    for name in NAMES[:2]:
+        content = (small.folder / name).read_bytes()
+        (small.folder / name).unlink()
+        (small.folder / name).mkdir()
+        (small.folder / name / name).write_bytes(content)
+    for name in NAMES[2:]:
+        (small.folder / name).rename(small.folder / name.replace("-idx", ".idx"))
+    assert small.load(EXPECTED).test_labels.tolist() == [2, 6]
+
+
+def test_another_data_sets_files_of_the_same_names_are_not_taken(small: IdxFiles, tmp_path: Path):
+    fashion = tmp_path / "root" / "raw"
+    fashion.mkdir(parents=True)
+    for name in NAMES:
+        shutil.copy(small.folder / name, fashion)
+    (fashion / NAMES[3]).write_bytes(idx((2,), bytes([6, 2])))
+    assert len(IdxFiles(tmp_path / "root" / "MNIST" / "raw", "MNIST", small.sha256).missing()) == 4
+
+
+def test_the_folder_that_is_named_comes_first(small: IdxFiles, tmp_path: Path):
+    files = IdxFiles(tmp_path / "root" / "MNIST" / "raw", "MNIST", small.sha256)
+    files.folder.mkdir(parents=True)
+    for name in NAMES:
+        shutil.copy(small.folder / name, files.folder)
+        shutil.copy(small.folder / name, tmp_path / "root")
+    (files.folder / NAMES[1]).write_bytes(b"damaged")
+    with pytest.raises(UserError, match=rf"{files.folder / NAMES[1]} is damaged"):
+        files.load()
+
+
 @pytest.fixture
 def hanging_mirror() -> Iterator[str]:
     """A server on this machine that accepts connections and never responds."""
@@ -193,6 +354,43 @@ def test_a_mirror_that_refuses_is_followed_by_the_next(
     files.download()
     assert files.missing() == []
     assert files.load().train_labels.tolist() == [3, 1, 4, 1, 5, 9]
+
+
+def test_one_process_downloads_and_those_that_start_with_it_wait(
+    tmp_path: Path, small: IdxFiles, monkeypatch: pytest.MonkeyPatch
+):
+    downloads = []
+
+    class Published:
+        mirrors = ("somewhere",)
+
+        def __init__(self, folder: str, download: bool) -> None:
+            downloads.append(folder)
+            time.sleep(0.3)
+            Path(folder, "MNIST", "raw").mkdir(parents=True)
+            for name in NAMES:
+                shutil.copy(small.folder / name, Path(folder, "MNIST", "raw"))
+
+    monkeypatch.setattr(datasets, "MNIST", Published)
+    folder = tmp_path / "root" / "MNIST" / "raw"
+    left = folder / ".download-killed"
+    left.mkdir(parents=True)
+    processes = [IdxFiles(folder, "MNIST", small.sha256) for _ in range(3)]
+    threads = [threading.Thread(target=files.download) for files in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(downloads) == 1
+    assert {path.name for path in folder.iterdir()} == set(NAMES)
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_a_data_folder_that_cannot_be_made_is_the_reason_given(tmp_path: Path, small: IdxFiles):
+    (tmp_path / "file").touch()
+    files = IdxFiles(tmp_path / "file" / "MNIST" / "raw", "MNIST", small.sha256)
+    with pytest.raises(OSError, match="Not a directory"):
+        files.download()
 
 
 @pytest.fixture

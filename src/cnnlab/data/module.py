@@ -9,7 +9,7 @@ from lightning import LightningDataModule
 
 from cnnlab.data.augmentation import Augmentation
 from cnnlab.data.batches import Batch, EpochShuffle, FixedOrder, ResidentBatches, ShuffledBatches
-from cnnlab.data.source import Images, Source
+from cnnlab.data.source import Expected, Images, Source
 from cnnlab.data.split import stratified_split
 from cnnlab.errors import UserError
 
@@ -125,7 +125,8 @@ class ImageDataModule(LightningDataModule):
 
     def load(self) -> dict[str, Batch]:
         """Reads, checks, splits and normalises the images and labels of each part."""
-        parts = self.split(self.files.load())
+        expected = Expected(self.image_shape, self.num_classes, self.num_train, self.num_test)
+        parts = self.split(self.files.load(expected))
         return {part: (_normalise(images, self.mean, self.std), labels) for part, (images, labels) in parts.items()}
 
     def share(self) -> None:
@@ -147,6 +148,11 @@ class ImageDataModule(LightningDataModule):
             UserError: If the number of images, their shape or the labels differ from the config, or `num_val` is too
                 large.
         """
+        for part, (pixels, labels) in {"training": images[:2], "test": images[2:]}.items():
+            if len(pixels) != len(labels):
+                raise UserError(
+                    f"data={self.name} has {len(pixels)} {part} images, but {len(labels)} labels; correct data.files"
+                )
         found = (len(images.train_images), len(images.test_images))
         if found != (self.num_train, self.num_test):
             raise UserError(

@@ -1,6 +1,7 @@
 """The interface of a source of images, and the check of its files."""
 
 import hashlib
+import math
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,20 @@ class Images(NamedTuple):
     test_labels: torch.Tensor  # (M,) int64
 
 
+class Expected(NamedTuple):
+    """What the config says about a data set, for the refusal of files that contradict it."""
+
+    image_shape: list[int]  # channels, height, width
+    num_classes: int
+    num_train: int
+    num_test: int
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest content of a file: the images of one part, a byte per pixel, and a header."""
+        return max(self.num_train, self.num_test) * math.prod(self.image_shape) + 64
+
+
 class Source(Protocol):
     """The files of a data set, present or downloadable."""
 
@@ -31,9 +46,49 @@ class Source(Protocol):
         """Downloads the missing files; raises `OSError` if that fails."""
         ...
 
-    def load(self) -> Images:
-        """Reads the files and checks their SHA-256."""
+    def load(self, expected: Expected | None = None) -> Images:
+        """Reads the files and checks their SHA-256, and their contents if it is known what they must be."""
         ...
+
+
+def check_part(images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Path], expected: Expected | None) -> None:
+    """Rejects images and labels that do not belong together, or are not what the config says.
+
+    Args:
+        images: (N, H, W) or (N, C, H, W).
+        labels: (N,).
+        files: Where they are from, for the message.
+        expected: What the config says; None if only they are compared with each other.
+
+    Raises:
+        UserError: If they do.
+    """
+    images_file, labels_file = files
+    if images.ndim not in (3, 4) or labels.ndim != 1:
+        wrong, sizes = (labels_file, labels.shape) if labels.ndim != 1 else (images_file, images.shape)
+        raise UserError(
+            f"{wrong} has the sizes {list(sizes)}; images have 3 or 4 (number, channels if any, height, width), "
+            "labels 1; replace the file"
+        )
+    if len(images) != len(labels):
+        raise UserError(
+            f"{images_file} has {len(images)} images, but {labels_file} has {len(labels)} labels; there must be a "
+            "label for each image: replace the wrong file"
+        )
+    if expected is None:
+        return
+    shape = [1] * (4 - images.ndim) + list(images.shape[1:])
+    if shape != expected.image_shape:
+        raise UserError(
+            f"{images_file} has images of shape {shape} (channels, height, width), but data.image_shape="
+            f"{expected.image_shape}; set data.image_shape to match, or replace the file"
+        )
+    if len(labels) > 0 and not 0 <= int(labels.min()) <= int(labels.max()) < expected.num_classes:
+        raise UserError(
+            f"{labels_file} has labels from {int(labels.min())} to {int(labels.max())}, but data.num_classes="
+            f"{expected.num_classes} allows 0 to {expected.num_classes - 1}; set data.num_classes and data.classes to "
+            "match, or replace the file"
+        )
 
 
 def check_sha256(path: Path, content: bytes, expected: str) -> None:

@@ -14,6 +14,7 @@ from cnnlab.experiment.callbacks import check_callbacks, measured_names
 from cnnlab.experiment.schema import as_typed, check_values, integer
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
+from cnnlab.places import find_files
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
@@ -114,12 +115,12 @@ def _unread(group: str, key: str, keys: tuple[str, ...]) -> str:
 
 
 def data_is_available(config: DictConfig) -> bool:
-    """Whether a data set's files are in their folder, plain or as `.gz`; without loading torch."""
+    """Whether a data set's files are where it looks for them; without loading torch."""
     files = config.data.files
     if "folder" not in files:
         return True  # in a package
-    folder = Path(files.folder).expanduser()
-    return all(any((folder / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in files.sha256)
+    found = find_files(Path(files.folder).expanduser(), str(files.get("mirrored_as")), dict(files.sha256))
+    return len(found) == len(files.sha256)
 
 
 def _check_data(config: DictConfig) -> None:

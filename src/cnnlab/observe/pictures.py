@@ -1,5 +1,6 @@
 """The pictures at the end of a run: confusion matrix, worst mistakes, first-layer weights."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from cnnlab.data.module import ImageDataModule
+from cnnlab.files import make_folder, write_atomically
 from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
 from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
 
@@ -98,11 +100,13 @@ def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:
 
 def _save(figure: Figure, name: str, trainer: Trainer) -> None:
     folder = Path(trainer.default_root_dir, "pictures")
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # rendered once for both
-    Image.fromarray(pixels).save(folder / f"{name}.png")
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    write_atomically(folder / f"{name}.png", content.getvalue())
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")

@@ -1,5 +1,6 @@
 """Executes one run: from a composed config to result.json."""
 
+import errno
 import shlex
 import signal
 import sys
@@ -43,6 +44,8 @@ from cnnlab.training.loggers import build_logger, close_logger
 from cnnlab.training.quiet import quieten
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def run(config: DictConfig) -> float | None:
     """Trains and tests a network, and writes the results to the run folder.
@@ -70,6 +73,8 @@ def run(config: DictConfig) -> float | None:
         this_run.result.status = Status.COMPLETED
     except BaseException as error:
         this_run.result.status, this_run.result.error = _status_of(error)
+        if isinstance(error, OSError) and error.errno in DISK_FULL and this_run.folder.has_checkpoint:
+            raise UserError(f"cannot write the run's files: {this_run.after_freeing_space(error)}") from error
         raise
     finally:
         this_run.close()
@@ -148,9 +153,8 @@ class Run:
             UserError: If the run has its result and it cannot be written; a resume then only tests again.
         """
         with ignored():
-            command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
             if self.result.status is Status.INTERRUPTED:
-                rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
+                rank_zero_only(print)(f"resume it with: {self._resume_command}", file=sys.stderr)
             try:
                 if self.logger is not None:
                     close_logger(self.logger)
@@ -160,9 +164,17 @@ class Run:
                 if not self.result.status.is_final:
                     return  # another error is being raised, and often the same
                 raise UserError(
-                    f"the run is {self.result.status}, but its result cannot be written ({error.strerror}: "
-                    f"{error.filename}); free some space, and let a resume write it: {command}"
+                    f"the run is {self.result.status}, but its result is not written: {self.after_freeing_space(error)}"
                 ) from error
+
+    @property
+    def _resume_command(self) -> str:
+        return f"{program()} resume={shlex.quote(short_path(self.folder))}"
+
+    def after_freeing_space(self, error: OSError) -> str:
+        """The system's reason, and the command to type once there is room."""
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}; free some space, then resume the run: {self._resume_command}"
 
     def _adds_nothing(self) -> bool:
         """Whether a resume has ended before it got further than the run's result, which then stays as it is."""

@@ -1,0 +1,88 @@
+"""A run whose disk is full after its last checkpoint: a small file system of its own."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from lightning import Callback, LightningModule, Trainer
+
+from cnnlab.errors import UserError
+from cnnlab.run.execution import run
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.result import Result
+from cnnlab.run.status import Status
+from tests.conftest import SMALL
+from tests.processes import start
+
+SHORT = (*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")
+
+
+class FillAfterTest(Callback):
+    """Fills the disk of the run's folder, once."""
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        filler = Path(trainer.default_root_dir).parent / "filler"
+        with suppress(OSError), filler.open("xb", buffering=0) as file:
+            while True:
+                file.write(bytes(1000))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Its folder."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "cnnlab", folder]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"needs a file system of its own: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_run_without_room_for_its_result_ends_with_2_and_is_finished_by_a_resume(disk: Path, tmp_path: Path):
+    folder = disk / "run"
+    fill = "+callbacks.fill._target_=tests.run.test_full_disk.FillAfterTest"
+    code, text = start(tmp_path / "log", *SHORT, "callbacks=light", fill, f"hydra.run.dir={folder}").wait()
+    assert code == 2, text
+    assert (
+        f"the run is completed, but its result is not written: No space left on device: {folder}/result.json; "
+        f"free some space, then resume the run: python train.py resume={folder}"
+    ) in text
+    assert RunFolder(folder).status is Status.KILLED
+    assert not list(folder.rglob("*.tmp"))
+    (disk / "filler").write_bytes(b"")
+    code, text = start(tmp_path / "log", f"resume={folder}").wait()
+    assert code == 0, text
+    assert RunFolder(folder).status is Status.COMPLETED
+
+
+def no_space(*args: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "some file")
+
+
+@pytest.mark.parametrize("failing", ["result.json", "a picture", "closing the logger"])
+def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
+    compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str
+):
+    if failing == "result.json":
+        monkeypatch.setattr(Result, "write", no_space)
+    else:
+        where = "observe.pictures.write_atomically" if failing == "a picture" else "run.execution.close_logger"
+        monkeypatch.setattr(f"cnnlab.{where}", no_space)
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=rf"No space left .* free some space, then resume the run: .*resume={folder}"):
+        run(compose_run(*SHORT, "logger=tensorboard"))
+    assert RunFolder(folder).result() is None or failing == "a picture"
+    assert "accuracy" not in capsys.readouterr().out, "no summary of a run without a result"
+    monkeypatch.undo()
+    run(compose_run(*SHORT, f"resume={folder}"))
+    result = RunFolder(folder).result()
+    assert result is not None
+    assert (result["status"], result["epochs"]) == ("completed", 1)
+    assert len(list((folder / "pictures").iterdir())) == 3
