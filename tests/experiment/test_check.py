@@ -66,6 +66,17 @@ def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
         ("seed=null", "seed=null is not allowed"),
         ("+bogus=1", "bogus is not a key of this config and has no effect"),
         ("~optimizer", "optimizer is missing or not a config group"),
+        ("+data.num_workers=4", "data.num_workers has no effect: the images stay on the device"),
+        ("+data.pin_memory=true", "batches are cut from them without workers; remove it"),
+        ("+data.batchsize=4", "data.batchsize is not a key of data and has no effect; did you mean data.batch_size?"),
+        ("+sweep.nmae=a", "sweep.nmae is not a key of sweep and has no effect; did you mean sweep.name?"),
+        ("+averaging.decay=0.9", "averaging.decay=0.9 has no effect: averaging names no class (_target_)"),
+        ("+augmentation.degrees=9", "augmentation.degrees=9 has no effect: augmentation names no class"),
+        ("~optimizer._target_", "optimizer names no class (_target_); choose an option: optimizer=…"),
+        ("~optimizer.lr", "optimizer.lr is missing; set it, such as +optimizer.lr=…"),
+        ("~trainer.max_epochs", "trainer.max_epochs is missing"),
+        ("~data.batch_size", "data.batch_size is missing"),
+        ("~seed", "seed is missing"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(compose_run, override: str, message: str):
@@ -107,6 +118,19 @@ def test_nothing_is_selected_on_the_test_set(compose_run):
     assert "nothing is selected on the test set" in refusal(compose_run("select=best", "watch=test"))
     assert "select=best needs validation images" in refusal(compose_run("select=best", "data.num_val=0"))
     assert "select=best needs validation" in refusal(compose_run("select=best", "trainer.limit_val_batches=0"))
+
+
+def test_a_key_that_another_value_refers_to_is_read(compose_run):
+    check(compose_run("+data.side=28", "data.image_shape=[1,'${data.side}','${..side}']"), {}, [])
+
+
+def test_an_objective_or_target_that_is_asked_for_is_measured(compose_run):
+    for override in ("objective=val/loss", "objective=seconds_to_target", "target=0.9"):
+        for without in ("data.num_val=0", "watch=test", "trainer.limit_val_batches=0"):
+            message = refusal(compose_run(override, without), override, without)
+            assert message.startswith(f"{override} needs validation, which this config does not have")
+        check(compose_run(override), {}, [override])
+    check(compose_run("experiment=lecture"), {}, ["experiment=lecture"])
 
 
 @pytest.mark.parametrize("logger", ["mlflow", "wandb"])

@@ -87,7 +87,7 @@ def _problems(config: DictConfig, place: str, settings: DictConfig) -> Iterator[
         yield f"{name} writes to a logger, and there is none; use logger=tensorboard"
     if name in ("EarlyStopping", "ModelCheckpoint"):
         yield from _monitor(config, place, settings, name)
-    if isinstance(path := settings.get("dirpath"), str) and (reason := _why_not_writable(Path(path).expanduser())):
+    if isinstance(path := settings.get("dirpath"), str) and (reason := _why_not_writable(path)):
         yield f"{place}.dirpath={path} cannot be written: {reason}; choose another, or a relative one in the run folder"
     yield from _special(config, place, settings, name)
 
@@ -157,8 +157,11 @@ def _is_relative(path: Any) -> bool:
     return isinstance(path, str) and not Path(path).expanduser().is_absolute() and ".." not in Path(path).parts
 
 
-def _why_not_writable(folder: Path) -> str | None:
+def _why_not_writable(path: str) -> str | None:
     """Why nothing can be written to a folder, which need not exist; None if it can, or is relative to the run's."""
+    if "://" in path:
+        return "it is not a folder of this machine"
+    folder = Path(path).expanduser()
     if not folder.is_absolute():
         return None
     found = next(place for place in (folder, *folder.parents) if place.exists())

@@ -19,7 +19,16 @@ INCIDENTAL = (
     *("objective", "resume", "sweep", "target", "trainer.enable_model_summary", "trainer.enable_progress_bar"),
     *("trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler"),
 )
-OBSERVERS = ("cnnlab.observe.", "cnnlab.sweep.search.")  # packages whose callbacks change no number; all others count
+OBSERVERS = (  # packages and classes of callbacks that change no number; all others count
+    *("cnnlab.observe.", "cnnlab.sweep.search."),
+    *(
+        f"lightning.pytorch.callbacks.{name}"
+        for name in (
+            *("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary"),
+            *("RichProgressBar", "TQDMProgressBar", "ThroughputMonitor"),
+        )
+    ),
+)
 
 
 class Difference(NamedTuple):

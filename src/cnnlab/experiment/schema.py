@@ -180,7 +180,7 @@ RULES = {
     "trainer.gradient_clip_val": or_null(POSITIVE),
     "trainer.limit_train_batches": POSITIVE_LIMIT,
     "trainer.limit_val_batches": LIMIT,
-    "trainer.limit_test_batches": POSITIVE_LIMIT,  # a run ends with its test
+    "trainer.limit_test_batches": LIMIT,
     "trainer.overfit_batches": LIMIT,
     "trainer.accelerator": _one_of("auto", "cpu", "cuda", "gpu", "mps"),
     # other strategies write other checkpoints, or train in child processes that keep their results

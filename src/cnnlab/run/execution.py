@@ -236,6 +236,9 @@ class Run:
     def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
         self.checkpoints.check_best(self.history.best_row())
         trainer.test(classifier, datamodule=data, ckpt_path=self.checkpoints.best, verbose=False, weights_only=True)
+        if self.config.trainer.get("limit_test_batches") == 0:  # Lightning then skips the hooks that load the weights
+            weights = load_checkpoint(self.checkpoints.best or self.folder.last_checkpoint)
+            classifier.load_state_dict(weights["state_dict"])
         self.result.metrics |= {name: classifier.measured.get(name) for name in metric_names("test")}
         self.result.weights_sha256 = weights_sha256(classifier.network)
         self.result.seconds["test"] = self._lap()

@@ -178,6 +178,11 @@ def _place_checkpoints(place: str, callback: Checkpoint, folder: Path) -> None:
     dirpath = getattr(callback, "dirpath", None)
     if dirpath is not None and Path(dirpath).resolve() == folder.resolve():
         raise UserError(f"{place}.dirpath={folder} has the run's own last.ckpt and best.ckpt; use checkpoints/<name>")
+    try:
+        if dirpath is not None:
+            Path(dirpath).mkdir(parents=True, exist_ok=True)  # Lightning would not try before the first epoch's end
+    except OSError as error:
+        raise UserError(f"{place}.dirpath={dirpath} cannot be written: {error.strerror}; choose another") from error
 
 
 def _with_user_errors(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,13 +16,16 @@ def quieten() -> None:
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     for wanted in ("lightning.pytorch.callbacks", "lightning.pytorch.profilers"):
         logging.getLogger(wanted).setLevel(logging.INFO)
-    shared = logging.getLogger("lightning.fabric.utilities.rank_zero")  # of all modules: hints, and callbacks' reports
+    if logging.getLogger().handlers:
+        logging.getLogger("lightning").handlers.clear()  # it would print again what Hydra's console prints
+    shared = logging.getLogger("lightning.pytorch.utilities.rank_zero")  # of all modules: hints, and callbacks' reports
     shared.setLevel(logging.INFO)
     if _is_wanted not in shared.filters:
         shared.addFilter(_is_wanted)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
     warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # a ModelCheckpoint resumes
     warnings.filterwarnings("ignore", r"`\.fit\(ckpt_path=None\)` was called without a model")  # OnExceptionCheckpoint
     warnings.filterwarnings("ignore", r"\.fit\(ckpt_path=\"last\"\) is set, but there is no last checkpoint")
     warnings.filterwarnings("ignore", "The `srun` command is available")  # use hydra/launcher=slurm
