@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.check import check, check_keys
+from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.program import program
@@ -98,7 +99,7 @@ class Run:
         self.hydra = HydraConfig.get()
         self.folder = RunFolder(Path(self.hydra.runtime.output_dir))
         self.history = History(self.folder.metrics_csv, config.watch)
-        self.result = Result(overrides=list(self.hydra.overrides.task))
+        self.result = Result(overrides=texts(self.hydra.overrides.task))
         self.logger: Logger | None = None
         self._started = time.perf_counter()
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from filelock import BaseFileLock
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
 from cnnlab.files import try_lock
 from cnnlab.run.status import Status
 
@@ -96,7 +98,7 @@ class RunFolder:
         return result if is_result else None
 
     def config(self) -> DictConfig:
-        """The recorded composed config.
+        """The recorded composed config; its `${hydra:…}` have the values of this run.
 
         Raises:
             UserError: If the record is missing or damaged.
@@ -104,7 +106,14 @@ class RunFolder:
         config = self._load("config")
         if not isinstance(config, DictConfig):
             raise self._damaged("config", "not a mapping")
-        return config
+        if not refers_to_hydra(config):
+            return config
+        try:
+            hydra = self._load("hydra").hydra
+            hydra.runtime.output_dir = str(self.path.absolute())  # it may have been moved
+            return with_recorded_hydra(config, hydra)
+        except (AttributeError, ValueError, OmegaConfBaseException) as error:
+            raise self._damaged("hydra", error) from None
 
     def overrides(self) -> list[str]:
         """The recorded overrides.
@@ -113,7 +122,7 @@ class RunFolder:
             UserError: If the record is missing or damaged.
         """
         try:
-            return [str(override) for override in self._load("overrides")]
+            return texts(self._load("overrides"))
         except TypeError as error:
             raise self._damaged("overrides", error) from None
 

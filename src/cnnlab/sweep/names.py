@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from cnnlab.experiment.composed import texts
 from cnnlab.run.resume import quote
 
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
@@ -19,7 +20,7 @@ def name_sweep(config: DictConfig) -> None:
         config: A sweep's composed config, with Hydra's part, changed in place.
     """
     parser = OverridesParser.create()
-    typed = parser.parse_overrides(list(config.hydra.overrides.task))
+    typed = parser.parse_overrides(texts(config.hydra.overrides.task))
     params = parser.parse_overrides(
         [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     )
@@ -45,8 +46,8 @@ def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
         constant: Keys that are the same in all jobs.
     """
     constant = set(constant)
-    swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
-    name = ",".join(swept).replace("/", "_")
+    swept = sorted(text for text in texts(overrides) if text.partition("=")[0].lstrip("+~") not in constant)
+    name = ",".join(swept).replace("/", "_").replace("${", "{")  # Hydra would resolve a path's ${…}
     if len(name.encode()) > MAX_NAME_BYTES:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # long names with the same start get different folders
         name = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore") + "-" + digest

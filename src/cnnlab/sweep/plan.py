@@ -91,7 +91,7 @@ def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job])
         if changed is None:
             return Step(job, Action.after(status), remark)
         remark = f"{changed}: beside the old result"
-        job = Job.in_sweep(job.folder.path.parent, f"{job.name.partition('~')[0]}~{number}", job.overrides)
+        job = Job.in_sweep(job.folder.path.parent, f"{job.name.partition('~')[0]}~{number}", job.overrides, job.number)
     raise AssertionError("there is always another number")
 
 
