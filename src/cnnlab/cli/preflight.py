@@ -11,6 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from cnnlab.cli.show import requested, show_run, show_sweep
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
 from cnnlab.experiment.composed import hydra_values, job_like, texts
@@ -28,7 +29,11 @@ class Preflight(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Names the folders of the sweep and its jobs, and checks the sweep's values."""
         try:
-            settle(config, GlobalHydra.instance().config_loader(), is_complete=False)
+            loader = GlobalHydra.instance().config_loader()
+            settle(config, loader, is_complete=False)
+            if request := requested():
+                show_sweep(config, loader, request)
+                raise SystemExit
             with hydra_values(config):
                 name_sweep(config)
             HydraConfig.instance().set_config(config)  # for ${hydra:…} in the launcher's and the sweeper's values
@@ -52,6 +57,9 @@ class Preflight(Callback):
             _settle(config, quiet=is_worker)
             if is_worker:
                 return  # the first process of the distributed run has done the rest
+            if request := requested():
+                show_run(config, request)
+                raise SystemExit
             HydraConfig.instance().set_config(config)  # Hydra's own next steps; the folder's name depends on it
             folder = RunFolder(Path(config.hydra.run.dir))
             with read_write(config.hydra), open_dict(config.hydra):

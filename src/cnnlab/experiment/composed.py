@@ -20,6 +20,10 @@ def hydra_values(config: DictConfig) -> Iterator[None]:
     Args:
         config: A composed config with Hydra's part.
     """
+    kind = OmegaConf.get_type(config, "hydra")
+    if kind is None or not issubclass(kind, HydraConf):  # composed by hand
+        yield
+        return
     current = HydraConfig.instance()
     before, is_readonly = current.cfg, OmegaConf.is_readonly(config.hydra)
     current.set_config(config)

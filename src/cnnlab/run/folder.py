@@ -18,6 +18,12 @@ from cnnlab.files import try_lock
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
+# what is read of Hydra's record, so that a record without it is no error
+ABSENT = {
+    "runtime": {"config_sources": [], "cwd": "."},
+    "job": {"config_name": None},
+    "overrides": {"hydra": []},
+}
 PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
 _CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
@@ -106,10 +112,10 @@ class RunFolder:
         config = self._load("config")
         if not isinstance(config, DictConfig):
             raise self._damaged("config", "not a mapping")
-        if not refers_to_hydra(config):
+        if not refers_to_hydra(config) or not self._record("hydra").is_file():
             return config
+        hydra = self.hydra()
         try:
-            hydra = self._load("hydra").hydra
             hydra.runtime.output_dir = str(self.path.absolute())  # it may have been moved
             return with_recorded_hydra(config, hydra)
         except (AttributeError, ValueError, OmegaConfBaseException) as error:
@@ -125,6 +131,21 @@ class RunFolder:
             return texts(self._load("overrides"))
         except TypeError as error:
             raise self._damaged("overrides", error) from None
+
+    def hydra(self) -> DictConfig:
+        """The recorded part `hydra` of the composed config.
+
+        Raises:
+            UserError: If the record is damaged.
+        """
+        hydra = OmegaConf.create(ABSENT)
+        if not self._record("hydra").is_file():
+            return hydra
+        try:
+            hydra.merge_with(self._load("hydra").hydra)
+            return hydra
+        except (AttributeError, TypeError, ValueError, OmegaConfBaseException) as error:
+            raise self._damaged("hydra", error) from None
 
     def option_names(self) -> dict[str, Any]:
         """The recorded option of each config group."""

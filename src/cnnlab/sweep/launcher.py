@@ -1,6 +1,5 @@
 """The base class of our Hydra launchers, which differ only in where the jobs run."""
 
-import argparse
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
+from cnnlab.run.flags import CommandLine
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.check import check_job
@@ -164,12 +164,8 @@ def _job_keys(job: Job) -> list[str]:
 
 def _config_flags() -> list[str]:
     """Hydra's command-line flags that select the config."""
-    parser = argparse.ArgumentParser(add_help=False)  # accepts abbreviations, as Hydra does
-    for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
-        parser.add_argument(short, long)
-    typed = vars(parser.parse_known_args()[0])
-    flags = {f"--{name.replace('_', '-')}": value for name, value in typed.items() if value is not None}
-    return [text for flag in flags.items() for text in flag]
+    line = CommandLine.parse(sys.argv[1:])
+    return [] if line is None else line.config_flags()
 
 
 def _job_return(job: Job) -> JobReturn:
