@@ -13,7 +13,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from cnnlab.experiment.identity import without_hydra
+from cnnlab.experiment.composed import without_hydra
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.engines.local import LocalEngine

@@ -10,13 +10,15 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 import cnnlab
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
+from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
 from cnnlab.program import program
+from cnnlab.run.flags import with_absolute_config_path
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard
@@ -44,6 +46,11 @@ def config_folder() -> Path:
 
 def _train(config: DictConfig) -> float | None:
     """Executes a run and returns its objective."""
+    if request := requested():  # a primary config without our callback
+        with open_dict(config):
+            config.hydra = HydraConfig.get()
+        show_run(config, request)
+        return None
     try:
         from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
@@ -71,7 +78,8 @@ def command_line(main: Callable[[], object]) -> int:
                 if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
-                sys.argv[1:] = expand_resume(sys.argv[1:])
+                sys.argv[1:] = expand_resume(sys.argv[1:], config_folder())
+                sys.argv[1:] = take_request(with_absolute_config_path(sys.argv[1:]))
             main()
         except HydraBypass as carrier:
             return _report(carrier.error)

@@ -1,16 +1,23 @@
 """Hydra's callback before a run or a sweep: rejects an invalid config before Hydra writes a file."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
+from cnnlab.cli.show import requested, show_run, show_sweep
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
+from cnnlab.experiment.composed import hydra_values, job_like, texts
+from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import OURS, check_values
+from cnnlab.experiment.settle import settle
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
 from cnnlab.sweep.names import name_sweep
@@ -22,8 +29,17 @@ class Preflight(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Names the folders of the sweep and its jobs, and checks the sweep's values."""
         try:
-            name_sweep(config)
-            check_values(config)
+            loader = GlobalHydra.instance().config_loader()
+            settle(config, loader, is_complete=False)
+            if request := requested():
+                show_sweep(config, loader, request)
+                raise SystemExit
+            with hydra_values(config):
+                name_sweep(config)
+            HydraConfig.instance().set_config(config)  # for ${hydra:…} in the launcher's and the sweeper's values
+            first = job_like(config)
+            with hydra_values(first):
+                check_values(first, skip_unresolved=True)  # a value may refer to one that is swept
             folder = Path(config.hydra.sweep.dir)
             if config.sweep.dry_run and not str(config.hydra.launcher._target_).startswith(OURS):
                 raise UserError(
@@ -36,12 +52,37 @@ class Preflight(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config and claims the folder."""
-        if "LOCAL_RANK" in os.environ:
-            return  # a worker: the first process of the distributed run has done this
-        HydraConfig.instance().set_config(config)  # Hydra's own next step; the folder's name depends on it
         try:
-            check(config, dict(config.hydra.runtime.choices), list(config.hydra.overrides.task))
-            RunFolder(Path(config.hydra.run.dir)).claim(resume=config.resume is not None)
+            is_worker = "LOCAL_RANK" in os.environ
+            _settle(config, quiet=is_worker)
+            if is_worker:
+                return  # the first process of the distributed run has done the rest
+            if request := requested():
+                show_run(config, request)
+                raise SystemExit
+            HydraConfig.instance().set_config(config)  # Hydra's own next steps; the folder's name depends on it
+            folder = RunFolder(Path(config.hydra.run.dir))
+            with read_write(config.hydra), open_dict(config.hydra):
+                config.hydra.runtime.output_dir = str(folder.path.absolute())
+            HydraConfig.instance().set_config(config)
+            check(config, dict(config.hydra.runtime.choices), texts(config.hydra.overrides.task))
+            folder.claim(resume=config.resume is not None)
             check_same_experiment(config)
         except Exception as error:
             raise HydraBypass(error) from error
+
+
+def _settle(config: DictConfig, *, quiet: bool) -> None:
+    """Drops the values of an experiment for options that are not used, and says so."""
+    if config.resume is not None and _is_recorded_as_it_is(config):
+        return  # by a version that used them
+    for dropped in settle(config, GlobalHydra.instance().config_loader()):
+        if not quiet:
+            print(dropped, file=sys.stderr)
+
+
+def _is_recorded_as_it_is(config: DictConfig) -> bool:
+    try:
+        return difference(RunFolder(Path(config.resume)).config(), config) is None
+    except (UserError, OmegaConfBaseException):
+        return False

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cnnlab.experiment.axes import MODEL_AXES, uses_axis
+from cnnlab.experiment.composed import without_hydra
 
 DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in result.json under data
 
@@ -50,7 +51,10 @@ def fingerprint(config: DictConfig) -> str:
 
 def difference(before: DictConfig, now: DictConfig) -> Difference | None:
     """The first value, by name, that makes two configs different experiments; None if they are the same."""
-    then, today = numeric_params(before), numeric_params(now)
+    now = without_hydra(now)
+    today = numeric_params(now)
+    OmegaConf.copy_cache(now, before)  # the time of ${now:…} makes no difference
+    then = numeric_params(before)
     names = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     return Difference(names[0], flat(before).get(names[0]), flat(now).get(names[0])) if names else None
 
@@ -83,13 +87,6 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(value, f"{prefix}.{name}" if prefix else str(name))
     else:
         yield prefix, node
-
-
-def without_hydra(config: DictConfig) -> DictConfig:
-    """A composed config without Hydra's part, as a run sees it."""
-    return (
-        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]) if "hydra" in config else config
-    )
 
 
 def with_fallback(config: DictConfig) -> DictConfig:

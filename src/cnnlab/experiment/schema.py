@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError
 
 from cnnlab.errors import UserError
 from cnnlab.metrics import OBJECTIVES
@@ -34,17 +35,23 @@ def or_null(rule: Rule) -> Rule:
     return Rule(f"null or {rule.allowed}", lambda value: value is None or rule.holds(value))
 
 
-def check_values(config: DictConfig) -> None:
+def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
     """Rejects a config with a value that is not allowed; absent keys are not checked.
 
     Args:
         config: A composed config; with Hydra's part, the keys of its launcher and sweeper are checked too.
+        skip_unresolved: Whether a reference to a missing key is left for later: in a sweep, each job may have that key.
 
     Raises:
         UserError: With the value and what is allowed.
     """
     for key, rule in RULES.items():
-        value = _value(config, key)
+        try:
+            value = _value(config, key)
+        except InterpolationKeyError:
+            if not skip_unresolved:
+                raise
+            continue
         if value is not ABSENT and not rule.holds(value):
             raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}")
 

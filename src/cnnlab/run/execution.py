@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.check import check, check_keys
+from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.program import program
@@ -35,7 +36,7 @@ from cnnlab.training.build import (
     build_data,
     build_trainer,
 )
-from cnnlab.training.checkpoint import EpochCheckpoint, weights_sha256
+from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
@@ -105,7 +106,7 @@ class Run:
         self.hydra = HydraConfig.get()
         self.folder = RunFolder(Path(self.hydra.runtime.output_dir))
         self.history = History(self.folder.metrics_csv, config.watch)
-        self.result = Result(overrides=list(self.hydra.overrides.task))
+        self.result = Result(overrides=texts(self.hydra.overrides.task))
         self.logger: Logger | None = None
         is_resumed = config.resume is not None and self.folder.has_checkpoint
         self._resumed_step: int | None = 0 if is_resumed else None

@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
 from cnnlab.files import irregular, is_locked, read_file, try_lock
 from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
+# what is read of Hydra's record, so that a record without it is no error
+ABSENT = {
+    "runtime": {"config_sources": [], "cwd": "."},
+    "job": {"config_name": None},
+    "overrides": {"hydra": []},
+}
 PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
 FOLDERS = (".hydra", "checkpoints", "pictures")
 FILES = (
@@ -149,7 +157,7 @@ class RunFolder:
         return result if is_result else None
 
     def config(self) -> DictConfig:
-        """The recorded composed config.
+        """The recorded composed config; its `${hydra:…}` have the values of this run.
 
         Raises:
             UserError: If the record is missing or damaged.
@@ -157,7 +165,14 @@ class RunFolder:
         config = self._load("config")
         if not isinstance(config, DictConfig):
             raise self._damaged("config", "not a mapping")
-        return config
+        if not refers_to_hydra(config) or not self._record("hydra").is_file():
+            return config
+        hydra = self.hydra()
+        try:
+            hydra.runtime.output_dir = str(self.path.absolute())  # it may have been moved
+            return with_recorded_hydra(config, hydra)
+        except (AttributeError, ValueError, OmegaConfBaseException) as error:
+            raise self._damaged("hydra", error) from None
 
     def overrides(self) -> list[str]:
         """The recorded overrides.
@@ -166,9 +181,24 @@ class RunFolder:
             UserError: If the record is missing or damaged.
         """
         overrides = self._load("overrides")
-        if not isinstance(overrides, ListConfig) or not all(isinstance(text, str) for text in overrides):
+        if not isinstance(overrides, ListConfig) or not all(isinstance(text, str) for text in texts(overrides)):
             raise self._damaged("overrides", "not a list of overrides")
-        return list(overrides)
+        return texts(overrides)
+
+    def hydra(self) -> DictConfig:
+        """The recorded part `hydra` of the composed config.
+
+        Raises:
+            UserError: If the record is damaged.
+        """
+        hydra = OmegaConf.create(ABSENT)
+        if not self._record("hydra").is_file():
+            return hydra
+        try:
+            hydra.merge_with(self._load("hydra").hydra)
+            return hydra
+        except (AttributeError, TypeError, ValueError, OmegaConfBaseException) as error:
+            raise self._damaged("hydra", error) from None
 
     def option_names(self) -> dict[str, Any]:
         """The recorded option of each config group.

@@ -7,19 +7,26 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
+from cnnlab.program import program
+from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.folder import RunFolder
 
 KEY = "resume="
 SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
+PRIMARY = "train"  # the config's name
+SEARCH_PATH = "hydra.searchpath"
+JOB_KEYS = ("hydra.job.num=", "hydra.job.id=", "hydra.job.name=")  # to which a value may refer
 
 
-def expand_resume(arguments: list[str]) -> list[str]:
-    """Replaces `resume=<run folder>` by the run's recorded overrides and its folder.
+def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
+    """Replaces `resume=<run folder>` by the run's recorded overrides, its config folders and its own folder.
 
     Args:
         arguments: The command line after the program's name.
+        conf: The folder of this program's configs.
 
     Returns:
         The command line to run; unchanged without `resume=`.
@@ -28,25 +35,81 @@ def expand_resume(arguments: list[str]) -> list[str]:
         UserError: If there is no run in that folder.
     """
     named = [argument for argument in arguments if argument.lstrip("+").startswith(KEY) and argument != f"{KEY}null"]
-    if not named:
+    line = CommandLine.parse(arguments) if named else None
+    if line is None:
         return arguments
-    if {"-m", "--multirun"} & set(arguments):
+    if "multirun" in line.flags:
         raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
     folder = _folder(named[-1])
     if not folder.has_started:
         raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
     recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
-    added = [argument for argument in arguments if argument not in named and argument not in recorded]
+    added = [text for text in line.overrides if text not in named and text not in recorded]
+    source = recorded_source(folder, line, conf)
     # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
-    return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
+    own += [text for text in source.overrides if _key(text) not in map(_key, added)]
+    overrides = [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
+    return CommandLine({**source.flags, **line.flags}, overrides).arguments()
+
+
+def recorded_source(folder: RunFolder, typed: CommandLine, conf: Path | None = None) -> CommandLine:
+    """Where a run's config was composed from, as flags and overrides: what `.hydra/overrides.yaml` does not have.
+
+    Args:
+        folder: The run's folder.
+        typed: The command line that resumes it, whose flags replace the recorded ones.
+        conf: The folder of this program's configs.
+
+    Raises:
+        UserError: If a folder of the search path does not exist any more, and the command line names no other.
+    """
+    hydra = folder.hydra()
+    flags: dict[str, str | bool] = {}
+    search_path = []
+    for source in hydra.runtime.config_sources:
+        path = Path(hydra.runtime.cwd, source.path)
+        if source.provider == "main" and conf is not None and source.schema == "file" and path != conf:
+            if path.is_dir() or path.name != conf.name:  # else this program itself has been moved
+                flags["config_path"] = _existing(path, "config_path", folder, typed)
+        elif source.provider == "main" and source.schema == "pkg":
+            flags["config_path"] = f"pkg://{source.path}"
+        elif source.provider == "command-line":
+            flags["config_dir"] = _existing(path, "config_dir", folder, typed)
+        elif source.provider == "hydra.searchpath in command-line":
+            entry = source.path if source.schema != "file" else _existing(path, SEARCH_PATH, folder, typed)
+            search_path.append(f"'{source.schema}://{entry}'")
+    overrides = [f"{SEARCH_PATH}=[{','.join(search_path)}]"] if search_path else []
+    if hydra.job.config_name not in (None, PRIMARY):
+        flags["config_name"] = hydra.job.config_name
+    overrides += [text for text in texts(hydra.overrides.hydra) if text.startswith(JOB_KEYS)]
+    return CommandLine(flags, overrides)
+
+
+def _existing(path: Path, name: str, folder: RunFolder, typed: CommandLine) -> str:
+    """A folder of the search path, unless the command line replaces it."""
+    is_replaced = name in typed.flags or any(_key(text) == name for text in typed.overrides)
+    if is_replaced or path.is_dir():
+        return str(path)
+    new = f"{SEARCH_PATH}=[<folder>]" if name == SEARCH_PATH else f"--{name.replace('_', '-')} <folder>"
+    raise UserError(
+        f"resume={folder}: its config folder {path} does not exist; if it was moved, name its new place: "
+        f"{program()} {new} {KEY}{shlex.quote(str(folder))}"
+    )
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
 
 
 def finished(arguments: list[str]) -> RunFolder | None:
-    """The folder that `resume=` names, if its run is final and there are no other arguments."""
-    if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
+    """The folder that `resume=` names, if its run is final and nothing but a config folder is named beside it."""
+    line = CommandLine.parse(arguments)
+    if line is None or len(line.overrides) != 1 or not line.overrides[0].lstrip("+").startswith(KEY):
         return None
-    folder = _folder(arguments[0])
+    if set(line.flags) - set(CONFIG_FLAGS):
+        return None
+    folder = _folder(line.overrides[0])
     return folder if folder.status is not None and folder.status.is_final else None
 
 

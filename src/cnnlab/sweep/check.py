@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.experiment.check import check
-from cnnlab.experiment.identity import without_hydra
+from cnnlab.experiment.composed import job_like, without_hydra
 
 
 def check_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> None:
@@ -19,7 +19,7 @@ def check_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) ->
     Raises:
         UserError: As for `check`.
     """
-    _check_composed(loader.load_sweep_config(config, overrides), overrides)
+    _check_composed(job_like(loader.load_sweep_config(config, overrides)), overrides)
 
 
 def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) -> None:
@@ -38,7 +38,7 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
     parser = OverridesParser.create()
     seen: set[str] = set()
     composed: DictConfig | None = None
-    for job in jobs:
+    for number, job in enumerate(jobs):
         new = [text for text in job if text not in seen]
         seen.update(new)
         if composed is None or not all(_is_value(loader, text) for text in new):
@@ -47,7 +47,7 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
             for override in parser.parse_overrides(new):
                 OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
         if new:
-            _check_composed(composed, job)
+            _check_composed(job_like(composed, number), job)
 
 
 def _is_value(loader: ConfigLoader, override: str) -> bool:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from omegaconf import DictConfig
+from omegaconf.errors import InterpolationKeyError
 
 from cnnlab.experiment.identity import fingerprint
 from cnnlab.files import append_line, read_text
@@ -76,7 +77,7 @@ class DigestOfConfig:
     """
 
     def __init__(self, config: DictConfig) -> None:
-        self._values = f"{fingerprint(config)} cnnlab {version('cnnlab')}".encode()
+        self._values = f"{_fingerprint(config)} cnnlab {version('cnnlab')}".encode()
         sources = config.hydra.runtime.config_sources
         self._folders = [Path(source.path) for source in sources if source.schema == "file"]
         self._files: list[tuple[Path, Path, int, int]] = []
@@ -107,3 +108,11 @@ class DigestOfConfig:
         for folder, path, _, _ in files:
             digest.update(f"{path.relative_to(folder)}\0{read_text(path)}".encode(errors="surrogateescape"))
         return digest.hexdigest()
+
+
+def _fingerprint(config: DictConfig) -> str:
+    """A unique text if the sweep's own config lacks a key that its jobs have: then no job is known."""
+    try:
+        return fingerprint(config)
+    except InterpolationKeyError:
+        return uuid.uuid4().hex

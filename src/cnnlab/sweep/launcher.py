@@ -1,6 +1,5 @@
 """The base class of our Hydra launchers, which differ only in where the jobs run."""
 
-import argparse
 import shutil
 import sys
 from abc import ABC, abstractmethod
@@ -15,8 +14,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.identity import without_hydra
+from cnnlab.experiment.composed import texts, without_hydra
+from cnnlab.experiment.loader import settled
 from cnnlab.files import write_atomically
+from cnnlab.run.flags import CommandLine
 from cnnlab.run.folder import REMOVED
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
@@ -50,12 +51,12 @@ class SweepLauncher(Launcher, ABC):
         """
         if config.hydra.output_subdir is None:
             raise UserError("hydra.output_subdir=null is not allowed in a sweep, which finds its runs by it; remove it")
-        if any(text.lstrip("+").startswith("hydra.sweep.subdir=") for text in config.hydra.overrides.hydra):
+        if any(text.lstrip("+").startswith("hydra.sweep.subdir=") for text in texts(config.hydra.overrides.hydra)):
             raise UserError(
                 "hydra.sweep.subdir is not allowed: a job's folder is named after its swept values, so that the sweep "
                 "can resume; remove it, or use hydra/launcher=basic"
             )
-        self._context, self.config = hydra_context, config
+        self._context, self.config = settled(hydra_context), config
 
     def check_available(self) -> None:
         """Checks that jobs can run here.
@@ -90,7 +91,10 @@ class SweepLauncher(Launcher, ABC):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs those of these jobs that are not done."""
         constant = list(OmegaConf.select(self.config, EXCLUDED))
-        jobs = unique_jobs(self.make_job(overrides, job_name(overrides, constant)) for overrides in job_overrides)
+        jobs = unique_jobs(
+            self.make_job(overrides, job_name(overrides, constant), number)
+            for number, overrides in enumerate(job_overrides, start=initial_job_idx)
+        )
         config = self.compose(jobs[0])
         estimate = Estimate.of(config, self.folder.parent.parent)
         if self.config.sweep.dry_run:
@@ -125,20 +129,21 @@ class SweepLauncher(Launcher, ABC):
             with closing(self.make_engine(config)) as engine:
                 yield engine
 
-    def make_job(self, overrides: Iterable[str], name: str) -> Job:
+    def make_job(self, overrides: Iterable[str], name: str, number: int) -> Job:
         """A job of this sweep.
 
         Args:
             overrides: The job's overrides.
             name: The name of its folder.
+            number: Its position in the sweep, from 0.
         """
         kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
-        return Job.in_sweep(self.folder, name, kept)
+        return Job.in_sweep(self.folder, name, kept, number)
 
     def make_task(self, job: Job) -> Task:
         """The command that runs the job."""
         folder = f"hydra.run.dir={quote(job.folder.path)}"
-        arguments = (*self._flags(), *job.overrides, folder, SINGLE_RUN)
+        arguments = (*self._flags(), *job.overrides, *_job_keys(job), folder, SINGLE_RUN)
         return Task(job, Path(sys.argv[0]).resolve(), arguments)
 
     def check(self, overrides: Iterable[str]) -> None:
@@ -151,7 +156,9 @@ class SweepLauncher(Launcher, ABC):
 
     def compose(self, job: Job) -> DictConfig:
         """A job's current config."""
-        return without_hydra(self._context.config_loader.load_sweep_config(self.config, list(job.overrides)))
+        config = self._context.config_loader.load_sweep_config(self.config, [*job.overrides, *_job_keys(job)])
+        config.hydra.runtime.output_dir = str(job.folder.path.absolute())
+        return without_hydra(config)
 
     def _options(self) -> dict[str, Any]:
         """The sweep's option of each config group."""
@@ -161,7 +168,7 @@ class SweepLauncher(Launcher, ABC):
         return KnownJobs(self.folder / "known.jsonl", DigestOfConfig(self.config))
 
     def _flags(self) -> list[str]:
-        typed_for_hydra = self.config.hydra.overrides.hydra
+        typed_for_hydra = texts(self.config.hydra.overrides.hydra)
         return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(SWEEP_KEYS))]
 
 
@@ -188,14 +195,15 @@ def write_record(config: DictConfig, folder: Path) -> None:
         print(f"cannot write {folder / 'multirun.yaml'} ({error.strerror})", file=sys.stderr)
 
 
+def _job_keys(job: Job) -> list[str]:
+    """For `${hydra:job.num}` and `${hydra:job.id}`, as with Hydra's own launcher."""
+    return [f"hydra.job.num={job.number}", f"hydra.job.id={job.number}"]
+
+
 def _config_flags() -> list[str]:
     """Hydra's command-line flags that select the config."""
-    parser = argparse.ArgumentParser(add_help=False)  # accepts abbreviations, as Hydra does
-    for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
-        parser.add_argument(short, long)
-    typed = vars(parser.parse_known_args()[0])
-    flags = {f"--{name.replace('_', '-')}": value for name, value in typed.items() if value is not None}
-    return [text for flag in flags.items() for text in flag]
+    line = CommandLine.parse(sys.argv[1:])
+    return [] if line is None else line.config_flags()
 
 
 def _job_return(job: Job) -> JobReturn:

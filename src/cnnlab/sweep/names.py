@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from cnnlab.experiment.composed import texts
 from cnnlab.run.resume import quote
 
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
@@ -19,7 +20,7 @@ def name_sweep(config: DictConfig) -> None:
         config: A sweep's composed config, with Hydra's part, changed in place.
     """
     parser = OverridesParser.create()
-    typed = parser.parse_overrides(list(config.hydra.overrides.task))
+    typed = parser.parse_overrides(texts(config.hydra.overrides.task))
     params = parser.parse_overrides(
         [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     )
@@ -46,7 +47,7 @@ def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
         constant: Keys that are the same in all jobs.
     """
     constant = set(constant)
-    swept = sorted(text for text in overrides if text.partition("=")[0].lstrip("+~") not in constant)
+    swept = sorted(text for text in texts(overrides) if text.partition("=")[0].lstrip("+~") not in constant)
     return folder_name(",".join(swept)) or "job"
 
 
@@ -67,7 +68,7 @@ def folder_name(text: str) -> str:
 
 def _is_safe(character: str) -> bool:
     is_encodable = not "\ud800" <= character <= "\udfff"  # else it stands for a byte that is not UTF-8
-    return is_encodable and character.isprintable() and character not in "/\\~"
+    return is_encodable and character.isprintable() and character not in "/\\~$"
 
 
 def with_number(name: str, number: int) -> str:

@@ -127,7 +127,7 @@ def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job],
         else:
             what = "it"
         remark = f"{foreign}: beside {what}"
-        job = Job.in_sweep(job.folder.path.parent, with_number(name, number), job.overrides)
+        job = Job.in_sweep(job.folder.path.parent, with_number(name, number), job.overrides, job.number)
     raise AssertionError("there is always another number")
 
 

@@ -12,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.check import check_jobs
 from cnnlab.sweep.launcher import make_folder, write_record
@@ -29,9 +30,9 @@ class GridSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Stores Hydra's context and config, and makes the launcher."""
-        self._context, self.config = hydra_context, config
+        self._context, self.config = settled(hydra_context), config
         self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=self._context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:

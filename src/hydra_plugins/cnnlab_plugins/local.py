@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import without_hydra
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines import Engine
 
@@ -53,4 +54,5 @@ class LocalLauncher(SweepLauncher):
         from cnnlab.sweep.engines.fork_server import Server
         from cnnlab.sweep.engines.local import LocalEngine
 
-        return LocalEngine(Server(self.threads_per_job, OmegaConf.to_yaml(config)), self._allocations, self.timeout_s)
+        shared = OmegaConf.to_yaml(without_hydra(config))
+        return LocalEngine(Server(self.threads_per_job, shared), self._allocations, self.timeout_s)

@@ -1,6 +1,5 @@
 """`hydra/sweeper=optuna`."""
 
-from functools import partial
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -10,6 +9,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import job_like
+from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.extras import require
 
@@ -40,9 +41,9 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Stores Hydra's context and config, and makes the launcher."""
-        self._context, self.config = hydra_context, config
+        self._context, self.config = settled(hydra_context), config
         self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=self._context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -51,7 +52,7 @@ class OptunaSweeper(Sweeper):
         from cnnlab.sweep.search import Space, search
 
         assert self.config is not None
-        launcher, loader = self._launcher, self._context.config_loader
+        launcher, loader, config = self._launcher, self._context.config_loader, self.config
         if not isinstance(launcher, SweepLauncher):
             raise UserError("hydra/sweeper=optuna needs hydra/launcher=local, slurm or ray, which record failures")
         params = [f"{key}={value}" for key, value in dict[str, Any](self.params or {}).items()]
@@ -60,7 +61,7 @@ class OptunaSweeper(Sweeper):
         return search(
             space,
             launcher,
-            compose=partial(loader.load_sweep_config, self.config),
+            compose=lambda overrides: job_like(loader.load_sweep_config(config, overrides)),
             url=self.storage,
             name=self.study_name,
             num_trials=self.n_trials,

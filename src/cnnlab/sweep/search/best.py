@@ -15,13 +15,13 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
-from cnnlab.experiment.identity import flatten, without_hydra
+from cnnlab.experiment.identity import flatten
 from cnnlab.files import write_atomically
 from cnnlab.program import program
 from cnnlab.sweep.search.space import Space
 
 NAME = "best_trial"  # of the experiment
-EXCLUDED_KEYS = ("callbacks.pruning", "sweep")
+EXCLUDED_KEYS = ("callbacks.pruning", "hydra", "sweep")
 SIZE_INCHES = (8, 5)
 DPI = 120
 
@@ -90,7 +90,7 @@ def _groups(config: DictConfig) -> dict[str, str]:
 
 
 def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
-    for name, value in flatten(OmegaConf.to_container(without_hydra(config), resolve=False)):
+    for name, value in flatten(OmegaConf.to_container(config, resolve=False)):
         if not any(name == key or name.startswith(f"{key}.") for key in EXCLUDED_KEYS):
             yield name, value
 

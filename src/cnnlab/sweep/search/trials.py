@@ -141,7 +141,7 @@ class Trials:
         own = (
             [f"+callbacks.pruning._target_={CALLBACK}", f"+callbacks.pruning.trial={number}"] if self._is_pruned else []
         )
-        return self._launcher.make_job((*self._space.fixed, *searched, *own, WITHOUT_STORAGE), name)
+        return self._launcher.make_job((*self._space.fixed, *searched, *own, WITHOUT_STORAGE), name, number)
 
     def _task(self, number: int, values: dict[str, Value]) -> Task:
         return self._launcher.make_task(self._job(number, values))
