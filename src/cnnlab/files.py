@@ -1,9 +1,20 @@
 """Atomic writes and file locks."""
 
 import os
+import re
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
+
+
+def expand_home(path: Path | str) -> str:
+    """A path as the shell would have passed it: `~` and `~user` at its start, or at that of a SQLite URL's, expanded.
+
+    Args:
+        path: What a user typed where the shell does not look: `key=~/x`, a quoted text, a config file.
+    """
+    scheme, home = re.match(r"(sqlite(?:\+\w+)?:///)?(.*)", str(path), re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{scheme or ''}{os.path.expanduser(home)}"  # noqa: PTH111  # Path would drop a final slash
 
 
 def write_atomically(path: Path, content: bytes) -> None:

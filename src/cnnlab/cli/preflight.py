@@ -1,6 +1,5 @@
 """Hydra's callback before a run or a sweep: rejects an invalid config before Hydra writes a file."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from cnnlab.cli.environment import is_worker
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
 from cnnlab.experiment.schema import OURS, check_values
@@ -36,8 +36,8 @@ class Preflight(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config and claims the folder."""
-        if "LOCAL_RANK" in os.environ:
-            return  # a worker: the first process of the distributed run has done this
+        if is_worker():
+            return  # the first process of the distributed run has done this
         HydraConfig.instance().set_config(config)  # Hydra's own next step; the folder's name depends on it
         try:
             check(config, dict(config.hydra.runtime.choices), list(config.hydra.overrides.task))

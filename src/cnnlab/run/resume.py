@@ -10,8 +10,8 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.resumable import KEY, check_has_run, check_not_finished, named_folder
 
-KEY = "resume="
 SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
 
 
@@ -32,22 +32,26 @@ def expand_resume(arguments: list[str]) -> list[str]:
         return arguments
     if {"-m", "--multirun"} & set(arguments):
         raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
-    folder = _folder(named[-1])
-    if not folder.has_started:
-        raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
+    folder = named_folder(named[-1])
+    check_has_run(folder)
     recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
+    if added and not any(argument.startswith("-") for argument in arguments):  # --cfg only shows
+        check_not_finished(folder, added)
     # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
     return [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
 
 
 def finished(arguments: list[str]) -> RunFolder | None:
-    """The folder that `resume=` names, if its run is final and there are no other arguments."""
-    if len(arguments) != 1 or not arguments[0].lstrip("+").startswith(KEY):
+    """The folder that `resume=` names, if its run is final and the other arguments are those of the run."""
+    named = [argument for argument in arguments if argument.lstrip("+").startswith(KEY) and argument != f"{KEY}null"]
+    if not named:
         return None
-    folder = _folder(arguments[0])
-    return folder if folder.status is not None and folder.status.is_final else None
+    folder, others = named_folder(named[-1]), [argument for argument in arguments if argument not in named]
+    if folder.status is None or not folder.status.is_final:
+        return None
+    return folder if not others or set(others) <= set(folder.overrides()) else None
 
 
 def check_same_experiment(config: DictConfig) -> None:
@@ -68,16 +72,21 @@ def check_same_experiment(config: DictConfig) -> None:
         )
 
 
-def _folder(argument: str) -> RunFolder:
-    return RunFolder(Path(argument.lstrip("+").removeprefix(KEY).strip("\"'")))
-
-
 def quote(value: Path | str) -> str:
     """Quotes a text as the value of an override."""
     text = str(value)
-    if shlex.quote(text) == text and "=" not in text:
+    if shlex.quote(text) == text and not re.search("[=,]", text) and not _is_other_type(text):
         return text
     return "'" + re.sub(r"(\\*)('|$)", _escape, text) + "'"
+
+
+def _is_other_type(text: str) -> bool:
+    """Whether Hydra would read it as a number, a boolean or null."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in ("true", "false", "null")
+    return True
 
 
 def _escape(match: re.Match[str]) -> str:

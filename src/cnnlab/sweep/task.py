@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.program import program
-from cnnlab.run.resume import KEY, quote
+from cnnlab.run.resumable import KEY
+from cnnlab.run.resume import quote
 from cnnlab.sweep.job import Job
 
 COMMAND_PREFIX = "$ "
