@@ -17,6 +17,11 @@ def expand_home(path: Path | str) -> str:
     return f"{scheme or ''}{os.path.expanduser(home)}"  # noqa: PTH111  # Path would drop a final slash
 
 
+def user_path(text: str) -> Path:
+    """A path that a user typed, for the arguments of scripts."""
+    return Path(expand_home(text))
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces a file so that a reader, or a crash at any moment, finds the old content or the new, never a part.
 

@@ -113,5 +113,5 @@ def test_nothing_is_selected_on_the_test_set(compose_run):
 def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, logger: str, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert refusal(compose_run(), logger=logger) == (
-        f'logger={logger} needs the package {logger}; install it: pip install -e ".[{logger}]"'
+        f"logger={logger} needs the package {logger}; install it: pip install {logger}"
     )

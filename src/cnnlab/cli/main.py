@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,7 +18,8 @@ from cnnlab.cli.environment import is_worker, isolate
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
-from cnnlab.program import program
+from cnnlab.files import expand_home
+from cnnlab.program import program, working_folder
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard, exit_at_once, restored, silent_where_dropped
@@ -43,11 +45,20 @@ def _train(config: DictConfig) -> float | None:
             exit_at_once()
             from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
-        return run(config)
+        return run(_with_absolute_paths(config))
     except Exception as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # a job's failure must not end the other jobs
         raise HydraBypass(error) from error
+
+
+def _with_absolute_paths(config: DictConfig) -> DictConfig:
+    """The config for a run whose working directory is its folder (hydra.job.chdir): its paths stay where they were."""
+    for key in ("data.root", "data.files.folder"):
+        path = OmegaConf.select(config, key)
+        if HydraConfig.get().job.chdir and path is not None and not Path(expand_home(path)).is_absolute():
+            OmegaConf.update(config, key, str(working_folder() / path))
+    return config
 
 
 def command_line(main: Callable[[], object]) -> int:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.program import install_command
 
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
@@ -128,4 +129,4 @@ def _check_selection(config: DictConfig) -> None:
 def _check_logger(option: str) -> None:
     package = OPTIONAL_PACKAGES.get(option)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f'logger={option} needs the package {package}; install it: pip install -e ".[{option}]"')
+        raise UserError(f"logger={option} needs the package {package}; install it: {install_command(option)}")

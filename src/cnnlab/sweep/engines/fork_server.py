@@ -1,5 +1,6 @@
 """Forks each job's process from a server that has torch and the package loaded, so that it starts at once."""
 
+import io
 import multiprocessing
 import os
 import runpy
@@ -11,7 +12,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-from cnnlab.signals import blocked
+from cnnlab.signals import HANGUP, blocked
 from cnnlab.sweep.task import Task
 
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML, whose data it loads
@@ -55,7 +56,8 @@ class Server:
 
     def _ensure_running(self) -> None:
         """Starts the server, which outlives a signal to the process group or to all of a scheduler's processes."""
-        resource_tracker.ensure_running()  # here, since it unblocks signals
+        with blocked(() if HANGUP is None else (HANGUP,)):  # it ignores the other signals itself
+            resource_tracker.ensure_running()  # here, since it unblocks those
         os.environ[SHARED_CONFIG] = self._config
         with blocked():
             forkserver.ensure_running()
@@ -66,8 +68,11 @@ def _run(task: Task, allocation: Allocation) -> None:
     os.setsid()  # a Ctrl-C in the terminal reaches only the sweep, which forwards it once the jobs can handle it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     redirect_output(task.job.log)
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper), "this is a new process"
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the terminal's is
     arguments = task.prepare()
-    print(task.log_line(arguments), flush=True)
+    write_line(task.log_line(arguments))
     if allocation.cores:
         os.sched_setaffinity(0, allocation.cores)
     if allocation.gpu is not None:
@@ -96,3 +101,8 @@ def redirect_output(log: Path) -> None:
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)
+
+
+def write_line(text: str) -> None:
+    """Writes a line to the standard output of this process, in UTF-8 whatever the terminal's encoding is."""
+    os.write(1, f"{text}\n".encode(errors="backslashreplace"))

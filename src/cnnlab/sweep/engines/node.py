@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
+from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output, write_line
 from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -42,6 +42,7 @@ class NodeEnvironment:
             for name, value in os.environ.items()
             if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in exclude
         }
+        ours["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of its log
         return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 
@@ -94,4 +95,4 @@ def _become(task: Task, arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's signal for submitit, sent to all processes of a step
     redirect_output(task.job.log)
-    print(task.log_line(arguments), flush=True)
+    write_line(task.log_line(arguments))
