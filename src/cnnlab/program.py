@@ -3,7 +3,6 @@
 import re
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,8 @@ def install_command(extra: str) -> str:
     Args:
         extra: As in pyproject.toml, such as `slurm`.
     """
+    from importlib.metadata import PackageNotFoundError, requires  # here, since it takes a tenth of a second
+
     try:
         required = requires("cnnlab") or []
     except PackageNotFoundError:

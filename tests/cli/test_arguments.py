@@ -26,6 +26,8 @@ from tests.cli.conftest import Typed
         ("-lr 0.1", "-lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
         ("--seed 3", "--seed is not a flag; a value is set without hyphens, as key=value: write seed=3"),
         ("--multrun seed=0,1", "--multrun is not a flag; did you mean --multirun?"),
+        ("-M seed=0,1", "-M is not a flag; did you mean -m?"),
+        ("optimizer＝adam", "optimizer＝adam has letters of full width; write optimizer=adam"),
         ("--nothing", "--nothing is not a flag; "),
         ("–m seed=0,1", "–m begins with a dash; type a hyphen: -m"),
         ("—multirun seed=0,1", "—multirun begins with a dash; type a hyphen: --multirun"),

@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -121,6 +122,8 @@ def _explain_flag(text: str, typed: str, following: str, tree: ConfigTree) -> st
     name, _, value = typed.partition("=")
     if not value and following and "=" not in following and not following.startswith("-"):
         value = following
+    if text.lower() in SHORT_FLAGS.values():
+        return f"{text} is not a flag; did you mean {text.lower()}?"
     if near := nearest(text.partition("=")[0], [*FLAGS, *SHORT_FLAGS, *SHORT_OPTIONS, "--info"]):
         return f"{text} is not a flag; did you mean {near[0]}?"
     typed = f"{name}={value}" if name in tree.groups or name in tree.keys else suggest_key(tree, name, value, {})
@@ -140,6 +143,9 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
         return f"{text} {after}: write it without spaces: {text}{after}"
     if (text.startswith("=") and before) or before.endswith("="):
         return f"{before} {text}: write it without spaces: {before}{text}"
+    plain = unicodedata.normalize("NFKC", text)
+    if "=" in plain:
+        return f"{text} has letters of full width; write {plain}"
     key, colon, value = text.partition(":")
     if colon and (key in tree.groups or key in tree.keys):
         return f"{text} is not an override: write {key}={value}"

@@ -84,13 +84,18 @@ def _explain_file(error: OSError) -> str | None:
             "hydra.run.dir"
         )
     if error.errno in NOT_ALLOWED:
-        is_reading = name is not None and Path(name).exists() and not os.access(name, os.R_OK)
-        if is_reading:
+        if name is not None and _cannot_read(Path(os.fspath(name))):
             return f"cannot read{where}: {error.strerror}; make it readable (chmod +r), or use another"
         return f"cannot write{where}: {error.strerror}; choose a folder that you may write to with hydra.run.dir"
     if error.errno in WRONG_PATH:
         return f"cannot use the path{where}: {error.strerror}; choose another"
     return None
+
+
+def _cannot_read(path: Path) -> bool:
+    """Whether a path cannot be read, or not be reached."""
+    there = next(part for part in (path, *path.parents) if os.path.exists(part))  # noqa: PTH110  # Path's may raise
+    return not os.access(there, os.R_OK if there == path else os.X_OK)
 
 
 def _with_hint(line: str, arguments: list[str]) -> str:

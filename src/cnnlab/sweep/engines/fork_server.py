@@ -1,6 +1,5 @@
 """Forks each job's process from a server that has torch and the package loaded, so that it starts at once."""
 
-import io
 import multiprocessing
 import os
 import runpy
@@ -68,11 +67,13 @@ def _run(task: Task, allocation: Allocation) -> None:
     os.setsid()  # a Ctrl-C in the terminal reaches only the sweep, which forwards it once the jobs can handle it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     redirect_output(task.job.log)
-    for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, io.TextIOWrapper), "this is a new process"
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the terminal's is
+    # in UTF-8, whatever the terminal's encoding is, and even if the sweep's own streams are closed
+    sys.stdout, sys.stderr = (
+        open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        for number in (1, 2)
+    )
     arguments = task.prepare()
-    write_line(task.log_line(arguments))
+    print(task.log_line(arguments), flush=True)
     if allocation.cores:
         os.sched_setaffinity(0, allocation.cores)
     if allocation.gpu is not None:
@@ -100,9 +101,5 @@ def redirect_output(log: Path) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (1, 2):
         os.dup2(file, stream)
-    os.close(file)
-
-
-def write_line(text: str) -> None:
-    """Writes a line to the standard output of this process, in UTF-8 whatever the terminal's encoding is."""
-    os.write(1, f"{text}\n".encode(errors="backslashreplace"))
+    if file > 2:  # else a stream was closed, and this is one
+        os.close(file)

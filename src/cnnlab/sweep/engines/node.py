@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output, write_line
+from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
 from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -95,4 +95,4 @@ def _become(task: Task, arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's signal for submitit, sent to all processes of a step
     redirect_output(task.job.log)
-    write_line(task.log_line(arguments))
+    os.write(1, f"{task.log_line(arguments)}\n".encode(errors="backslashreplace"))  # print would use the terminal's
