@@ -5,7 +5,7 @@ Hydra's tab completion looks for the words @hydra.main in this file; they are in
 
 import sys
 
-from cnnlab.cli.main import main
+from cnnlab.cli.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

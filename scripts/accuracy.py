@@ -14,8 +14,10 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from cnnlab.cli.output import safe_output
 from cnnlab.errors import EXIT_USER_ERROR
 from cnnlab.experiment.identity import fingerprint
+from cnnlab.files import user_path
 from cnnlab.metrics import ACCURACY
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import quote
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("experiment", help="a file of conf/experiment/, such as speedrun")
     parser.add_argument("--seeds", type=int, default=5, help="0 to N-1")
     parser.add_argument("--against-plain", action="store_true", help="also time the lecture's plain loop with each run")
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "accuracy", help="folder of the runs")
+    parser.add_argument("--out", type=user_path, default=REPOSITORY / "outputs" / "accuracy", help="folder of the runs")
     parser.add_argument("overrides", nargs="*", help="of each run, such as trainer=cpu")
     arguments = parser.parse_intermixed_args()
     if arguments.seeds < 1:
@@ -114,4 +116,5 @@ def summarise(results: list[dict[str, Any]], fits: list[float], plain_epochs: li
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

@@ -7,13 +7,18 @@ import platform
 import sys
 from pathlib import Path
 
+from cnnlab.cli.output import safe_output
+from cnnlab.files import user_path
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     """Measures, prints the table, writes bench.json and bench.png."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "outputs" / "bench", help="folder for the results")
+    parser.add_argument(
+        "--out", type=user_path, default=REPOSITORY / "outputs" / "bench", help="folder for the results"
+    )
     parser.add_argument("--repetitions", type=int, default=5, help="of everything, after a warm-up")
     parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after a warm-up")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
@@ -77,4 +82,5 @@ def _lines(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

@@ -4,17 +4,18 @@ For a run: its error and loss. For a sweep: each setting's validation error, mea
 """
 
 import argparse
-from pathlib import Path
 
+from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
+from cnnlab.files import user_path
 from cnnlab.report import draw_curve, draw_curves, read_metrics
 
 
 def main() -> None:
     """Reads the command line, draws, saves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="the folder of a run or a sweep")
-    parser.add_argument("picture", type=Path, help="the file to write")
+    parser.add_argument("folder", type=user_path, help="the folder of a run or a sweep")
+    parser.add_argument("picture", type=user_path, help="the file to write")
     parser.add_argument("--title", default="", help="the figure's title")
     arguments = parser.parse_args()
     folder, title = arguments.folder, arguments.title
@@ -30,4 +31,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

@@ -1,16 +1,17 @@
 """python scripts/table.py SWEEP: a sweep's runs as a table in Markdown, over seeds."""
 
 import argparse
-from pathlib import Path
 
+from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
+from cnnlab.files import user_path
 from cnnlab.report import format_markdown, read_results, tabulate
 
 
 def main() -> None:
     """Reads the command line, prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sweep", type=Path, help="a sweep's folder, such as outputs/sweeps/optimizers")
+    parser.add_argument("sweep", type=user_path, help="a sweep's folder, such as outputs/sweeps/optimizers")
     arguments = parser.parse_args()
     try:
         results = read_results(arguments.sweep)
@@ -20,4 +21,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

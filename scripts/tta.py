@@ -6,14 +6,16 @@ image shifted by a pixel up, down, left and right. result.json is not changed: i
 
 import argparse
 import sys
-from pathlib import Path
 from statistics import mean
+
+from cnnlab.cli.output import safe_output
+from cnnlab.files import user_path
 
 
 def main() -> None:
     """Prints a line per run, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
+    parser.add_argument("runs", nargs="+", type=user_path, help="run folders")
     parser.add_argument("--shift", type=int, default=1, help="shift of the views, in pixels")
     arguments = parser.parse_args()
     if arguments.shift < 1:
@@ -39,4 +41,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

@@ -14,7 +14,7 @@ from tests.processes import unmeasured
 # as pip writes it into bin/
 CONSOLE_SCRIPT = """
 import sys
-from cnnlab.cli.main import main
+from cnnlab.cli.start import main
 if __name__ == "__main__":
     sys.exit(main())
 """

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,21 @@ MAX_TEXT_BYTES = 64 * 2**20  # of a text file that we read; ours are far smaller
 TAIL_BYTES = 2**16
 LOCK_PATIENCE_S = 0.2  # `is_locked` holds a lock for some microseconds
 _NAMES = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+
+
+def expand_home(path: Path | str) -> str:
+    """A path as the shell would have passed it: `~` and `~user` at its start, or at that of a SQLite URL's, expanded.
+
+    Args:
+        path: What a user typed where the shell does not look: `key=~/x`, a quoted text, a config file.
+    """
+    scheme, home = re.match(r"(sqlite(?:\+\w+)?:///)?(.*)", str(path), re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{scheme or ''}{os.path.expanduser(home)}"  # noqa: PTH111  # Path would drop a final slash
+
+
+def user_path(text: str) -> Path:
+    """A path that a user typed, for the arguments of scripts."""
+    return Path(expand_home(text))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

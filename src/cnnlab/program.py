@@ -1,8 +1,13 @@
 """The command that started this program, for messages that suggest the next command."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 SCRIPT = "train.py"
 
@@ -26,5 +31,36 @@ def repository_script(path: str) -> tuple[str, ...]:
     script = Path(__file__).parents[2] / path
     if not script.is_file():
         return ()
-    shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
-    return (f"python {shlex.quote(str(shown))}",)
+    return (f"python {shlex.quote(as_typed_path(script))}",)
+
+
+def working_folder() -> Path:
+    """The folder in which the command was typed, which `hydra.job.chdir=true` leaves."""
+    config: Any = HydraConfig.instance().cfg
+    typed_in = None if config is None else OmegaConf.select(config, "hydra.runtime.cwd", throw_on_missing=False)
+    return Path.cwd() if typed_in is None else Path(typed_in)
+
+
+def as_typed_path(path: Path) -> str:
+    """A path as a user would type it: relative, if it is inside the folder in which the command was typed."""
+    here = working_folder()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def install_command(extra: str) -> str:
+    """The command that installs the packages of one of cnnlab's extras, in a repository and beside a wheel alike.
+
+    Args:
+        extra: As in pyproject.toml, such as `slurm`.
+    """
+    from importlib.metadata import PackageNotFoundError, requires  # here, since it takes a tenth of a second
+
+    try:
+        required = requires("cnnlab") or []
+    except PackageNotFoundError:
+        required = []
+    marker = re.compile(rf"""\bextra\s*==\s*["']{re.escape(extra)}["']""")
+    packages = [
+        name.strip() for name, _, condition in (text.partition(";") for text in required) if marker.search(condition)
+    ]
+    return f"pip install {shlex.join(packages or [extra])}"

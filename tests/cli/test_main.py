@@ -73,11 +73,10 @@ def test_help_and_config_come_in_under_two_seconds(flags: list[str]):
             ["model=softmax_regression", "pool=avg"],
             "error: pool=avg has no effect: SoftmaxRegression has no pool layer",
         ),
-        (["optimizer.rate=1"], "error: optimizer.rate is not in this config; --cfg job lists its keys"),
+        (["optimizer.rate=1"], "error: optimizer.rate is not in this config; did you mean optimizer.lr=1?"),
         (["model=null"], "error: a config group must be set to one of its options"),
-        (["data.root=~/x"], "error: "),
         (["hydra.run.dir=/proc/x/run"], "error: cannot create the run folder /proc/x/run: No such file or directory"),
-        (["adam"], "error: Error parsing override 'adam' missing EQUAL"),
+        (["adam"], "error: adam is not an override: did you mean optimizer=adam?"),
         (["resume=nowhere"], "error: resume=nowhere: no run there"),
         (["hydra.run.dir=src"], "error: src is not empty, and runs cannot share a folder"),
         (["hydra.run.dir=train.py/run"], "error: cannot create the run folder train.py/run: Not a directory; "),
@@ -143,6 +142,7 @@ def test_a_finished_run_has_nothing_to_resume(tmp_path: Path):
 def test_a_run_does_not_resume_as_another_experiment_and_stays_as_it_is(tmp_path: Path):
     folder = tmp_path / "run"
     start(tmp_path / "log", *FAST, f"hydra.run.dir={folder}").wait()
+    (folder / "result.json").unlink()  # as if it had been killed; with it, there is nothing to resume
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for change, line in (
         ("seed=1", f"error: seed=1, but the run in {folder} has seed=0; resume it without the change"),

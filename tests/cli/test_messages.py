@@ -1,12 +1,15 @@
 """How an error reads."""
 
 import errno
+import os
+from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException, MissingConfigException
 
 from cnnlab.cli.messages import explain
 from cnnlab.errors import UserError
+from tests.cli.conftest import Typed
 
 
 @pytest.mark.parametrize(
@@ -19,20 +22,20 @@ from cnnlab.errors import UserError
         ),
         (
             HydraException("Could not override 'optimizer.rate'.\nKey 'rate' is not in struct"),
-            "optimizer.rate is not in this config; --cfg job lists its keys, and +optimizer.rate=… adds this one",
-        ),
-        (
-            HydraException("Could not override 'optimiser'.\nKey 'optimiser' is not in struct"),
-            "optimiser is not in this config; did you mean optimizer?",
-        ),
-        (
-            HydraException("Could not override 'hydra.launcher.njobs'.\nKey 'njobs' is not in struct"),
-            "hydra.launcher.njobs is not in this config; --cfg hydra lists its keys",
+            "optimizer.rate is not in this config; did you mean optimizer.lr?",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "last.ckpt"),
             "cannot write the run's files: No space left on device: last.ckpt; free some space, or set another "
             "hydra.run.dir",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/nowhere/run"),
+            "cannot write /nowhere/run: Permission denied; choose a folder that you may write to with hydra.run.dir",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "xx"),
+            "cannot use the path xx: File name too long; choose another",
         ),
     ],
 )
@@ -43,3 +46,60 @@ def test_what_the_user_can_mend_is_one_line(error: Exception, line: str):
 def test_a_fault_of_ours_is_not_explained():
     assert explain(ZeroDivisionError("division by zero")) is None
     assert explain(OSError(errno.EIO, "Input/output error")) is None
+
+
+def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "labels").touch()
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.R_OK)  # as for anyone but root, after chmod 000
+    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "labels"))
+    line = f"cannot read {tmp_path / 'labels'}: Permission denied; make it readable (chmod +r), or use another"
+    assert explain(error) == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["seed=1e3"], "seed=1000.0 is not allowed; it must be an integer >= 0: write seed=1000"),
+        (["seed=true"], "seed=true is not allowed; it must be an integer >= 0"),
+        (["seed="], "seed= is not allowed; it must be an integer >= 0"),
+        (["optimizer.lr="], "optimizer.lr= is not allowed; it must be a number > 0"),
+        (["optimizer.lr=1e-3x"], "optimizer.lr=1e-3x is not allowed; it must be a number > 0"),
+        (
+            ["optimizer.lr='0.1'"],
+            "optimizer.lr=0.1 is not allowed; it must be a number > 0, but in quotes it is a text: "
+            "write optimizer.lr=0.1",
+        ),
+        (
+            ["optimizer.lr='${oc.env:LR}'"],
+            "optimizer.lr=0.1 is not allowed; it must be a number > 0, but an environment variable is a text: "
+            "write 'optimizer.lr=${oc.decode:${oc.env:LR}}'",
+        ),
+        (
+            ["optimizer.lr=0,01"],
+            "optimizer.lr=0,01 has several values; for a sweep put -m first: python train.py -m optimizer.lr=0,01; for "
+            "one number write a point: optimizer.lr=0.01",
+        ),
+        (
+            ["-m", "optimizer.lr=0,01"],
+            "optimizer.lr=0 is not allowed; it must be a number > 0; a number has a point, not a comma, which "
+            "separates a sweep's values",
+        ),
+        (
+            ["optimizer=adam,sgd", "seed=1"],
+            "optimizer=adam,sgd has several values; for a sweep put -m first: python train.py -m optimizer=adam,sgd "
+            "seed=1; for one value with commas, quote it",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_one_line_with_what_to_type(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], line: str
+):
+    monkeypatch.setenv("LR", "0.1")
+    assert typed(*arguments) == (2, f"error: {line}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_advice_on_a_value_from_the_environment_works(typed: Typed, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LR", "0.1")
+    advice = typed("optimizer.lr=${oc.env:LR}")[1].partition("write '")[2].removesuffix("'\n")
+    assert typed(advice, "hydra.run.dir=x")[0] == 0

@@ -137,5 +137,5 @@ def test_an_objective_or_target_that_is_asked_for_is_measured(compose_run):
 def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, logger: str, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert refusal(compose_run(), logger=logger) == (
-        f'logger={logger} needs the package {logger}; install it: pip install -e ".[{logger}]"'
+        f"logger={logger} needs the package {logger}; install it: pip install {logger}"
     )

@@ -87,6 +87,61 @@ def test_a_record_that_was_killed_before_it_was_written_is_none(folder: Path):
         expand_resume([f"resume={folder}"])
 
 
-@pytest.mark.parametrize("text", ["a b", "it's", r"it\'s", "a=\\", "\\\\' '\\", "", "C:\\x y\\z"])
+def started(folder: Path, status: str | None = None) -> Path:
+    (folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(OmegaConf.create(["optimizer=adam", "seed=3"]), folder / ".hydra" / "overrides.yaml")
+    if status is not None:
+        (folder / "result.json").write_text(json.dumps({"status": status}))
+    return folder
+
+
+@pytest.mark.parametrize("argument", ["{run}/checkpoints/last.ckpt", "{run}/checkpoints", "{run}/.hydra", "{run}/x/y"])
+def test_a_part_of_a_run_names_the_run(tmp_path: Path, argument: str):
+    run = started(tmp_path / "내 실험")
+    with pytest.raises(UserError, match=f"inside a run's folder; resume the run: cnnlab 'resume={run}'$"):
+        expand_resume([f"resume={argument.format(run=run)}"])
+
+
+def test_a_folder_of_runs_names_the_latest_that_can_be_resumed(tmp_path: Path):
+    started(tmp_path / "runs" / "completed", "completed")
+    killed = started(tmp_path / "runs" / "killed")
+    for argument, reason in (
+        ("runs", "no run there"),
+        ("runs/typo", "the folder does not exist"),
+        ("", "no run there"),
+    ):
+        with pytest.raises(
+            UserError, match=f"{reason}; the latest run there that can be resumed: cnnlab resume={killed}$"
+        ):
+            expand_resume([f"resume={tmp_path / argument}"])
+
+
+def test_a_sweeps_folder_names_the_sweeps_command(tmp_path: Path):
+    started(tmp_path / "seed=1", "completed")
+    (tmp_path / "known.jsonl").touch()
+    with pytest.raises(UserError, match="a sweep's folder; the command that started it resumes all of its jobs; "):
+        expand_resume([f"resume={tmp_path}"])
+    OmegaConf.save({"hydra": {"overrides": {"task": ["seed=0,1"]}}}, tmp_path / "multirun.yaml")
+    command = f"cnnlab -m seed=0,1 hydra.sweep.dir={tmp_path}"
+    with pytest.raises(UserError, match=f"a sweep's folder; {command} resumes all of its jobs; "):
+        expand_resume([f"resume={tmp_path}"])
+
+
+@pytest.mark.parametrize("status", ["completed", "diverged", "pruned"])
+def test_a_finished_run_with_other_values_names_the_command_of_a_new_run(tmp_path: Path, status: str):
+    folder = started(tmp_path / "run", status)
+    with pytest.raises(UserError, match=f"the run is {status}, so there is nothing to resume; ") as error:
+        expand_resume([f"resume={folder}", "seed=4", "optimizer.lr=0.1"])
+    assert str(error.value).endswith(": cnnlab optimizer=adam seed=4 optimizer.lr=0.1")
+    expand_resume(["--cfg", "job", f"resume={folder}", "seed=4"])  # only shows the config
+
+
+def test_the_runs_own_values_typed_again_are_no_change(tmp_path: Path):
+    assert finished([f"resume={started(tmp_path / 'run', 'completed')}", "seed=3"]) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "true", "null", "1e3", "a,b", "a b", "it's", r"it\'s", "a=\\", "\\\\' '\\", "", "C:\\x y\\z"]
+)
 def test_a_quoted_text_is_read_as_it_was(text: str):
     assert OverridesParser.create().parse_override(f"key={quote(text)}").value() == text

@@ -59,7 +59,14 @@ def test_what_was_killed_can_resume_whatever_an_earlier_start_wrote(
     assert (result["status"], result["error"]) == ("killed", reason)
 
 
-@pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM)])
+def test_a_signal_after_the_result_does_not_change_it(tmp_path: Path):
+    one = job(tmp_path / "a")
+    begin(one)
+    end(one, Status.COMPLETED)
+    assert of(one, 143).status is one.folder.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(("exit_code", "signum"), [(130, signal.SIGINT), (143, signal.SIGTERM), (129, signal.SIGHUP)])
 def test_a_run_that_was_interrupted_before_it_could_say_so_is_interrupted(
     tmp_path: Path, exit_code: int, signum: signal.Signals
 ):

@@ -12,16 +12,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-import cnnlab
+from cnnlab.cli.arguments import prepare
+from cnnlab.cli.config_tree import config_folder
+from cnnlab.cli.environment import is_worker, isolate
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
-from cnnlab.program import program
+from cnnlab.files import expand_home
+from cnnlab.program import program, working_folder
 from cnnlab.run.flags import with_absolute_config_path
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
-from cnnlab.signals import SignalGuard
+from cnnlab.signals import SignalGuard, exit_at_once, restored, silent_where_dropped
 
 GARBAGE_THRESHOLD = 100_000  # new objects before a garbage collection; the default 700 costs a fifth of the start-up
 
@@ -37,13 +40,6 @@ def main() -> int:
     return command_line(hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")(_train))
 
 
-def config_folder() -> Path:
-    """The folder of the config groups: in the installed package, or at the top of the repository."""
-    package = Path(cnnlab.__file__).parent
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parents[1] / "conf"
-
-
 def _train(config: DictConfig) -> float | None:
     """Executes a run and returns its objective."""
     if request := requested():  # a primary config without our callback
@@ -52,13 +48,24 @@ def _train(config: DictConfig) -> float | None:
         show_run(config, request)
         return None
     try:
-        from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
+        with restored():
+            exit_at_once()
+            from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
-        return run(config)
+        return run(_with_absolute_paths(config))
     except Exception as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # a job's failure must not end the other jobs
         raise HydraBypass(error) from error
+
+
+def _with_absolute_paths(config: DictConfig) -> DictConfig:
+    """The config for a run whose working directory is its folder (hydra.job.chdir): its paths stay where they were."""
+    for key in ("data.root", "data.files.folder"):
+        path = OmegaConf.select(config, key)
+        if HydraConfig.get().job.chdir and path is not None and not Path(expand_home(path)).is_absolute():
+            OmegaConf.update(config, key, str(working_folder() / path))
+    return config
 
 
 def command_line(main: Callable[[], object]) -> int:
@@ -69,12 +76,14 @@ def command_line(main: Callable[[], object]) -> int:
 
     Returns:
         The exit code: 0, 1 for a failure, 2 for a user's mistake, 3 for a diverged run, 4 for a pruned run;
-        interruptions exit with 130 or 143.
+        interruptions exit with 130, 143 or 129.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then passes exceptions on, and `explain` formats them
-    with safe_output(), SignalGuard():
+    with safe_output(), silent_where_dropped(), SignalGuard() as guard:
         try:
-            if "LOCAL_RANK" not in os.environ:  # a worker has the command line of the first process
+            if not is_worker():  # which has the command line of the first process
+                isolate()
+                sys.argv[1:] = prepare(sys.argv[1:])
                 if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
@@ -85,6 +94,7 @@ def command_line(main: Callable[[], object]) -> int:
             return _report(carrier.error)
         except Exception as error:
             return _report(error)
+        guard.check()
     return 0
 
 
@@ -97,7 +107,7 @@ def _report(error: Exception) -> int:
         return Status.PRUNED.exit_code
     if isinstance(error, SweepFailed):
         return Status.FAILED.exit_code
-    line = explain(error)
+    line = explain(error, sys.argv[1:])
     if line is not None:
         print(f"error: {line}", file=sys.stderr)
         return EXIT_USER_ERROR

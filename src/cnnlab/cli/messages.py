@@ -1,58 +1,112 @@
 """Error messages: one line for errors that the user can fix."""
 
-import difflib
 import errno
+import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from cnnlab.cli.arguments import as_command, choices, config_tree
+from cnnlab.cli.suggestions import nearest, suggest_key
 from cnnlab.errors import UserError
-from cnnlab.experiment.check import TOP_LEVEL
-from cnnlab.program import program
+from cnnlab.experiment.schema import RULES
 
-# the user can fix a full disk or missing permissions
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+WRONG_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 
 
-def explain(error: Exception) -> str | None:
-    """One line for an error that the user can fix; None for a bug."""
+def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
+    """One line for an error that the user can fix; None for a bug.
+
+    Args:
+        error: What ended the program.
+        arguments: The command line after the program's name.
+    """
+    text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
-    if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
-        return _explain_key(unknown.group(1))
-    if several := re.match(r"Ambiguous value for argument '(.+?)'", str(error)):
-        return (
-            f"{several.group(1)} has several values; for a sweep put -m before it: {program()} -m …; for one value "
-            "with commas, quote it"
-        )
-    if "missing EQUAL" in str(error):
-        return f"{' '.join(str(error).partition('See https')[0].split())}; an override is key=value"
-    if str(error).startswith("Config group override must be a string or a list"):
-        return f"a config group must be set to one of its options, see --help ({' '.join(str(error).split())})"
+    if unknown := re.match(r"Could not override '(.+?)'\.", text):
+        return _explain_key(unknown.group(1), list(arguments))
+    if several := re.match(r"Ambiguous value for argument '(.+?)'", text):
+        return _explain_several(several.group(1), list(arguments))
+    if text.startswith("Config group override must be a string or a list"):
+        return f"a config group must be set to one of its options, see --help ({text})"
     if isinstance(error, OverrideParseException):
-        return f"{' '.join(str(error).split())}; a value with special characters needs quotes: 'key=\"value\"'"
+        return f"{text.partition(' See https')[0]}; a value with special characters needs quotes: 'key=\"value\"'"
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
-    if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
-        where = f": {error.filename}" if error.filename else ""
-        return f"cannot write the run's files: {error.strerror}{where}; free some space, or set another hydra.run.dir"
-    return str(error) if isinstance(error, UserError) else None
+    if isinstance(error, OSError):
+        return _explain_file(error)
+    return _with_hint(str(error), list(arguments)) if isinstance(error, UserError) else None
 
 
-def _explain_key(key: str) -> str:
-    room, _, rest = key.partition(".")
-    if room == "hydra":
-        return f"{key} is not in this config; --cfg hydra lists its keys"
-    if rest:
-        return f"{key} is not in this config; --cfg job lists its keys, and +{key}=… adds this one"
-    near = difflib.get_close_matches(key, TOP_LEVEL, n=1)
-    return f"{key} is not in this config; " + (f"did you mean {near[0]}?" if near else "--cfg job lists its keys")
+def _explain_key(key: str, arguments: list[str]) -> str:
+    typed = (text.lstrip("+").partition("=") for text in arguments)
+    value = next((value for name, _, value in typed if name == key), "")
+    tree = config_tree(arguments)
+    return f"{key} is not in this config; {suggest_key(tree, key, value, choices(arguments, tree))}"
 
 
 def _explain_option(config_file: str, options: list[str]) -> str:
     group, _, option = config_file.rpartition("/")
-    near = difflib.get_close_matches(option, options, n=1)
+    near = nearest(option, options)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{group}={option} is not an option; choose from {', '.join(options)}{hint}"
+
+
+def _explain_several(override: str, arguments: list[str]) -> str:
+    key, _, value = override.partition("=")
+    text = f"{override} has several values; for a sweep put -m first: {as_command(['-m', *arguments])}"
+    if _is_decimal_comma(key, value):
+        return f"{text}; for one number write a point: {key}={value.replace(',', '.')}"
+    return f"{text}; for one value with commas, quote it"
+
+
+def _is_decimal_comma(key: str, value: str) -> bool:
+    rule = RULES.get(key)
+    is_integer = rule is not None and not rule.holds(0.5) and not rule.holds(1.5)
+    return DECIMAL_COMMA.fullmatch(value) is not None and not is_integer
+
+
+def _explain_file(error: OSError) -> str | None:
+    """A file that cannot be read or written: which of the two is seen from the file."""
+    name = error.filename if isinstance(error.filename, str | os.PathLike) else None
+    where = f" {name}" if name else ""
+    if error.errno in DISK_FULL:
+        return (
+            f"cannot write the run's files: {error.strerror}{where and f':{where}'}; free some space, or set another "
+            "hydra.run.dir"
+        )
+    if error.errno in NOT_ALLOWED:
+        if name is not None and _cannot_read(Path(os.fspath(name))):
+            return f"cannot read{where}: {error.strerror}; make it readable (chmod +r), or use another"
+        return f"cannot write{where}: {error.strerror}; choose a folder that you may write to with hydra.run.dir"
+    if error.errno in WRONG_PATH:
+        return f"cannot use the path{where}: {error.strerror}; choose another"
+    return None
+
+
+def _cannot_read(path: Path) -> bool:
+    """Whether a path cannot be read, or not be reached."""
+    there = next(part for part in (path, *path.parents) if os.path.exists(part))  # noqa: PTH110  # Path's may raise
+    return not os.access(there, os.R_OK if there == path else os.X_OK)
+
+
+def _with_hint(line: str, arguments: list[str]) -> str:
+    """The line of a UserError, with what only the command line shows."""
+    wrong = re.match(r"(?P<key>[\w.]+)=\S* is not allowed; ", line)
+    if wrong and any(
+        _is_decimal_comma(key, value)
+        for key, _, value in (text.partition("=") for text in arguments)
+        if key == wrong["key"]
+    ):
+        return f"{line}; a number has a point, not a comma, which separates a sweep's values"
+    if unknown := re.match(r"(?P<key>[\w.]+) is not a key of this config", line):
+        return _explain_key(unknown["key"], arguments)
+    return line

@@ -1,6 +1,5 @@
 """Hydra's callback before a run or a sweep: rejects an invalid config before Hydra writes a file."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from cnnlab.cli.environment import is_worker
 from cnnlab.cli.show import requested, show_run, show_sweep
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
@@ -18,8 +18,10 @@ from cnnlab.experiment.composed import hydra_values, job_like, texts
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import OURS, check_values
 from cnnlab.experiment.settle import settle
+from cnnlab.files import expand_home
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
+from cnnlab.signals import exit_at_once, restored
 from cnnlab.sweep.names import name_sweep
 
 
@@ -35,6 +37,7 @@ class Preflight(Callback):
                 show_sweep(config, loader, request)
                 raise SystemExit
             with hydra_values(config):
+                _expand_home(config, "hydra.sweep.dir")
                 name_sweep(config)
             HydraConfig.instance().set_config(config)  # for ${hydra:…} in the launcher's and the sweeper's values
             first = job_like(config)
@@ -53,19 +56,20 @@ class Preflight(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the config and claims the folder."""
         try:
-            is_worker = "LOCAL_RANK" in os.environ
-            _settle(config, quiet=is_worker)
-            if is_worker:
+            _settle(config, quiet=is_worker())
+            if is_worker():
                 return  # the first process of the distributed run has done the rest
             if request := requested():
                 show_run(config, request)
                 raise SystemExit
             HydraConfig.instance().set_config(config)  # Hydra's own next steps; the folder's name depends on it
+            _expand_home(config, "hydra.run.dir")
             folder = RunFolder(Path(config.hydra.run.dir))
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.runtime.output_dir = str(folder.path.absolute())
             HydraConfig.instance().set_config(config)
             check(config, dict(config.hydra.runtime.choices), texts(config.hydra.overrides.task))
+            _check_devices(config)
             folder.claim(resume=config.resume is not None)
             check_same_experiment(config)
         except Exception as error:
@@ -86,3 +90,24 @@ def _is_recorded_as_it_is(config: DictConfig) -> bool:
         return difference(RunFolder(Path(config.resume)).config(), config) is None
     except (UserError, OmegaConfBaseException):
         return False
+
+
+def _check_devices(config: DictConfig) -> None:
+    if config.trainer.get("accelerator") in ("auto", "cpu", None) and config.trainer.get("devices") in (
+        1,
+        "auto",
+        None,
+    ):
+        return
+    with restored():
+        exit_at_once()
+        from cnnlab.training.devices import check_devices  # here, since it loads torch, which takes seconds
+    check_devices(config)
+
+
+def _expand_home(config: DictConfig, key: str) -> None:
+    """Expands `~` in a folder that a file of the config names; Hydra does not."""
+    folder = OmegaConf.select(config, key)
+    if str(folder).startswith("~"):
+        with read_write(config):
+            OmegaConf.update(config, key, expand_home(folder))

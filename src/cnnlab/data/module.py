@@ -1,6 +1,7 @@
 """The LightningDataModule: a data set, normalised, split and resident on the device."""
 
 import logging
+import textwrap
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from cnnlab.data.split import stratified_split
 from cnnlab.errors import UserError
 
 logger = logging.getLogger(__name__)
+WARNING_COLUMNS = 100
 
 
 class ImageDataModule(LightningDataModule):
@@ -275,14 +277,21 @@ class ImageDataModule(LightningDataModule):
 
     def _warn_of_fallback(self, reason: str) -> None:
         assert self.fallback is not None
-        line = "!" * 100
-        logger.warning(
-            "%s\n! data=%s is unavailable, so this run uses %s: %d training and %d test images.\n"
-            "! Its accuracies are not those of %s, whose files belong in %s. Set CNNLAB_DATA_DIR, or "
-            "data.fallback=null to get an error instead.\n! (%s)\n%s",
-            line, self.name, self.fallback.name, self.fallback.num_train - self.fallback.num_val,
-            self.fallback.num_test, self.name, self.files.missing()[0].parent, reason, line,
-        )  # fmt: skip
+        root = self.files.missing()[0].parent
+        sentences = (
+            f"data={self.name} is unavailable, so this run uses {self.fallback.name}: "
+            f"{self.fallback.num_train - self.fallback.num_val} training and {self.fallback.num_test} test images.",
+            f"Its accuracies are not those of {self.name}, whose files belong in {root}. Set CNNLAB_DATA_DIR, or "
+            "data.fallback=null to get an error instead.",
+            f"({' '.join(reason.split())})",
+        )
+        lines = [
+            line
+            for sentence in sentences
+            for line in textwrap.wrap(sentence, WARNING_COLUMNS - 2, break_long_words=False, break_on_hyphens=False)
+        ]
+        frame = "!" * WARNING_COLUMNS
+        logger.warning("%s", "\n".join([frame, *(f"! {line}" for line in lines), frame]))
 
 
 def _normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:

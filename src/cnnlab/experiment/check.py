@@ -15,6 +15,7 @@ from cnnlab.experiment.schema import as_typed, check_values, integer
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.places import find_files
+from cnnlab.program import install_command
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
@@ -202,4 +203,4 @@ def _check_measured(config: DictConfig, overrides: list[str]) -> None:
 def _check_logger(option: str) -> None:
     package = OPTIONAL_PACKAGES.get(option)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f'logger={option} needs the package {package}; install it: pip install -e ".[{option}]"')
+        raise UserError(f"logger={option} needs the package {package}; install it: {install_command(option)}")

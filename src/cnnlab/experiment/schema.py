@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
@@ -53,7 +54,27 @@ def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
                 raise
             continue
         if value is not ABSENT and not rule.holds(value):
-            raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}")
+            advice = _advice(config, key, value, rule)
+            raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}{advice}")
+
+
+def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
+    """What to type for a text that would be allowed as a number, or a number that is nearly an integer."""
+    if type(value) is float and value.is_integer() and rule.holds(int(value)):
+        return f": write {key}={int(value)}"
+    try:
+        is_quoted = isinstance(value, str) and rule.holds(yaml.safe_load(value))
+    except yaml.YAMLError:
+        is_quoted = False
+    if not is_quoted:
+        return ""
+    room, _, name = key.rpartition(".")
+    parent = OmegaConf.select(config, room) if room else config
+    typed = str(OmegaConf.to_container(parent, resolve=False)[name])  # type: ignore[index, call-overload]
+    if "${oc.env:" in typed:
+        decoded = f"{key}=${{oc.decode:{typed}}}"
+        return f", but an environment variable is a text: write '{decoded}'"
+    return f", but in quotes it is a text: write {key}={value}"
 
 
 def _value(config: DictConfig, key: str) -> Any:

@@ -13,8 +13,8 @@ from cnnlab.experiment.schema import as_typed
 from cnnlab.program import program
 from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.resumable import KEY, check_has_run, check_not_finished, named_folder
 
-KEY = "resume="
 SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
 PRIMARY = "train"  # the config's name
 SEARCH_PATH = "hydra.searchpath"
@@ -40,11 +40,12 @@ def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
         return arguments
     if "multirun" in line.flags:
         raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
-    folder = _folder(named[-1])
-    if not folder.has_started:
-        raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
+    folder = named_folder(named[-1])
+    check_has_run(folder)
     recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
     added = [text for text in line.overrides if text not in named and text not in recorded]
+    if added and not set(line.flags) - set(CONFIG_FLAGS):  # --cfg only shows
+        check_not_finished(folder, added)
     source = recorded_source(folder, line, conf)
     # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
@@ -103,14 +104,21 @@ def _key(override: str) -> str:
 
 
 def finished(arguments: list[str]) -> RunFolder | None:
-    """The folder that `resume=` names, if its run is final and nothing but a config folder is named beside it."""
+    """The folder that `resume=` names, if its run is final and what else is typed are its config folder or its values.
+
+    Args:
+        arguments: The command line after the program's name.
+    """
     line = CommandLine.parse(arguments)
-    if line is None or len(line.overrides) != 1 or not line.overrides[0].lstrip("+").startswith(KEY):
+    if line is None or set(line.flags) - set(CONFIG_FLAGS):
         return None
-    if set(line.flags) - set(CONFIG_FLAGS):
+    named = [text for text in line.overrides if text.lstrip("+").startswith(KEY) and text != f"{KEY}null"]
+    if not named:
         return None
-    folder = _folder(line.overrides[0])
-    return folder if folder.status is not None and folder.status.is_final else None
+    folder, others = named_folder(named[-1]), [text for text in line.overrides if text not in named]
+    if folder.status is None or not folder.status.is_final:
+        return None
+    return folder if not others or set(others) <= set(folder.overrides()) else None
 
 
 def check_same_experiment(config: DictConfig) -> None:
@@ -131,16 +139,21 @@ def check_same_experiment(config: DictConfig) -> None:
         )
 
 
-def _folder(argument: str) -> RunFolder:
-    return RunFolder(Path(argument.lstrip("+").removeprefix(KEY).strip("\"'")))
-
-
 def quote(value: Path | str) -> str:
     """Quotes a text as the value of an override."""
     text = str(value)
-    if shlex.quote(text) == text and "=" not in text:
+    if shlex.quote(text) == text and not re.search("[=,]", text) and not _is_other_type(text):
         return text
     return "'" + re.sub(r"(\\*)('|$)", _escape, text) + "'"
+
+
+def _is_other_type(text: str) -> bool:
+    """Whether Hydra would read it as a number, a boolean or null."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in ("true", "false", "null")
+    return True
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -1,7 +1,6 @@
 """The lines that a run prints at its start and at its end."""
 
 import shlex
-from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
@@ -9,15 +8,15 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from cnnlab.data import ImageDataModule
 from cnnlab.metrics import SPLITS, worth_showing
+from cnnlab.program import as_typed_path
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
 def short_path(folder: RunFolder) -> str:
-    """A folder's path, relative if it is inside the current folder."""
-    path = folder.path
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    """A folder's path as a user would type it."""
+    return as_typed_path(folder.path)
 
 
 class Introduction(Callback):

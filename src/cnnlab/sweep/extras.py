@@ -3,6 +3,7 @@
 import importlib.util
 
 from cnnlab.errors import UserError
+from cnnlab.program import install_command
 
 
 def require(extra: str, package: str) -> None:
@@ -16,4 +17,4 @@ def require(extra: str, package: str) -> None:
         UserError: If it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(f'{extra} needs the package {package}; install it: pip install -e ".[{extra}]"')
+        raise UserError(f"{extra} needs the package {package}; install it: {install_command(extra)}")

@@ -11,12 +11,11 @@ from cnnlab.errors import EXIT_USER_ERROR
 from cnnlab.files import read_tail
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
-from cnnlab.signals import SIGNALS
+from cnnlab.signals import EXIT_SIGNAL, SIGNALS
 from cnnlab.sweep.engines.engine import Ended
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.task import COMMAND_PREFIX
 
-EXIT_SIGNAL = 128
 SIGNAL_BY_EXIT_CODE = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit code to signal
 LOG_TAIL_BYTES = 65_536  # the last error is in there
 DISK_FULL_BYTES = 32_768  # with less free space, a run cannot start
@@ -64,6 +63,8 @@ def determine_outcome(ended: Ended) -> Outcome:
 
 def _agrees(status: Status, exit_code: int) -> bool:
     """Whether result.json is from the process with this exit code; it may be from an earlier start."""
+    if status.is_final and exit_code > EXIT_SIGNAL:
+        return True  # the signal came once the result was written
     if status is Status.FAILED:
         return exit_code >= 0
     if status is Status.INTERRUPTED:

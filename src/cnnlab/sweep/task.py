@@ -8,7 +8,8 @@ from pathlib import Path
 from cnnlab.files import read_text, write_atomically
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
-from cnnlab.run.resume import KEY, quote
+from cnnlab.run.resumable import KEY
+from cnnlab.run.resume import quote
 from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
 

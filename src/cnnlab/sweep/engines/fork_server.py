@@ -1,6 +1,5 @@
 """Forks each job's process from a server that has torch and the package loaded, so that it starts at once."""
 
-import io
 import os
 import pickle
 import runpy
@@ -183,6 +182,11 @@ def _read_number(pipe: int) -> int | None:
 
 def _run(task: Task, allocation: Allocation) -> None:
     redirect_output(task.job.log)
+    # in UTF-8, whatever the terminal's encoding is, and even if the sweep's own streams are closed
+    sys.stdout, sys.stderr = (
+        open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        for number in (1, 2)
+    )
     arguments = task.prepare()
     print(task.log_line(arguments), flush=True)
     if allocation.cores:
@@ -214,7 +218,5 @@ def redirect_output(log: Path) -> None:
         raise UserError(f"cannot write the log {log} (not a regular file); remove what is there")
     for stream in (1, 2):
         os.dup2(file, stream)
-    os.close(file)
-    for text in (sys.stdout, sys.stderr):
-        if isinstance(text, io.TextIOWrapper):
-            text.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if file > 2:  # else a stream was closed, and this is one
+        os.close(file)

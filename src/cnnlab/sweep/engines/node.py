@@ -45,6 +45,7 @@ class NodeEnvironment:
             for name, value in os.environ.items()
             if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in exclude
         }
+        ours["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of its log
         return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 
@@ -103,4 +104,4 @@ def _become(task: Task, arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Ray's workers block some
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm's signal for submitit, sent to all processes of a step
     redirect_output(task.job.log)
-    print(task.log_line(arguments), flush=True)
+    os.write(1, f"{task.log_line(arguments)}\n".encode(errors="backslashreplace"))  # print would use the terminal's

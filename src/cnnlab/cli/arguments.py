@@ -1,0 +1,246 @@
+"""What is done with the command line before Hydra reads it: paths that it would misread, and mistakes in its form."""
+
+import argparse
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from cnnlab.cli.config_tree import ConfigTree, config_folder
+from cnnlab.cli.suggestions import nearest, suggest_key
+from cnnlab.errors import UserError
+from cnnlab.files import expand_home
+from cnnlab.program import program
+from cnnlab.run.resume import quote
+
+# what Hydra's parser takes; it has no public name
+FLAGS = ("--hydra-help", "--version", "--resolve")
+SHORT_FLAGS = {"--help": "-h", "--run": "-r", "--multirun": "-m", "--shell-completion": "-sc"}
+SHORT_OPTIONS = {
+    "--cfg": "-c",
+    "--package": "-p",
+    "--config-path": "-cp",
+    "--config-name": "-cn",
+    "--config-dir": "-cd",
+}
+PATHS = (
+    *("resume", "data.root", "data.files.folder", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
+    *("hydra.output_subdir", "hydra.launcher.submitit_folder", "hydra.sweeper.storage"),
+)
+NEEDED = ("optimizer.lr", "optimizer.weight_decay")  # and all that are in no group
+FUNCTIONS = r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\("
+DASHES = "‐‑‒–—―−"  # of word processors
+TYPOGRAPHIC_QUOTES = "“”„«»‘’‚"
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """Quotes what Hydra would misread in paths and names, expands `~`, and rejects what it cannot read.
+
+    Args:
+        arguments: The command line after the program's name.
+
+    Raises:
+        UserError: With what to type.
+    """
+    flags, others = _parser().parse_known_args(arguments)
+    if flags.help or flags.hydra_help or flags.shell_completion or flags.version:
+        return arguments
+    tree = config_tree(arguments)
+    _check_form(arguments, flags.overrides, others, tree)
+    prepared = [_prepare(text, is_sweep=flags.multirun) if text in flags.overrides else text for text in arguments]
+    return _expand_config_folders(prepared)
+
+
+def config_tree(arguments: list[str]) -> ConfigTree:
+    """The config groups, with those of `--config-dir`."""
+    flags, _ = _parser().parse_known_args(arguments)
+    return ConfigTree([config_folder(), *([] if flags.config_dir is None else [Path(expand_home(flags.config_dir))])])
+
+
+def choices(arguments: list[str], tree: ConfigTree) -> dict[str, list[str]]:
+    """The options of the groups on the command line; several if it sweeps over them."""
+    named = (text.lstrip("+").partition("=") for text in arguments)
+    return {group: [*re.split(r"[,\s]+", value)] for group, _, value in named if group in tree.groups and value}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {program()} --hydra-help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    for flag in FLAGS:
+        parser.add_argument(flag, action="store_true")
+    for flag, short in SHORT_FLAGS.items():
+        parser.add_argument(flag, short, action="store_true")
+    for option, short in SHORT_OPTIONS.items():
+        parser.add_argument(option, short)
+    parser.add_argument("--experimental-rerun")
+    parser.add_argument("--info", "-i", nargs="?", const="all")
+    return parser
+
+
+def _check_form(arguments: list[str], overrides: list[str], others: list[str], tree: ConfigTree) -> None:
+    """Rejects flags that do not exist or come too late, and overrides that are not `key=value`."""
+    for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name = text.lstrip(f"{DASHES}-")
+        typed = f"{'--' if len(name) > 2 else '-'}{name}"
+        if text[:1] in tuple(DASHES) and _is_flag(typed):
+            raise UserError(f"{text} begins with a dash; type a hyphen: {typed}")
+        if text[:1] in tuple(DASHES) or (text in others and text.startswith("-")):
+            raise UserError(_explain_flag(text, name, following, tree))
+    if others:
+        moved = [text for text in arguments if text not in overrides and text not in others]
+        flag = next(text for text in moved if text.startswith("-"))
+        command = shlex.join([*moved, *(text for text in arguments if text in overrides or text in others)])
+        raise UserError(f"put {flag} first: {program()} {command}")
+    for number, text in enumerate(overrides):
+        is_cut = text.endswith("=") and "=" not in "".join(overrides[number + 1 : number + 2] or "=")
+        if ("=" not in text and text[:1] != "~") or text.startswith("=") or is_cut:
+            raise UserError(_explain_word(number, overrides, tree))
+        _check_group(text, tree)
+        if text.startswith("~") and text[1:].partition("=")[0] in (*tree.common, *NEEDED):
+            raise UserError(
+                f"{text} removes a value that every run needs; set it instead: {text[1:].partition('=')[0]}=…"
+            )
+
+
+def _is_flag(text: str) -> bool:
+    known = [*FLAGS, *SHORT_FLAGS, *SHORT_FLAGS.values(), *SHORT_OPTIONS, *SHORT_OPTIONS.values(), "--info", "-i"]
+    return text.partition("=")[0] in known
+
+
+def _explain_flag(text: str, typed: str, following: str, tree: ConfigTree) -> str:
+    name, _, value = typed.partition("=")
+    if not value and following and "=" not in following and not following.startswith("-"):
+        value = following
+    if text.lower() in SHORT_FLAGS.values():
+        return f"{text} is not a flag; did you mean {text.lower()}?"
+    if near := nearest(text.partition("=")[0], [*FLAGS, *SHORT_FLAGS, *SHORT_OPTIONS, "--info"]):
+        return f"{text} is not a flag; did you mean {near[0]}?"
+    typed = f"{name}={value}" if name in tree.groups or name in tree.keys else suggest_key(tree, name, value, {})
+    hint = f"write {typed}" if typed.startswith(f"{name}=") else typed
+    return f"{text} is not a flag; a value is set without hyphens, as key=value: {hint}"
+
+
+def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
+    """What to type instead of an override that has no `=`, or nothing before or after it."""
+    text = overrides[number]
+    before = overrides[number - 1] if number else ""
+    after = overrides[number + 1] if number + 1 < len(overrides) else ""
+    last = overrides[number + 2] if number + 2 < len(overrides) else ""
+    if after == "=":
+        return f"{text} = {last}: write it without spaces: {text}={last}"
+    if after.startswith("=") or (text.endswith("=") and text != "="):
+        return f"{text} {after}: write it without spaces: {text}{after}"
+    if (text.startswith("=") and before) or before.endswith("="):
+        return f"{before} {text}: write it without spaces: {before}{text}"
+    plain = unicodedata.normalize("NFKC", text)
+    if "=" in plain:
+        return f"{text} has letters of full width; write {plain}"
+    key, colon, value = text.partition(":")
+    if colon and (key in tree.groups or key in tree.keys):
+        return f"{text} is not an override: write {key}={value}"
+    if (text in tree.groups or text in tree.keys) and after and "=" not in after:
+        return f"{text} {after} is not an override: write {text}={after}"
+    if holders := [group for group, options in tree.groups.items() if text in options]:
+        return f"{text} is not an override: did you mean {' or '.join(f'{group}={text}' for group in holders)}?"
+    known = text if text in tree.groups or text in tree.keys else "key"
+    return f"{text} is not an override, which is {known}=value, such as optimizer=adam or optimizer.lr=0.1"
+
+
+def _check_group(text: str, tree: ConfigTree) -> None:
+    """Rejects a config group's option that is typed as a file or with a trailing comma."""
+    group, _, value = text.lstrip("+").partition("=")
+    if value.endswith(",") and not value.startswith(("'", '"', "[", "{")):
+        raise UserError(f"{text} ends with a comma; write {text.rstrip(',')}")
+    if group not in tree.groups:
+        return
+    if text.startswith("+"):
+        raise UserError(f"{text}: {group} has an option already; write {group}={value}, without +")
+    if not value:
+        raise UserError(f"{text} names no option; choose from {', '.join(tree.groups[group])}")
+    typed = value.strip("'\"{}() ").replace("\\", "/")
+    option = Path(typed).stem if typed.endswith((".yaml", ".yml")) else Path(typed).name
+    if value not in (option, f"'{option}'", f'"{option}"') and option in tree.groups[group]:
+        raise UserError(f"{text} is not an option; write its name alone: {group}={option}")
+
+
+def _prepare(text: str, *, is_sweep: bool) -> str:
+    """An override as Hydra must read it."""
+    key, _, value = text.partition("=")
+    if text.startswith("~"):
+        return text
+    if key.strip() != key:
+        raise UserError(f"'{text}' begins with a space; write {text.strip()}")
+    if quotes := [letter for letter in text if letter in TYPOGRAPHIC_QUOTES]:
+        raise UserError(f"{text} has typographic quotes ({quotes[0]}); write {_without_quotes(text)}")
+    if value.startswith("="):
+        raise UserError(f"{text} has several equals signs; write {key}={value.lstrip('=')}")
+    is_path = key.lstrip("+") in PATHS
+    parsed = _parse(text)
+    if is_path and value and value != "null" and not re.match(FUNCTIONS, value):
+        return f"{key}={','.join(_path_values(value, is_sweep=is_sweep))}"
+    if parsed is None and not re.search(r"""["'\[\]{}()$,=\\]""", value):
+        return f"{key}={quote(value)}"  # a plain text with letters or spaces that the grammar lacks
+    if parsed is None and value.startswith("${") and not re.search(r"""["'\\]""", value):
+        return f"{key}={quote(value)}"  # it lacks interpolations in interpolations too
+    if parsed is None:
+        quoted = shlex.quote(f"{key}={quote(value)}")
+        raise UserError(f"{text} cannot be read; quote the value, and all of it for the shell: {quoted}")
+    return text
+
+
+def _without_quotes(text: str) -> str:
+    key, _, value = "".join(letter for letter in text if letter not in TYPOGRAPHIC_QUOTES).partition("=")
+    return shlex.quote(f"{key}={quote(value)}")
+
+
+def _path_values(value: str, *, is_sweep: bool) -> Iterator[str]:
+    """A path, or those that are swept over, as Hydra's grammar wants them."""
+    if value[0] in "'\"":
+        read = _parse(f"key={value}")
+        yield value if read is None or not isinstance(read.value(), str) else _path_value(value, str(read.value()))
+        return
+    for path in value.split(",") if is_sweep else [value]:
+        yield _path_value(path, path)
+
+
+def _path_value(typed: str, path: str) -> str:
+    expanded = expand_home(path)
+    read = _parse(f"key={typed}")  # a path like 1 or a,b would be read as something else
+    is_as_typed = read is not None and not read.is_sweep_override() and read.value() == expanded
+    return typed if is_as_typed else quote(expanded)
+
+
+def _parse(text: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException:
+        return None
+
+
+def _expand_config_folders(arguments: list[str]) -> list[str]:
+    """Expands `~` in `--config-dir=~/x`, where the shell does not."""
+    flags = ("--config-dir", "-cd", "--config-path", "-cp")
+
+    def expanded(text: str, before: str) -> str:
+        flag, equals, path = text.partition("=")
+        if equals and flag in flags:
+            return f"{flag}={expand_home(path)}"
+        return expand_home(text) if before in flags else text
+
+    return [expanded(text, before) for text, before in zip(arguments, ["", *arguments], strict=False)]
+
+
+def as_command(arguments: Iterable[str]) -> str:
+    """A command line that the user may type."""
+    return f"{program()} {shlex.join(arguments)}"

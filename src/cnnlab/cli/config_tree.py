@@ -1,0 +1,121 @@
+"""The config groups as files: their options and keys, to look up what the user may have meant."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import cnnlab
+from cnnlab.experiment.check import GROUPS
+from cnnlab.experiment.identity import flatten
+
+PRIMARY = "train.yaml"
+HYDRA_KEYS = (
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "hydra.sweep.subdir",
+    "hydra.job.chdir",
+    "hydra.mode",
+    "hydra.verbose",
+)
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner", "hydra/job_logging")
+
+
+def config_folder() -> Path:
+    """The folder of the config groups: in the installed package, or at the top of the repository."""
+    package = Path(cnnlab.__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+class ConfigTree:
+    """The config groups in some folders.
+
+    Args:
+        folders: `conf/`, and those of `--config-dir`.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self.folders = [folder for folder in folders if folder.is_dir()]
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The options of each group, Hydra's own apart."""
+        found: dict[str, set[str]] = {}
+        for folder in self.folders:
+            for path in folder.glob("*/*.yaml"):
+                if path.parent.name != "hydra":
+                    found.setdefault(path.parent.name, set()).add(path.stem)
+        return {group: sorted(options) for group, options in sorted(found.items())}
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """The dotted keys of every option of every group, and those of no group."""
+        return self.common | {
+            key for group in GROUPS for option in self.groups.get(group, []) for key in self.option_keys(group, option)
+        }
+
+    def keys_with(self, choices: dict[str, list[str]]) -> set[str]:
+        """The dotted keys of a config.
+
+        Args:
+            choices: The chosen options of groups; the default of those that are not named.
+        """
+        chosen = {group: choices.get(group) or [self.default(group)] for group in GROUPS}
+        return self.common | {
+            key for group, options in chosen.items() for option in options for key in self.option_keys(group, option)
+        }
+
+    def default(self, group: str) -> str:
+        """The option of a group that is chosen where none is named."""
+        named = {name: option for item in self._primary.get("defaults", []) if isinstance(item, dict)
+                 for name, option in item.items()}  # fmt: skip
+        return str(named.get(group))
+
+    def option_keys(self, group: str, option: str) -> set[str]:
+        """The dotted keys of an option, with those of the options that it extends."""
+        content = self.option(group, option)
+        extended = [item for item in content.get("defaults", []) if isinstance(item, str) and item != "_self_"]
+        keys = {f"{group}.{key}" for key, _ in flatten({**content, "defaults": None}) if not key.startswith("_")}
+        return (keys - {f"{group}.defaults"}).union(*(self.option_keys(group, name) for name in extended))
+
+    def target(self, group: str, option: str) -> str:
+        """What an option builds, its `_target_`; empty if it has none."""
+        content = self.option(group, option)
+        extended = [str(item) for item in content.get("defaults", []) if isinstance(item, str) and item != "_self_"]
+        inherited = (self.target(group, name) for name in extended)
+        return str(content.get("_target_") or next(filter(None, inherited), ""))
+
+    def option(self, group: str, option: str) -> dict[str, Any]:
+        """The content of an option's file; empty if it cannot be read."""
+        for folder in self.folders:
+            if (path := folder / group / f"{option}.yaml").is_file():
+                return _read(path)
+        return {}
+
+    @cached_property
+    def _primary(self) -> dict[str, Any]:
+        return next((_read(folder / PRIMARY) for folder in self.folders if (folder / PRIMARY).is_file()), {})
+
+    @cached_property
+    def hydra_keys(self) -> set[str]:
+        """Keys of Hydra's part that are often set, with those of the launchers and sweepers."""
+        found = {f"hydra.{path.parent.name}.{key}" for folder in self.folders
+                 for path in folder.glob("hydra/*er/*.yaml") for key, _ in flatten(_read(path))}  # fmt: skip
+        return {*HYDRA_KEYS, *(key for key in found if "._" not in key and not key.endswith(".defaults"))}
+
+    @cached_property
+    def common(self) -> set[str]:
+        """The dotted keys of no group."""
+        content = {key: value for key, value in self._primary.items() if key not in ("defaults", "hydra")}
+        return {key for key, _ in flatten(content)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,44 @@
+"""Rejects devices that this machine lacks, before a run's folder is made."""
+
+import os
+
+import torch
+from omegaconf import DictConfig, ListConfig
+
+from cnnlab.errors import UserError
+
+GPUS = ("gpu", "cuda", "mps")
+MIN_PROCESSES = 2  # allowed on one core too: enough to try trainer=ddp
+
+
+def check_devices(config: DictConfig) -> None:
+    """Rejects a trainer that requests a GPU where there is none, or more devices than there are.
+
+    Args:
+        config: A composed config.
+
+    Raises:
+        UserError: With what to use.
+    """
+    accelerator, devices = config.trainer.get("accelerator"), config.trainer.get("devices")
+    has_mps = torch.backends.mps.is_available()
+    num_gpus = torch.cuda.device_count() or int(has_mps)
+    is_missing = {"cuda": torch.cuda.device_count() == 0, "mps": not has_mps, "gpu": num_gpus == 0}
+    if is_missing.get(accelerator, False):
+        raise UserError(
+            f"trainer.accelerator={accelerator} needs a GPU, and torch finds none that it can use on this machine; use "
+            "trainer=cpu, or trainer=default, which takes the best device"
+        )
+    on_gpu = accelerator in GPUS or (accelerator == "auto" and num_gpus > 0)
+    available = num_gpus if on_gpu else max(os.cpu_count() or 1, MIN_PROCESSES)
+    what = "GPUs" if on_gpu else "cores, and each device is a process"
+    if type(devices) is int and devices > available:
+        raise UserError(
+            f"trainer.devices={devices} is more than this machine has: {available} {what}; use "
+            f"trainer.devices={available} at most"
+        )
+    if on_gpu and isinstance(devices, ListConfig) and any(type(d) is int and d >= available for d in devices):
+        raise UserError(
+            f"trainer.devices={list(devices)} names a GPU that this machine lacks; its GPUs are "
+            f"{', '.join(map(str, range(available)))}"
+        )

@@ -1,0 +1,142 @@
+"""The command line before Hydra reads it: its form, and its paths."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from cnnlab.cli.arguments import FLAGS, SHORT_FLAGS, SHORT_OPTIONS, prepare
+from cnnlab.errors import UserError
+from tests.cli.conftest import Typed
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("optimizer=adam -m seed=0,1", "put -m first: python train.py -m optimizer=adam seed=0,1"),
+        ("lr=1 --multirun seed=0,1", "put --multirun first: python train.py --multirun lr=1 seed=0,1"),
+        ("optimizer=adam --cfg job seed=1", "put --cfg first: python train.py --cfg job optimizer=adam seed=1"),
+        ("seed=1 --config-dir x lr=1", "put --config-dir first: python train.py --config-dir x seed=1 lr=1"),
+        ("seed=1 -r lr=1", "put -r first: python train.py -r seed=1 lr=1"),
+        ("--pool avg", "--pool is not a flag; a value is set without hyphens, as key=value: write pool=avg"),
+        ("--optimizer adam", "--optimizer is not a flag; a value is set without hyphens, as key=value: write opti"),
+        ("--pool=avg", "--pool=avg is not a flag; a value is set without hyphens, as key=value: write pool=avg"),
+        ("--optimizer=adam -m seed=0,1", "--optimizer=adam is not a flag; "),
+        ("-lr 0.1", "-lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
+        ("--seed 3", "--seed is not a flag; a value is set without hyphens, as key=value: write seed=3"),
+        ("--multrun seed=0,1", "--multrun is not a flag; did you mean --multirun?"),
+        ("-M seed=0,1", "-M is not a flag; did you mean -m?"),
+        ("optimizer＝adam", "optimizer＝adam has letters of full width; write optimizer=adam"),
+        ("--nothing", "--nothing is not a flag; "),
+        ("–m seed=0,1", "–m begins with a dash; type a hyphen: -m"),
+        ("—multirun seed=0,1", "—multirun begins with a dash; type a hyphen: --multirun"),
+        ("—lr 0.1", "—lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
+        ("-c", "argument --cfg/-c: expected one argument"),
+        ("optimizer adam", "optimizer adam is not an override: write optimizer=adam"),
+        ("seed 3", "seed 3 is not an override: write seed=3"),
+        ("optimizer = adam", "optimizer = adam: write it without spaces: optimizer=adam"),
+        ("optimizer= adam", "optimizer= adam: write it without spaces: optimizer=adam"),
+        ("optimizer =adam", "optimizer =adam: write it without spaces: optimizer=adam"),
+        ("optimizer.lr = 0.1", "optimizer.lr = 0.1: write it without spaces: optimizer.lr=0.1"),
+        ("optimizer:adam", "optimizer:adam is not an override: write optimizer=adam"),
+        ("optimizer.lr:0.1", "optimizer.lr:0.1 is not an override: write optimizer.lr=0.1"),
+        ("adam", "adam is not an override: did you mean optimizer=adam?"),
+        ("nothing", "nothing is not an override, which is key=value, such as "),
+        ("=3", "=3 is not an override, which is key=value, such as "),
+        ("seed==3", "seed==3 has several equals signs; write seed=3"),
+        ("optimizer=", "optimizer= names no option; choose from adadelta, adagrad, "),
+        ("optimizer=adam,", "optimizer=adam, ends with a comma; write optimizer=adam"),
+        ("-m seed=0,1,", "seed=0,1, ends with a comma; write seed=0,1"),
+        ("+optimizer=adam", "+optimizer=adam: optimizer has an option already; write optimizer=adam, without +"),
+        ("optimizer=adam.yaml", "optimizer=adam.yaml is not an option; write its name alone: optimizer=adam"),
+        ("optimizer=conf/optimizer/adam.yaml", "optimizer=conf/optimizer/adam.yaml is not an option; write its name "),
+        ("optimizer=./adam", "optimizer=./adam is not an option; write its name alone: optimizer=adam"),
+        ("optimizer=“adam”", "optimizer=“adam” has typographic quotes (“); write optimizer=adam"),
+        ("“optimizer=adam”", "“optimizer=adam” has typographic quotes (“); write optimizer=adam"),
+        ("' seed=3'", "' seed=3' begins with a space; write seed=3"),
+        ("~seed", "~seed removes a value that every run needs; set it instead: seed=…"),
+        ("~optimizer.lr", "~optimizer.lr removes a value that every run needs; set it instead: optimizer.lr=…"),
+        ("'seed=a(b'", "seed=a(b cannot be read; quote the value, and all of it for the shell: "),
+        ("resume=", "resume= names no run folder; it is resume=outputs/runs/<time>-<name>"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
+    typed: Typed, tmp_path: Path, command: str, line: str
+):
+    code, text = typed(*shlex.split(command))
+    assert code == 2
+    assert text.startswith(f"error: {line}")
+    assert text.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_flags_are_those_that_hydra_has():
+    from hydra._internal.utils import get_args_parser
+
+    hydras = {flag for action in get_args_parser()._actions for flag in action.option_strings}
+    ours = {*FLAGS, *SHORT_FLAGS, *SHORT_FLAGS.values(), *SHORT_OPTIONS, *SHORT_OPTIONS.values()}
+    assert ours | {"--info", "-i", "--experimental-rerun"} == hydras
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cfg", "job", "seed=1"], ["seed=1", "--cfg", "job"], ["-sc", "query=bash"], ["--help", "adam"], ["--info"],
+        ["-m", "optimizer=adam,sgd", "seed=range(0,3)", "optimizer.lr=choice(0.1,0.2)"], ["~optimizer.fused"],
+        ["--multi", "seed=0,1"], ["-m", "data.root=a,b"], ["data.root=${oc.env:HOME}/x", "resume=null"],
+        ["model.channels=[1,2]", "+callbacks.x={_target_: a.B, c: 1}", "seed='3'", "hydra.run.dir=outputs/${seed}"],
+        ["data.root='/a b'", "data.root=\"/a b\"", "hydra.sweep.dir=/tmp/x", "optimizer.lr=", "resume=outputs/x"],
+    ],
+)  # fmt: skip
+def test_what_hydra_reads_rightly_stays_as_it_is(arguments: list[str]):
+    assert prepare(arguments) == arguments
+
+
+FOLDERS = (
+    "내실험/run",
+    "자료 폴더",
+    "a=b",
+    "$HOME (1)",
+    "[x]",
+    "a,b",
+    "{a}",
+    "it's",
+    'a"b',
+    "a\\b ",
+    "1",
+    "true",
+    "λ;&#",
+)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_any_folder_is_read_without_quotes(typed: Typed, tmp_path: Path, composed: list[DictConfig], folder: str):
+    code, text = typed(f"hydra.run.dir={folder}", f"data.root={folder}x")
+    assert code == 0, text
+    (config,) = composed
+    assert config.output_dir == str(tmp_path / folder)
+    assert config.data.root == f"{folder}x"
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/민수")
+    monkeypatch.setenv("USERPROFILE", "/home/민수")
+    typed = ["--config-dir=~/c", "hydra.run.dir=~/x", "data.root='~/x y'", "resume=~", "hydra.sweep.dir=~/s"]
+    assert prepare([*typed, "hydra.sweeper.storage=sqlite:///~/x.db", "hydra.launcher.submitit_folder=~/f"]) == [
+        "--config-dir=/home/민수/c", "hydra.run.dir='/home/민수/x'", "data.root='/home/민수/x y'",
+        "resume='/home/민수'", "hydra.sweep.dir='/home/민수/s'", "hydra.sweeper.storage='sqlite:////home/민수/x.db'",
+        "hydra.launcher.submitit_folder='/home/민수/f'",
+    ]  # fmt: skip
+    assert prepare(["-m", "data.root=~/a,/b"]) == ["-m", "data.root='/home/민수/a',/b"]
+    assert prepare(["-cd", "~/c"]) == ["-cd", "/home/민수/c"]
+
+
+def test_a_text_with_letters_that_the_grammar_lacks_is_quoted():
+    assert prepare(["sweep.name=λ", "+logger.name=내 실험"]) == ["sweep.name='λ'", "+logger.name='내 실험'"]
+    assert prepare(["optimizer.lr=${oc.decode:${oc.env:LR}}"]) == ["optimizer.lr='${oc.decode:${oc.env:LR}}'"]
+
+
+def test_a_flag_without_its_value_is_one_line():
+    with pytest.raises(UserError, match="expected one argument; see "):
+        prepare(["--config-dir"])

@@ -1,0 +1,43 @@
+"""Devices that this machine lacks."""
+
+import pytest
+import torch
+
+from cnnlab.errors import UserError
+from cnnlab.training.devices import check_devices
+
+
+@pytest.fixture(params=[0, 2])
+def num_gpus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    return request.param
+
+
+def test_a_gpu_is_refused_where_there_is_none(compose_run, num_gpus: int):
+    for overrides in (["trainer=gpu"], ["trainer.accelerator=gpu"]):
+        config = compose_run(*overrides)
+        if num_gpus:
+            check_devices(config)
+            continue
+        with pytest.raises(
+            UserError, match=r"needs a GPU, and torch finds none .*; use trainer=cpu, or trainer=default"
+        ):
+            check_devices(config)
+
+
+def test_more_devices_than_there_are_are_refused(compose_run, num_gpus: int):
+    available = num_gpus or 4
+    check_devices(compose_run(f"trainer.devices={available}"))
+    with pytest.raises(UserError, match=f"trainer.devices=8 is more than this machine has: {available} "):
+        check_devices(compose_run("trainer.devices=8"))
+    with pytest.raises(UserError, match="more than this machine has: 4 cores, and each device is a process"):
+        check_devices(compose_run("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=8"))
+
+
+def test_a_gpu_by_a_number_that_does_not_exist_is_refused(compose_run, num_gpus: int):
+    if num_gpus:
+        check_devices(compose_run("trainer.devices=[1]"))
+        with pytest.raises(UserError, match="names a GPU that this machine lacks; its GPUs are 0, 1"):
+            check_devices(compose_run("trainer.devices=[2]"))
