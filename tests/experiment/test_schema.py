@@ -9,7 +9,8 @@ from tests.conftest import REPOSITORY
 MAY_BE_GIVEN = {
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),
-    *("hydra.launcher.n_jobs", "hydra.launcher.timeout_s", "hydra.sweeper.storage"),
+    *("hydra.launcher.n_jobs", "hydra.launcher.timeout_s", "hydra.sweeper.storage", "hydra.output_subdir"),
+    *("hydra.launcher.account", "hydra.launcher.constraint", "hydra.launcher.partition", "hydra.launcher.qos"),
 }
 OPTIONS = (
     "model=cnn",

@@ -6,6 +6,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.targets import check_targets
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.training.build import build_classifier, build_data
@@ -28,6 +29,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     if result is None or result["status"] != Status.COMPLETED or not run.has_started:
         raise UserError(f"{folder}: no completed run there; give a run folder, such as outputs/runs/<time>-<name>")
     config = run.config()
+    check_targets(config)
     weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
     if not weights.is_file():
         raise UserError(f"{weights} is missing, so there are no weights to evaluate; run the experiment again")

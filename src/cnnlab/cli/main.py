@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 import cnnlab
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
+from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
 from cnnlab.program import program
 from cnnlab.run.resume import expand_resume, finished
@@ -67,11 +68,13 @@ def command_line(main: Callable[[], object]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then passes exceptions on, and `explain` formats them
     with safe_output(), SignalGuard():
         try:
+            sys.argv[1:] = typed = take_trust(sys.argv[1:])
             if "LOCAL_RANK" not in os.environ:  # a worker has the command line of the first process
                 if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
                 sys.argv[1:] = expand_resume(sys.argv[1:])
+            check_untrusted(typed, sys.argv[1:], config_folder())
             main()
         except HydraBypass as carrier:
             return _report(carrier.error)

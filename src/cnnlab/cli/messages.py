@@ -7,7 +7,7 @@ import re
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import UserError
+from cnnlab.errors import users_mistake
 from cnnlab.experiment.check import TOP_LEVEL
 from cnnlab.program import program
 
@@ -17,6 +17,8 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EA
 
 def explain(error: Exception) -> str | None:
     """One line for an error that the user can fix; None for a bug."""
+    if (mistake := users_mistake(error)) is not None:
+        return str(mistake)
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
     if unknown := re.match(r"Could not override '(.+)'\.", str(error)):
@@ -38,7 +40,7 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         where = f": {error.filename}" if error.filename else ""
         return f"cannot write the run's files: {error.strerror}{where}; free some space, or set another hydra.run.dir"
-    return str(error) if isinstance(error, UserError) else None
+    return None
 
 
 def _explain_key(key: str) -> str:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
 from cnnlab.experiment.schema import OURS, check_values
+from cnnlab.experiment.targets import check_targets
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
 from cnnlab.sweep.names import name_sweep
@@ -22,6 +23,7 @@ class Preflight(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Names the folders of the sweep and its jobs, and checks the sweep's values."""
         try:
+            check_targets(config)
             name_sweep(config)
             check_values(config)
             folder = Path(config.hydra.sweep.dir)

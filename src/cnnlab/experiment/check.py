@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.experiment.targets import check_targets
 
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
@@ -26,6 +27,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     Raises:
         UserError: With the value, what is allowed and what to do, on one line.
     """
+    check_targets(config)
     check_keys(config)
     check_values(config)
     _check_data(config)

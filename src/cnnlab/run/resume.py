@@ -12,6 +12,7 @@ from cnnlab.experiment.schema import as_typed
 from cnnlab.run.folder import RunFolder
 
 KEY = "resume="
+NOT_RESUMED = r"[+~]*(hydra[./=@]|resume=|trust=)"  # recorded overrides that a resume leaves out
 SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
 
 
@@ -35,7 +36,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     folder = _folder(named[-1])
     if not folder.has_started:
         raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
-    recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
+    recorded = _recorded(folder)
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
     # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
@@ -66,6 +67,19 @@ def check_same_experiment(config: DictConfig) -> None:
             f"{change.name}={as_typed(change.now)}, but the run in {config.resume} has "
             f"{change.name}={as_typed(change.before)}; resume it without the change, or start a new run"
         )
+
+
+def _recorded(folder: RunFolder) -> list[str]:
+    """The run's overrides of its experiment; the folder may be a stranger's, so it cannot change what Hydra does.
+
+    Raises:
+        UserError: If one is not an override.
+    """
+    overrides = [text.strip() for text in folder.overrides()]
+    for text in overrides:
+        if text.startswith("-") or ("=" not in text and not text.startswith("~")):
+            raise UserError(f"{folder}: its record has {text!r}, which is not an override; start a new run")
+    return [text for text in overrides if not re.match(NOT_RESUMED, text)]
 
 
 def _folder(argument: str) -> RunFolder:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
@@ -18,6 +17,7 @@ from torch import nn
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import with_fallback
+from cnnlab.experiment.targets import instantiate
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
