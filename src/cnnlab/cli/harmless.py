@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,7 +23,7 @@ LAUNCHER = (
 )
 HYDRA = re.compile(
     r"hydra\.(mode|verbose|searchpath"  # searchpath is checked before anything is composed
-    r"|runtime\..*|overrides\..*|help\..*|hydra_help\..*"
+    r"|runtime\..*|overrides\..*|help\..*|hydra_help\..*|env"
     r"|job\.(override_dirname|config_name|config\..*)"
     r"|sweeper\.(_target_|_recursive_|params(\..*)?|n_trials|study_name|max_batch_size|sampler\..*|pruner\..*)"
     rf"|launcher\.({'|'.join(map(re.escape, LAUNCHER))}))"
@@ -35,11 +36,12 @@ LABELS = {
 FOLDERS = {  # of callbacks, profilers and the trainer
     *("dirpath", "save_dir", "dir", "root_dir", "log_dir", "default_root_dir", "exclude_batches_path"),
 }
-READ_ONLY = re.compile(r"data\.(root|classes|files\.folder|fallbacks\.\w+\.(classes|files\.folder))|resume")
-UPLOADS = ("trainer.model_registry",)
+READ_ONLY = re.compile(r"data\.(root|classes|files\.folder|fallbacks\.\w+\.(classes|files\.folder))")
+NEVER = {"trainer.model_registry": "it uploads checkpoints", "resume": "it continues a run that exists"}
 CHARACTER = re.compile(r"\{[^}:]*:[^}]*c\}")  # a format that makes a character of a number: of 46, a dot
 HEADER = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 
+UNRESOLVED = "${…}"
 KeyPath = tuple[Any, ...]
 
 
@@ -58,13 +60,16 @@ def check_value(config: DictConfig, path: KeyPath, folder: str) -> None:
     if path[0] == "hydra":
         if not HYDRA.fullmatch(key):
             raise _refusal(key, value, "it says what runs, or where files go")
+        if path[1] == "launcher" and not str(value).isprintable():
+            raise _refusal(key, value, "it is more than a line of a script")
         return
     if path[0] == "logger" and _argument(config, path) not in LABELS:
         raise _refusal(key, value, "it can say where a run is sent")
-    if key in UPLOADS:
-        raise _refusal(key, value, "it uploads checkpoints")
+    if key in NEVER and value is not None:
+        raise _refusal(key, value, NEVER[key])
     if not READ_ONLY.fullmatch(key):
-        is_folder = path[-1] in FOLDERS or "_args_" in path
+        is_unknown = value == UNRESOLVED and path[0] in ("callbacks", "trainer")
+        is_folder = path[-1] in FOLDERS or "_args_" in path or is_unknown
         if any(_is_outside(text, folder, is_folder) for text, is_folder in _texts(value, is_folder=is_folder)):
             raise _refusal(key, value, "it is outside the run's folder, ${hydra:runtime.output_dir}")
 
@@ -83,6 +88,7 @@ def dotted(path: KeyPath) -> str:
     return ".".join(map(str, path))
 
 
+@cache
 def shipped_values(conf: Path) -> set[tuple[str, str]]:
     """Every key and unresolved value in our own configs and in Hydra's.
 
@@ -124,7 +130,7 @@ def _text(value: Any) -> str:
 
 
 def _refusal(key: str, value: Any, why: str) -> UserError:
-    shown = " ".join(str(value).split())
+    shown = str(value) if str(value).isprintable() else repr(value)
     return UserError(
         f"{key}={shown} is not allowed in a config that is not in conf/: {why}; if you want it, type it on the command "
         "line"
@@ -132,7 +138,7 @@ def _refusal(key: str, value: Any, why: str) -> UserError:
 
 
 def _resolved(config: DictConfig, path: KeyPath) -> Any:
-    """A value; None if it cannot be resolved before the run."""
+    """A value; the mark UNRESOLVED if it cannot be resolved before the run."""
     node: Any = config
     for step in path:
         try:
@@ -142,7 +148,7 @@ def _resolved(config: DictConfig, path: KeyPath) -> Any:
         except OmegaConfBaseException as error:
             if (mistake := users_mistake(error)) is not None:
                 raise mistake from error
-            return None
+            return UNRESOLVED
     return node
 
 

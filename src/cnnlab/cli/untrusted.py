@@ -7,26 +7,33 @@ neither our conf/ nor the user's own command line gives must be harmless. docs/s
 
 import argparse
 import itertools
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from yaml import YAMLError
 
 from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_values, values
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import check_values
 from cnnlab.experiment.targets import check_targets, is_trusted, trust, trust_typed_variables
 from cnnlab.run.resume import KEY, quote
 
 TRUST_KEY = "trust="
 CHECKED = "CNNLAB_CHECKED"  # environment variable: this process was started by one that has checked its config
 PRIMARY = "train"
+MAX_COMBINATIONS = 100  # of a sweep's options from elsewhere: each is composed, which takes a sixth of a second
+JOB = "main"  # Hydra's name of it
 FOLDER = "/run-folder"  # stands for the run's folder, whose name is not known yet
 
 
@@ -69,7 +76,10 @@ def check_untrusted(typed: list[str], arguments: list[str], conf: Path) -> None:
     if selects or recorded or any(map(_needs_check, texts)):
         check = _Check(flags, texts, [text for text in texts if text not in recorded], conf)
         is_shown = any((flags.help, flags.hydra_help, flags.version, flags.cfg, flags.info, flags.shell_completion))
-        check.sources() if is_shown else check.run()
+        try:
+            check.sources() if is_shown else check.run()
+        except YAMLError as error:
+            raise UserError(f"a config file is not plain YAML: {' '.join(str(error).split())}") from error
     os.environ[CHECKED] = "1"
 
 
@@ -90,24 +100,31 @@ class _Check:
         self.folders = [] if flags.config_dir is None else [str(Path(flags.config_dir).absolute())]
         parser = OverridesParser.create()
         self.overrides = parser.parse_overrides(texts)
-        typed_overrides = parser.parse_overrides(typed)
-        self.typed = [str(override.key_or_group) for override in typed_overrides if override.package is None]
+        self.typed = {key for override in parser.parse_overrides(typed) for key in _keys(override)}
         self.shipped = shipped_values(conf)
 
     def run(self) -> None:
-        """Composes and checks the config, once for each option that a sweep takes from elsewhere."""
+        """Composes and checks the config, also with each combination of a sweep's options from elsewhere."""
         sources = self.sources()
         given = [override for override in self.overrides if override.key_or_group != "hydra.searchpath"]
-        config = self._check([_first(override) for override in given], sources)
+        config = self._check([self._first(override) for override in given], sources)
         params = config.hydra.sweeper.get("params") if isinstance(config.hydra.sweeper, DictConfig) else None
         foreign = [f"{key}={value}" for key, value in (params or {}).items()]
         for text in foreign:
             if text.lstrip("+~").startswith(("hydra.", "hydra/", "hydra=")):
                 raise UserError(f"hydra.sweeper.params: {text} is not allowed in a config; type it on the command line")
-        for override in [*given, *OverridesParser.create().parse_overrides(foreign)]:
-            for text in self._unchecked_values(override):
-                others = [_first(other) for other in given if other.key_or_group != override.key_or_group]
-                self._check([*others, text], sources)
+        swept = [override for override in given if override.is_sweep_override()]
+        jobs = [*swept, *OverridesParser.create().parse_overrides(foreign)]
+        choices = [[None, *self._unchecked_values(override)] for override in jobs]
+        if math.prod(map(len, choices)) > MAX_COMBINATIONS:
+            raise UserError(
+                "this sweep combines too many options that are not in conf/; sweep over fewer of them at a time"
+            )
+        for texts in itertools.product(*choices):
+            changed = {override.key_or_group for override, text in zip(jobs, texts, strict=True) if text is not None}
+            if changed:
+                others = [self._first(override) for override in given if override.key_or_group not in changed]
+                self._check([*others, *(text for text in texts if text is not None)], sources)
 
     def sources(self) -> list[str]:
         """The entries of `hydra.searchpath`, after the check that none of them imports a package."""
@@ -122,7 +139,7 @@ class _Check:
                 )
         if "://" not in self.main and not Path(self.main).is_absolute():
             raise UserError(f"--config-path={self.main} is not allowed; it must be an absolute path")
-        return [*(f"file://{folder}" for folder in self.folders), *(entries or self._primary_searchpath())]
+        return entries or self._primary_searchpath()
 
     def _primary_searchpath(self) -> list[str]:
         for folder in (self.main, *self.folders):
@@ -135,14 +152,15 @@ class _Check:
 
     def _check(self, texts: list[str], sources: list[str]) -> DictConfig:
         """Composes a config and checks every value in it."""
-        if sources:
+        if sources:  # replaces what the primary config has
             texts = [*texts, f"hydra.searchpath=[{','.join(quote(source) for source in sources)}]"]
         scheme, _, package = self.main.partition("://")
         is_package = scheme == "pkg" and package
         with (
-            initialize_config_module(package.replace("/", "."), version_base="1.3")
+            _ConfigFolder.added(self.folders),
+            initialize_config_module(package.replace("/", "."), JOB, version_base="1.3")
             if is_package
-            else initialize_config_dir(self.main, version_base="1.3")
+            else initialize_config_dir(self.main, JOB, version_base="1.3"),
         ):
             config = compose(self.name, texts, return_hydra_config=True)
         recorded = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
@@ -157,7 +175,6 @@ class _Check:
         HydraConfig.instance().set_config(config)
         try:
             check_targets(config)
-            check_values(config)
             self._check_values(config)
         finally:
             HydraConfig.instance().cfg = before
@@ -166,19 +183,63 @@ class _Check:
     def _check_values(self, config: DictConfig) -> None:
         for path, raw in values(OmegaConf.to_container(config, resolve=False)):
             key = dotted(path)
-            is_typed = any(key == name or key.startswith(f"{name}.") for name in self.typed)
-            if not is_typed and not is_ours(key, raw, self.shipped):
+            if key == "hydra.job.name" and raw == JOB:
+                continue  # no config gives one
+            if key not in self.typed and not is_ours(key, raw, self.shipped):
                 check_value(config, path, FOLDER)
+
+    def _first(self, override: Override) -> str:
+        """An override, or the first value of a sweep."""
+        if not override.is_sweep_override():
+            return str(override.input_line)
+        return f"{override.get_key_element()}={next(iter(self._all_values(override)), 'null')}"
+
+    def _all_values(self, override: Override) -> list[str]:
+        """The values of an override; of a range or an interval, which hold numbers, only the first."""
+        if not override.is_sweep_override():
+            return [override.get_value_element_as_str()]
+        value = override.value()
+        if isinstance(value, IntervalSweep):
+            return [str(value.start)]
+        if isinstance(value, Glob):
+            group = str(override.key_or_group)
+            return value.filter(
+                sorted({name for folder in (self.main, *self.folders) for name in options(Path(folder), group)})
+            )
+        iterator = override.sweep_string_iterator()
+        return list(itertools.islice(iterator, 1) if isinstance(value, RangeSweep) else iterator)
 
     def _unchecked_values(self, override: Override) -> Iterator[str]:
         """The values of a sweep that are options from elsewhere, or more than plain numbers and words."""
         key = override.get_key_element()
         group = str(override.key_or_group)
         own = options(self.conf, group)
-        for value in _all_values(override, [self.main, *self.folders]):
+        for value in self._all_values(override):
             is_option = "." not in group and (own or any(options(Path(folder), group) for folder in self.folders))
             if (value not in own) if is_option else not value.replace(".", "").replace("-", "").isalnum():
                 yield f"{key}={value}"
+
+
+class _ConfigFolder(SearchPathPlugin):
+    """Adds `--config-dir` to Hydra's search path, where Hydra itself adds it."""
+
+    folders: ClassVar[list[str]] = []
+
+    @classmethod
+    @contextmanager
+    def added(cls, folders: list[str]) -> Iterator[None]:
+        """Adds these folders in the context."""
+        Plugins.instance().register(cls)
+        cls.folders = folders
+        try:
+            yield
+        finally:
+            cls.folders = []
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Called by Hydra."""
+        for folder in self.folders:
+            search_path.append(provider="command-line", path=f"file://{folder}")
 
 
 def _is_added_by_resume(text: str) -> bool:
@@ -194,26 +255,12 @@ def _needs_check(text: str) -> bool:
     return text.lstrip("+~") != f"{KEY}null" and "." not in name and (".." in value or f"{name}=" == KEY)
 
 
-def _first(override: Override) -> str:
-    """An override, or the first value of a sweep."""
-    if not override.is_sweep_override():
-        return str(override.input_line)
-    values = _all_values(override, [])
-    return f"{override.get_key_element()}={next(iter(values), 'null')}"
-
-
-def _all_values(override: Override, folders: Sequence[str]) -> list[str]:
-    """The values of a sweep; of a range or an interval, which hold numbers, only the first."""
-    if not override.is_sweep_override():
-        return []
-    value = override.value()
-    if isinstance(value, IntervalSweep):
-        return [str(value.start)]
-    if isinstance(value, Glob):
-        group = str(override.key_or_group)
-        return value.filter(sorted({name for folder in folders for name in options(Path(folder), group)}))
-    iterator = override.sweep_string_iterator()
-    return list(itertools.islice(iterator, 1) if isinstance(value, RangeSweep) else iterator)
+def _keys(override: Override) -> Iterator[str]:
+    """The keys of the values that an override gives; none if it chooses an option."""
+    if override.package is None and not override.is_delete():
+        value = None if override.is_sweep_override() else override.value()
+        for path, _ in values(value, (override.key_or_group,)):
+            yield dotted(path)
 
 
 def _list(override: Override) -> list[str]:

@@ -46,7 +46,8 @@ def check_values(config: DictConfig) -> None:
     for key, rule in RULES.items():
         value = _value(config, key)
         if value is not ABSENT and not rule.holds(value):
-            raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}")
+            shown = " ".join(as_typed(value).split())
+            raise UserError(f"{key}={shown} is not allowed; it must be {rule.allowed}")
 
 
 def _value(config: DictConfig, key: str) -> Any:

@@ -90,7 +90,7 @@ class RunFolder:
         """The content of result.json; None if it is missing or damaged."""
         try:
             result = json.loads(self.result_json.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         is_result = isinstance(result, dict) and result.get("status") in list(Status)
         return result if is_result else None
@@ -171,7 +171,7 @@ class RunFolder:
     def _load(self, name: str) -> Any:
         try:
             return OmegaConf.load(self._record(name))
-        except (OSError, ValueError, YAMLError) as error:
+        except (OSError, ValueError, RecursionError, YAMLError) as error:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
