@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests run in parallel, and their processes with them
+os.environ["CNNLAB_TRUST"] = "tests"  # whose callbacks stop, kill and fail
 
 import torch
 from hydra import compose, initialize_config_dir

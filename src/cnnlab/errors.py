@@ -25,3 +25,11 @@ class Diverged(ArithmeticError):
 
 class Pruned(Exception):
     """A search's pruner ended the run: a result, not a fault."""
+
+
+def users_mistake(error: BaseException) -> UserError | None:
+    """The UserError that caused an error of OmegaConf or Hydra, if one did."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, UserError):
+        cause = cause.__cause__ or cause.__context__
+    return cause

@@ -113,7 +113,8 @@ def test_a_divergence_exits_with_3(tmp_path: Path):
 
 
 def test_a_fault_of_ours_shows_its_traceback(tmp_path: Path):
-    bug = "_target_: lightning.pytorch.callbacks.LambdaCallback, on_fit_start: {_target_: math.sqrt, _partial_: true}"
+    hook = "{_target_: torch.nn.init.zeros_, _partial_: true}"
+    bug = f"_target_: lightning.pytorch.callbacks.LambdaCallback, on_fit_start: {hook}"
     code, text = start(tmp_path / "log", *FAST, f"+callbacks.bug={{{bug}}}", f"hydra.run.dir={tmp_path / 'run'}").wait()
     assert code == 1
     assert "Traceback" in text

@@ -31,7 +31,7 @@ def test_what_a_network_refuses_is_too(compose_run):
 
 
 def test_a_bug_of_ours_is_not(compose_run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cnnlab.nn.LectureNet", lambda **parts: parts["no such part"])
+    monkeypatch.setattr("cnnlab.nn.LectureNet.__init__", lambda self, **parts: parts["no such part"])
     with pytest.raises(Exception, match="no such part") as error:
         build_classifier(compose_run())
     assert not isinstance(error.value, UserError)

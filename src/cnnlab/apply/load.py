@@ -7,6 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.targets import check_targets
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.training.build import build_classifier, build_data
@@ -27,6 +28,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
     run = RunFolder(folder)
     result = _completed(run)
     config = run.config()
+    check_targets(config)
     try:
         weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
         checkpoint = load_checkpoint(weights)

@@ -18,6 +18,7 @@ from cnnlab.cli.environment import is_worker, isolate
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
+from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
 from cnnlab.files import expand_home
 from cnnlab.program import program, working_folder
@@ -83,12 +84,13 @@ def command_line(main: Callable[[], object]) -> int:
         try:
             if not is_worker():  # which has the command line of the first process
                 isolate()
-                sys.argv[1:] = prepare(sys.argv[1:])
-                if (folder := finished(sys.argv[1:])) is not None and (status := folder.status) is not None:
+                sys.argv[1:] = typed = prepare(take_trust(sys.argv[1:]))
+                if (folder := finished(typed)) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
-                sys.argv[1:] = expand_resume(sys.argv[1:], config_folder())
+                sys.argv[1:] = expand_resume(typed, config_folder())
                 sys.argv[1:] = take_request(with_absolute_config_path(sys.argv[1:]))
+                check_untrusted(typed, sys.argv[1:], config_folder())
             main()
         except HydraBypass as carrier:
             return _report(carrier.error)

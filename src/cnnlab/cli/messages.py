@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.cli.arguments import as_command, choices, config_tree
 from cnnlab.cli.suggestions import nearest, suggest_key
-from cnnlab.errors import UserError
+from cnnlab.errors import users_mistake
 from cnnlab.experiment.schema import RULES
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -28,6 +28,8 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         arguments: The command line after the program's name.
     """
     text = " ".join(str(error).split())
+    if (mistake := users_mistake(error)) is not None:
+        return _with_hint(str(mistake), list(arguments))
     if isinstance(error, MissingConfigException) and error.options:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
     if unknown := re.match(r"Could not override '(.+?)'\.", text):
@@ -41,9 +43,7 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
-    if isinstance(error, OSError):
-        return _explain_file(error)
-    return _with_hint(str(error), list(arguments)) if isinstance(error, UserError) else None
+    return _explain_file(error) if isinstance(error, OSError) else None
 
 
 def _explain_key(key: str, arguments: list[str]) -> str:

@@ -18,6 +18,7 @@ from cnnlab.experiment.composed import hydra_values, job_like, texts
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import OURS, check_values
 from cnnlab.experiment.settle import settle
+from cnnlab.experiment.targets import check_targets
 from cnnlab.files import expand_home
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
@@ -32,6 +33,7 @@ class Preflight(Callback):
         """Names the folders of the sweep and its jobs, and checks the sweep's values."""
         try:
             loader = GlobalHydra.instance().config_loader()
+            check_targets(config)
             settle(config, loader, is_complete=False)
             if request := requested():
                 show_sweep(config, loader, request)

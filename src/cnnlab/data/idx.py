@@ -36,12 +36,17 @@ class IdxFiles:
         mirrored_as: The class of `torchvision.datasets` that has the mirrors.
         sha256: File name to SHA-256. A name without `.gz` means the plain content, whether the file is plain or a
             `.gz`; a name with `.gz` means the compressed file, and only that file is read.
+
+    Raises:
+        UserError: If a name is a path: a download would write it outside the folder.
     """
 
     def __init__(self, folder: str | Path, mirrored_as: str, sha256: dict[str, str]) -> None:
         self.folder = Path(folder).expanduser()
         self.mirrored_as = mirrored_as
         self.sha256 = dict(sha256)
+        if paths := [name for name in self.sha256 if Path(name).name != name]:
+            raise UserError(f"data.files.sha256 has {paths[0]}, which is not the name of a file in data.files.folder")
 
     def missing(self) -> list[Path]:
         """The missing files: neither plain nor compressed, nor where torchvision or an archive would put them."""

@@ -12,6 +12,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
 from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.places import find_files
@@ -48,6 +49,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     Raises:
         UserError: With the value, what is allowed and what to do, on one line.
     """
+    check_targets(config)
     check_keys(config)
     check_values(config)
     _check_data(config)

@@ -55,7 +55,8 @@ def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
             continue
         if value is not ABSENT and not rule.holds(value):
             advice = _advice(config, key, value, rule)
-            raise UserError(f"{key}={as_typed(value)} is not allowed; it must be {rule.allowed}{advice}")
+            shown = " ".join(as_typed(value).split())
+            raise UserError(f"{key}={shown} is not allowed; it must be {rule.allowed}{advice}")
 
 
 def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
@@ -108,6 +109,13 @@ def _is_list_of(kind: type | tuple[type, ...], value: Any) -> bool:
     return isinstance(value, ListConfig | list) and all(type(item) is kind or isinstance(item, kind) for item in value)
 
 
+def _is_name(value: Any) -> bool:
+    """Whether it can name a file or a folder in another folder."""
+    text = str(value)
+    is_plain = text.isprintable() and not set(text) & {"/", "\\"} and text not in ("", ".", "..")
+    return type(value) in (str, int) and is_plain and not text.startswith("~")
+
+
 def _is_limit(value: Any, *, zero: bool) -> bool:
     return type(value) in (int, float) and (value > 0 or (zero and value == 0)) and (type(value) is int or value <= 1)
 
@@ -122,6 +130,7 @@ LIMIT = Rule("a number of batches, or a fraction from 0.0 to 1.0", lambda value:
 POSITIVE_LIMIT = Rule("a number of batches >= 1, or a fraction up to 1.0", lambda value: _is_limit(value, zero=False))
 BOOLEAN = Rule("true or false", lambda value: type(value) is bool)
 TEXT = Rule("a non-empty text", lambda value: isinstance(value, str) and value != "")
+LINE = Rule("one line", lambda value: type(value) is int or (isinstance(value, str) and value.isprintable()))
 POSITIVE = _number("> 0", lambda value: value > 0)
 NOT_NEGATIVE = _number(">= 0", lambda value: value >= 0)
 PROBABILITY = _number(">= 0 and < 1", lambda value: 0 <= value < 1)
@@ -192,7 +201,7 @@ RULES = {
             _is_list_of((int, float), value) and list(value) == sorted(value) and all(0 < v < 1 for v in value)
         ),
     ),
-    "sweep.name": Rule("null or a name", lambda value: value is None or type(value) is int or TEXT.holds(value)),
+    "sweep.name": or_null(Rule("a name, of one folder", _is_name)),
     "sweep.resume": BOOLEAN,
     "sweep.dry_run": BOOLEAN,
     "sweep.fail_fast": BOOLEAN,
@@ -238,6 +247,7 @@ RULES = {
     "trainer.val_check_interval": _one_of(None, 1.0),
     "trainer.check_val_every_n_epoch": _one_of(1),
     "trainer.num_nodes": _one_of(1),
+    "hydra.output_subdir": _one_of(None, ".hydra"),  # the run folder's files are known by their places
     "hydra.launcher.n_jobs": or_null(integer(1)),
     "hydra.launcher.threads_per_job": integer(1),
     "hydra.launcher.timeout_s": or_null(POSITIVE),
@@ -246,6 +256,7 @@ RULES = {
     "hydra.launcher.timeout_min": integer(1),
     "hydra.launcher.max_num_timeout": integer(0),
     "hydra.launcher.poll_s": POSITIVE,
+    **{f"hydra.launcher.{key}": or_null(LINE) for key in ("account", "constraint", "name", "partition", "qos")},
     "hydra.sweeper.n_trials": integer(1),
     "hydra.sweeper.storage": or_null(Rule("a database URL", TEXT.holds)),
     "hydra.sweeper.study_name": Rule("a name", lambda value: type(value) is int or TEXT.holds(value)),

@@ -15,6 +15,7 @@ from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resumable import KEY, check_has_run, check_not_finished, named_folder
 
+NOT_RESUMED = r"[+~]*(hydra[./=@]|resume=|trust=)"  # recorded overrides that a resume leaves out
 SINGLE_RUN = "hydra.mode=RUN"  # even if `sweep=…` sets MULTIRUN
 PRIMARY = "train"  # the config's name
 SEARCH_PATH = "hydra.searchpath"
@@ -42,7 +43,7 @@ def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
         raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
     folder = named_folder(named[-1])
     check_has_run(folder)
-    recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
+    recorded = _recorded(folder)
     added = [text for text in line.overrides if text not in named and text not in recorded]
     if added and not set(line.flags) - set(CONFIG_FLAGS):  # --cfg only shows
         check_not_finished(folder, added)
@@ -137,6 +138,19 @@ def check_same_experiment(config: DictConfig) -> None:
             f"{change.name}={as_typed(change.now)}, but the run in {config.resume} has "
             f"{change.name}={as_typed(change.before)}; resume it without the change, or start a new run"
         )
+
+
+def _recorded(folder: RunFolder) -> list[str]:
+    """The run's overrides of its experiment; the folder may be a stranger's, so it cannot change what Hydra does.
+
+    Raises:
+        UserError: If one is not an override.
+    """
+    overrides = [text.strip() for text in folder.overrides()]
+    for text in overrides:
+        if text.startswith("-") or ("=" not in text and not text.startswith("~")):
+            raise UserError(f"{folder}: its record has {text!r}, which is not an override; start a new run")
+    return [text for text in overrides if not re.match(NOT_RESUMED, text)]
 
 
 def quote(value: Path | str) -> str:

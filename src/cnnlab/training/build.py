@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
@@ -19,6 +18,7 @@ from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.experiment.callbacks import UNUSABLE
 from cnnlab.experiment.identity import with_fallback
+from cnnlab.experiment.targets import instantiate
 from cnnlab.experiment.trainer import half_mixed_on_cpu, is_half_mixed
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed

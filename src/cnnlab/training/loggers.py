@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class, instantiate
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 
+from cnnlab.experiment.targets import instantiate
 from cnnlab.training.build import user_errors
 from cnnlab.training.tensorboard import RunFolderTensorBoard
+
+TENSORBOARD = f"{RunFolderTensorBoard.__module__}.{RunFolderTensorBoard.__qualname__}"
 
 
 def build_logger(config: DictConfig, folder: Path, purge_step: int | None = None) -> Logger | None:
@@ -23,7 +25,7 @@ def build_logger(config: DictConfig, folder: Path, purge_step: int | None = None
         return None
     with user_errors("logger"):
         resumed: dict[str, Any] = {}
-        if purge_step is not None and get_class(config.logger._target_) is RunFolderTensorBoard:
+        if purge_step is not None and config.logger._target_ == TENSORBOARD:
             resumed["purge_step"] = purge_step
         logger: Logger = instantiate(config.logger, save_dir=str(folder), **resumed)
     return logger

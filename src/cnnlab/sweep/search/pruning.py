@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from hydra.utils import instantiate
 from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.errors import Pruned, UserError
+from cnnlab.experiment.targets import instantiate
 from cnnlab.training.classifier import Classifier
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import Any, TypeGuard
 
 import optuna
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.distributions import distribution_to_json
 from optuna.pruners import BasePruner, NopPruner
@@ -24,6 +23,7 @@ from optuna.study import Study
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.schema import as_typed
+from cnnlab.experiment.targets import instantiate
 from cnnlab.files import read_text, write_atomically
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
 from cnnlab.sweep.search.journal import WholeLines, repair
