@@ -5,9 +5,12 @@
 
 from importlib.metadata import version
 
+from cnnlab.environment import drop_unusable_backend
 from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
 __all__ = ["RunFolder", "Status", "UserError", "__version__"]
 __version__ = version("cnnlab")
+
+drop_unusable_backend()  # before anything imports Matplotlib

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 import cnnlab
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
+from cnnlab.environment import ignore_foreign_variables
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
 from cnnlab.program import program
 from cnnlab.run.resume import expand_resume, finished
@@ -30,6 +31,7 @@ def main() -> int:
     Returns:
         The exit code, as for `command_line`.
     """
+    ignore_foreign_variables()
     gc.set_threshold(GARBAGE_THRESHOLD)
     OmegaConf.register_new_resolver("program", program, replace=True)  # for the text of --help
     return command_line(hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")(_train))
