@@ -45,6 +45,8 @@ def _explain_key(key: str) -> str:
     room, _, rest = key.partition(".")
     if room == "hydra":
         return f"{key} is not in this config; --cfg hydra lists its keys"
+    if room == "logger":
+        return f"{key} is not in this config; a logger's values are under its name, such as logger.wandb.project"
     if rest:
         return f"{key} is not in this config; --cfg job lists its keys, and +{key}=… adds this one"
     near = difflib.get_close_matches(key, TOP_LEVEL, n=1)

@@ -1,6 +1,5 @@
 """Rejects an invalid config, before anything is written or torch is imported."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,11 @@ from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
+from cnnlab.experiment.loggers import check_loggers
 from cnnlab.experiment.schema import as_typed, check_values, integer
 
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
 TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
-OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option, also cnnlab's extra, to package
 
 
 def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
@@ -32,7 +31,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
     _check_selection(config)
-    _check_logger(str(option_names.get("logger")))
+    check_loggers(config)
 
 
 def check_keys(config: DictConfig) -> None:
@@ -123,9 +122,3 @@ def _check_selection(config: DictConfig) -> None:
         )
     if config.data.num_val == 0:
         raise UserError("select=best needs validation images, but data.num_val=0; use data.num_val=5000, for example")
-
-
-def _check_logger(option: str) -> None:
-    package = OPTIONAL_PACKAGES.get(option)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f'logger={option} needs the package {package}; install it: pip install -e ".[{option}]"')

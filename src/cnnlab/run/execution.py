@@ -11,7 +11,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
@@ -38,8 +37,9 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.loggers import build_logger, close_logger
+from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
 from cnnlab.training.quiet import quieten
+from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 
@@ -99,7 +99,7 @@ class Run:
         self.folder = RunFolder(Path(self.hydra.runtime.output_dir))
         self.history = History(self.folder.metrics_csv, config.watch)
         self.result = Result(overrides=list(self.hydra.overrides.task))
-        self.logger: Logger | None = None
+        self.loggers: list[RunLogger] = []
         self._started = time.perf_counter()
 
     @property
@@ -120,31 +120,38 @@ class Run:
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
         checkpoint = load_checkpoint(last) if config.resume is not None and last.is_file() else None
         first_step = 0 if checkpoint is None else checkpoint["global_step"]
-        self.logger = build_logger(config, self.folder.path, None if config.resume is None else first_step)
-        trainer = build_trainer(config, self.folder.path, self._callbacks(guard), self.logger)
+        self.loggers = build_loggers(config, self.folder.path, None if config.resume is None else first_step)
+        trainer = build_trainer(config, self.folder.path, self._callbacks(guard), self.loggers)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resume=checkpoint is not None)
         self._test(trainer, classifier, data)
         self._log_outcome()
-        print_summary(result, self.folder, self.logger)
+        print_summary(result, self.folder, self.loggers)
 
     def close(self) -> None:
-        """Closes the logger, then writes result.json, always the last file; signals are ignored."""
-        with ignored():
+        """Closes the loggers, then writes result.json, always the last file, while signals are ignored.
+
+        A logger's service may be slow, so that a signal while it closes ends the run at once.
+        """
+        try:
             if self.result.status is Status.INTERRUPTED:
                 command = f"{program()} resume={shlex.quote(short_path(self.folder))}"
                 rank_zero_only(print)(f"resume it with: {command}", file=sys.stderr)
-            if self.logger is not None:
-                close_logger(self.logger)
-            with contextlib.suppress(OSError):  # disk full: that error is already being raised
-                rank_zero_only(self.result.write)(self.folder)
+            close_loggers(self.loggers, self.result.status.value, self.result.text(), self.folder.metrics_csv)
+        finally:
+            self._write_result()
+
+    def _write_result(self) -> None:
+        with ignored(), contextlib.suppress(OSError):  # disk full: that error is already being raised
+            rank_zero_only(self.result.write)(self.folder)
 
     def _callbacks(self, guard: SignalGuard) -> list[Callback]:
         return [
             *build_averaging(self.config),  # first, so that checkpoints hold the updated average
             StopOnSignal(guard, self.folder.last_checkpoint),
             *([] if self.config.console == "none" else [Introduction(self.result, self.folder)]),
+            LogChoices(self._choices()),
             self.history,
             *make_console(self.config.console),
             *build_callbacks(self.config),
@@ -189,22 +196,21 @@ class Run:
         self.result.weights_sha256 = weights_sha256(classifier.network)
         self.result.seconds["test"] = self._lap()
 
-    def _log_outcome(self) -> None:
-        result, config, logger = self.result, self.config, self.logger
-        if logger is None:
-            return
-        choices: dict[str, str | int | float] = {
-            **result.choices,
+    def _choices(self) -> dict[str, str | int | float]:
+        config = self.config
+        return {
+            **self.result.choices,
             "optimizer.lr": float(config.optimizer.lr),
             "optimizer.weight_decay": float(config.optimizer.weight_decay),
             "data.batch_size": int(config.data.batch_size),
             "trainer.max_epochs": int(config.trainer.max_epochs),
             "seed": int(config.seed),
         }
-        if isinstance(logger, RunFolderTensorBoard):
-            logger.log_outcome(choices, dict.fromkeys(RESULT_METRICS, 0.0))
-        else:
-            logger.log_hyperparams(choices)
+
+    def _log_outcome(self) -> None:
+        for logger in self.loggers:
+            if isinstance(logger, RunFolderTensorBoard):
+                logger.log_outcome(self._choices(), dict.fromkeys(RESULT_METRICS, 0.0))
 
     def _lap(self) -> float:
         now = time.perf_counter()

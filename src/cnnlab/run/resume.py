@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import difference
+from cnnlab.experiment.loggers import nest_overrides
 from cnnlab.experiment.schema import as_typed
 from cnnlab.run.folder import RunFolder
 
@@ -35,7 +36,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     folder = _folder(named[-1])
     if not folder.has_started:
         raise UserError(f"resume={folder}: no run there; it must be a run folder, such as outputs/runs/<time>-<name>")
-    recorded = [override for override in folder.overrides() if not override.startswith(KEY)]
+    recorded = [override for override in _overrides(folder) if not override.startswith(KEY)]
     added = [argument for argument in arguments if argument not in named and argument not in recorded]
     # Hydra would rewrite its record, not atomically: a run killed at that moment could not be resumed
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
@@ -66,6 +67,16 @@ def check_same_experiment(config: DictConfig) -> None:
             f"{change.name}={as_typed(change.now)}, but the run in {config.resume} has "
             f"{change.name}={as_typed(change.before)}; resume it without the change, or start a new run"
         )
+
+
+def _overrides(folder: RunFolder) -> list[str]:
+    """The recorded overrides, with those of an older run's only logger under its name."""
+    overrides = folder.overrides()
+    nested = nest_overrides(overrides)
+    if nested != overrides:
+        logger = folder.config().get("logger")
+        return nested if isinstance(logger, DictConfig) and "_target_" in logger else overrides
+    return overrides
 
 
 def _folder(argument: str) -> RunFolder:

@@ -1,6 +1,6 @@
 """Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,9 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
     return factory
 
 
-def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], logger: Logger | None) -> Trainer:
+def build_trainer(
+    config: DictConfig, folder: Path, callbacks: list[Callback], logger: Sequence[Logger] | Logger | None
+) -> Trainer:
     """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps."""
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
@@ -112,7 +114,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: list[Callback], l
         trainer: Trainer = instantiate(settings, _partial_=True)(
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
-            logger=logger if logger is not None else False,
+            logger=logger or False,
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=bar,
         )

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
 from cnnlab.files import write_atomically
-from cnnlab.training.history import History
+from cnnlab.training.history import VAL_ACCURACY, History
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -36,6 +36,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class EpochCheckpoint(Checkpoint):
     """Writes `last.ckpt` at the end of every epoch, and before it `best.ckpt` if the epoch is the best so far.
 
+    A logger's log_model uploads them: the attributes below are those of Lightning's ModelCheckpoint that loggers read.
+
     It is stateless: the best epoch follows from the history's rows, which are in the checkpoint. Lightning's
     ModelCheckpoint forgets the best score when the run folder is moved.
 
@@ -45,16 +47,42 @@ class EpochCheckpoint(Checkpoint):
         best: Where `best.ckpt` goes, or None to select nothing.
     """
 
+    monitor, mode = VAL_ACCURACY, "max"
+    save_last, save_top_k, save_weights_only = True, 1, False
+
     def __init__(self, history: History, last: Path, best: Path | None = None) -> None:
         self.history = history
         self.last = last
         self.best = best
+
+    @property
+    def last_model_path(self) -> str:
+        """The last checkpoint."""
+        return str(self.last)
+
+    @property
+    def best_model_path(self) -> str:
+        """The best epoch's checkpoint; empty without selection."""
+        return "" if self.best is None else str(self.best)
+
+    @property
+    def current_score(self) -> float | None:
+        """The last epoch's validation accuracy."""
+        return self.history.rows[-1].get(VAL_ACCURACY) if self.history.rows else None
+
+    @property
+    def best_model_score(self) -> float | None:
+        """The best epoch's validation accuracy."""
+        row = self.history.best_row()
+        return None if row is None else row[VAL_ACCURACY]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the checkpoints, after the history has added its row."""
         if self.best is not None and self.history.best_row() is self.history.rows[-1]:
             trainer.save_checkpoint(self.best)
         trainer.save_checkpoint(self.last)
+        for logger in trainer.loggers if trainer.is_global_zero else ():
+            logger.after_save_checkpoint(self)  # type: ignore[arg-type]  # has what loggers read
 
 
 def load_checkpoint(path: Path, map_location: Any = "cpu", *, weights_only: bool = True) -> dict[str, Any]:
