@@ -110,8 +110,6 @@ def _user_errors(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-        if isinstance(cause, OSError) and cause.errno is not None:
-            raise
         text = " ".join(str(cause).split()) or type(cause).__name__
         raise UserError(text if text.startswith("logger.") else f"logger.{name}: {text}") from error
 

@@ -25,6 +25,8 @@ STATUS_TAG = "cnnlab.status"  # the run's status in our words
 CONNECT_S = 10
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # MLflow's 7 retries take four minutes, and 3 a quarter of a minute
 LOCK_S = 600
+# that a database or an experiment is new, and each retry
+NOISY = ("lightning.pytorch.loggers.mlflow", "mlflow.store.db.utils", "alembic", "urllib3.connectionpool")
 
 
 class RunMLflow(RunLogger, MLFlowLogger):
@@ -37,8 +39,8 @@ class RunMLflow(RunLogger, MLFlowLogger):
 
     def __init__(self, earlier_id: str | None = None, **arguments: Any) -> None:
         self.uri = str(arguments.get("tracking_uri") or "")
-        for name in ("lightning.pytorch.loggers.mlflow", "mlflow.store.db.utils", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)  # that a database or an experiment is new
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._is_open = False
         self._metric_prefix = f"{arguments['prefix']}{self.LOGGER_JOIN_CHAR}" if arguments.get("prefix") else ""
         self._logged: set[tuple[str, int]] = set()  # metrics and steps of earlier processes
@@ -108,10 +110,13 @@ class RunMLflow(RunLogger, MLFlowLogger):
         """Uploads the run's files and the checkpoints of log_model, and ends MLflow's run."""
         if not self._is_open:
             return
-        if "log_metrics" not in self._failed:  # the server answered
-            self.attempt(self._upload_files, result, metrics_csv)
-            self.attempt(self.experiment.set_tag, self.run_id, STATUS_TAG, status)
         terminal = TERMINAL.get(status, "FAILED")
+        if self.is_lost:
+            self.is_lost = False  # the server may be back, and would show a run that runs for ever
+            self.attempt(self.experiment.set_terminated, self.run_id, terminal)
+            return
+        self.attempt(self._upload_files, result, metrics_csv)
+        self.attempt(self.experiment.set_tag, self.run_id, STATUS_TAG, status)
         self.attempt(self._upload_checkpoints_and_end, terminal)
         if "_upload_checkpoints_and_end" in self._failed:
             self.attempt(self.experiment.set_terminated, self.run_id, terminal)

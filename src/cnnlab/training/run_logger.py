@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 log = logging.getLogger(__name__)
 
+MAX_REASON = 300  # characters
 COMPLETED = "completed"  # the run's status, as in result.json
 
 
@@ -40,6 +41,7 @@ class RunLogger(Logger):
     """
 
     name_in_config = "logger"
+    is_lost = False
     _failed: frozenset[str] = frozenset()
 
     @classmethod
@@ -70,16 +72,22 @@ class RunLogger(Logger):
         return f"tensorboard --logdir {folder}" if isinstance(self, TensorBoardLogger) else None
 
     def attempt(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Calls something that may fail: the first failure of it is reported, and it is not called again."""
+        """Calls something that may fail: its first failure is reported, and it is not called again.
+
+        If metrics cannot be logged, the logger is lost, and nothing else is tried: each attempt may take a while.
+        """
         name = action.__name__
-        if name in self._failed:
+        if self.is_lost or name in self._failed:
             return
         try:
             action(*args, **kwargs)
         except Exception as error:
             self._failed |= {name}
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            log.warning("logger.%s: %s failed, and the run continues without it: %s", self.name_in_config, name, reason)
+            self.is_lost = name == "log_metrics"
+            skipped = "the logger" if self.is_lost else "it"
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON]
+            log.warning("logger.%s: %s failed; the run continues without %s (%s)",
+                        self.name_in_config, name.strip("_"), skipped, reason)  # fmt: skip
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Logs metrics, unless an earlier call failed."""

@@ -49,6 +49,7 @@ class RunWandb(RunLogger, WandbLogger):
         """Uploads the run's files and the checkpoints of log_model, and ends W&B's run."""
         if not self._is_open:
             return
+        self.is_lost = False  # finish() must be called in any case
         self.attempt(self._upload_files, status, result, metrics_csv)
         super().close(status, result, metrics_csv)
         self.attempt(self.experiment.finish, exit_code=0 if status == COMPLETED else 1)
