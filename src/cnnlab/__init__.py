@@ -6,6 +6,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cnnlab.environment import drop_unusable_backend
+
 if TYPE_CHECKING:
     from cnnlab.errors import UserError
     from cnnlab.run.folder import RunFolder
@@ -24,3 +26,6 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'cnnlab' has no attribute {name!r}")
+
+
+drop_unusable_backend()  # before anything imports Matplotlib

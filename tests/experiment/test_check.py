@@ -6,9 +6,9 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.check import check
 
 
-def refusal(config, *overrides: str, logger: str = "tensorboard") -> str:
+def refusal(config, *overrides: str) -> str:
     with pytest.raises(UserError) as error:
-        check(config, {"logger": logger}, list(overrides))
+        check(config, {}, list(overrides))
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -85,7 +85,7 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(compose_run, override: st
 
 def test_the_defaults_of_every_option_pass(compose_run):
     for option in ("", "model=cnn", "model=mlp", "scheduler=onecycle", "scheduler=warmup_cosine", "experiment=lecture"):
-        check(compose_run(*filter(None, [option])), {"logger": "tensorboard"}, [])
+        check(compose_run(*filter(None, [option])), {}, [])
 
 
 def test_a_root_that_is_a_file_is_refused(compose_run, tmp_path: Path):
@@ -131,11 +131,3 @@ def test_an_objective_or_target_that_is_asked_for_is_measured(compose_run):
             assert message.startswith(f"{override} needs validation, which this config does not have")
         check(compose_run(override), {}, [override])
     check(compose_run("experiment=lecture"), {}, ["experiment=lecture"])
-
-
-@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
-def test_a_logger_whose_package_is_missing_says_how_to_install_it(compose_run, logger: str, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert refusal(compose_run(), logger=logger) == (
-        f"logger={logger} needs the package {logger}; install it: pip install {logger}"
-    )

@@ -159,7 +159,7 @@ def test_a_folder_with_a_result_is_not_run_in_again(compose_run, folder: Path):
 def test_a_run_killed_before_its_first_checkpoint_hides_what_it_logged(compose_run, folder: Path):
     logger = RunFolderTensorBoard(folder)
     logger.log_metrics({"train/loss_step": 99.0}, 0)
-    logger.close()
+    logger.close("killed")
     time.sleep(1.1)  # event files are read in the order of their names, which hold whole seconds
     run(compose_run(*FAST, f"resume={folder}", "callbacks=light"))
     points = EventAccumulator(str(folder)).Reload().Scalars("train/loss_step")

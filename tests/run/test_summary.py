@@ -15,7 +15,7 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
         seconds={"setup": 1.0, "fit": 20.26, "test": 0.51},
         data={"name": "mnist"},
     )
-    print_summary(result, RunFolder(tmp_path), None)
+    print_summary(result, RunFolder(tmp_path), [])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:5] == [
         "test        loss 0.0500, accuracy 98.00%",
@@ -24,14 +24,14 @@ def test_it_says_what_came_out_and_what_to_type_next(capsys: pytest.CaptureFixtu
         "seconds     20.3 fit, 0.5 test",
     ]
     result.metrics |= {"test/criterion": 0.3, "val/criterion": 0.0612}
-    print_summary(result, RunFolder(tmp_path), None)
+    print_summary(result, RunFolder(tmp_path), [])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:3] == [
         "test        loss 0.0500, accuracy 98.00%, criterion 0.3000",
         "validation  loss 0.0612, accuracy 98.12%",
     ]
     result.metrics |= {"val/acc": None, "val/loss": None, "val/criterion": None}
-    print_summary(result, RunFolder(tmp_path), None)
+    print_summary(result, RunFolder(tmp_path), [])
     assert "validation" not in capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ import torch
 
 from cnnlab.errors import UserError
 from cnnlab.training.build import build_callbacks, build_classifier, build_trainer
-from cnnlab.training.loggers import build_logger
+from cnnlab.training.loggers import build_loggers
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_initial_weights_are_a_function_of_the_seed(compose_run):
 
 
 def test_nothing_is_logged_and_drawn_unless_requested(compose_run, tmp_path: Path):
-    assert build_logger(compose_run("logger=none"), tmp_path) is None
+    assert build_loggers(compose_run("logger=none"), tmp_path) == []
     assert build_callbacks(compose_run("callbacks=light"), tmp_path) == []
     names = [type(callback).__name__ for callback in build_callbacks(compose_run("callbacks=full"), tmp_path)]
     assert names == ["Pictures", "LayerStatistics"]

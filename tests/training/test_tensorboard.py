@@ -53,12 +53,12 @@ def test_what_a_killed_process_logged_past_its_checkpoint_is_hidden(tmp_path: Pa
     first = RunFolderTensorBoard(tmp_path)
     for step in range(6):
         first.log_metrics({"loss": float(step)}, step)
-    first.close()
+    first.close("completed")
     time.sleep(1.1)  # event files are read in the order of their names, which hold whole seconds
     second = RunFolderTensorBoard(tmp_path, purge_step=3)
     for step in range(3, 5):
         second.log_metrics({"loss": 10.0 + step}, step)
-    second.close()
+    second.close("completed")
     assert [point.value for point in events(tmp_path).Scalars("loss")] == [0.0, 1.0, 2.0, 13.0, 14.0]
 
 

@@ -21,7 +21,7 @@ from cnnlab.training.build import build_classifier, build_trainer
 from cnnlab.training.checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.loggers import build_logger
+from cnnlab.training.loggers import build_loggers
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path) -> E
     checkpoint = EpochCheckpoint(history, folder / "last.ckpt")
     with SignalGuard() as guard:
         callbacks = [clock, StopOnSignal(guard, folder / "last.ckpt"), history, checkpoint]
-        trainer = build_trainer(config, folder, callbacks, build_logger(config, folder))
+        trainer = build_trainer(config, folder, callbacks, build_loggers(config, folder))
         trainer.fit(build_classifier(config), datamodule=data, weights_only=True)
     num_steps, whole = int(trainer.num_training_batches), len(data.train_dataloader())
     return Epoch((clock.trained - clock.started) * whole / num_steps, clock.ended - clock.trained, whole)

@@ -1,7 +1,6 @@
 """Rejects an invalid config, before anything is written or torch is imported."""
 
 import difflib
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
+from cnnlab.experiment.loggers import check_loggers
 from cnnlab.experiment.schema import as_typed, check_values, integer
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.places import find_files
-from cnnlab.program import install_command
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
@@ -35,7 +34,6 @@ NEEDED = (  # a run reads them, some of them not before its end
     *(f"data.{key}" for key in READ["data"] if key != "root"),
 )
 LOADER = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle", "drop_last")
-OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option, also cnnlab's extra, to package
 
 
 def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
@@ -59,7 +57,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     check_callbacks(config)
     _check_selection(config)
     _check_measured(config, overrides)
-    _check_logger(str(option_names.get("logger")))
+    check_loggers(config)
 
 
 def check_keys(config: DictConfig) -> None:
@@ -200,9 +198,3 @@ def _check_measured(config: DictConfig, overrides: list[str]) -> None:
                 f"{key}={config[key]} needs validation, which this config does not have; use watch=val, "
                 "data.num_val=5000 and trainer.limit_val_batches=1.0, for example"
             )
-
-
-def _check_logger(option: str) -> None:
-    package = OPTIONAL_PACKAGES.get(option)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f"logger={option} needs the package {package}; install it: {install_command(option)}")

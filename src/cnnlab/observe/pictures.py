@@ -3,12 +3,11 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,10 +19,18 @@ from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
 from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
 
 
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A logger that takes pictures."""
+
+    def log_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+        """Logs a picture, (height, width, 3) uint8."""
+
+
 class Pictures(Callback):
     """Draws the test set's confusion matrix, the most confident mistakes and the first layer's weights.
 
-    They go to `pictures/` in the run folder and to TensorBoard.
+    They go to `pictures/` in the run folder and to the loggers that take pictures.
 
     Args:
         num_mistakes: How many mistakes to show at most.
@@ -103,10 +110,10 @@ def _save(figure: Figure, name: str, trainer: Trainer) -> None:
     make_folder(folder)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # rendered once for both
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # rendered once for all
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
     write_atomically(folder / f"{name}.png", content.getvalue())
     for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")
+        if isinstance(logger, TakesPictures):
+            logger.log_picture(name, pixels, trainer.global_step)

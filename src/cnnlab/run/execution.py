@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
@@ -41,8 +40,9 @@ from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.loggers import build_logger, close_logger
+from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
 from cnnlab.training.quiet import quieten
+from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -79,7 +79,7 @@ def run(config: DictConfig) -> float | None:
         raise
     finally:
         this_run.close()
-    print_summary(this_run.result, this_run.folder, this_run.logger)
+    print_summary(this_run.result, this_run.folder, this_run.loggers)
     return objective_value(asdict(this_run.result))
 
 
@@ -107,7 +107,7 @@ class Run:
         self.folder = RunFolder(Path(self.hydra.runtime.output_dir))
         self.history = History(self.folder.metrics_csv, config.watch)
         self.result = Result(overrides=texts(self.hydra.overrides.task))
-        self.logger: Logger | None = None
+        self.loggers: list[RunLogger] = []
         is_resumed = config.resume is not None and self.folder.has_checkpoint
         self._resumed_step: int | None = 0 if is_resumed else None
         self._started = time.perf_counter()
@@ -125,9 +125,9 @@ class Run:
         data, classifier = build_data(config), build_classifier(config)
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
         resumed = self._load_progress()
-        self.logger = build_logger(config, self.folder.path, None if config.resume is None else result.steps)
+        self.loggers = build_loggers(config, self.folder.path, None if config.resume is None else result.steps)
         callbacks, checkpoint_io = self._callbacks(guard), self.checkpoints.io()
-        trainer = build_trainer(config, self.folder.path, callbacks, self.logger, checkpoint_io)
+        trainer = build_trainer(config, self.folder.path, callbacks, self.loggers, checkpoint_io)
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resumed)
@@ -148,17 +148,23 @@ class Run:
         return path
 
     def close(self) -> None:
-        """Closes the logger, then writes result.json, always the last file; signals are ignored.
+        """Closes the loggers, then writes result.json, always the last file, while signals are ignored.
+
+        A logger's service may be slow, so that a signal while it closes ends the run at once.
 
         Raises:
             UserError: If the run has its result and it cannot be written; a resume then only tests again.
         """
-        with ignored():
+        try:
             if self.result.status is Status.INTERRUPTED:
                 rank_zero_only(print)(f"resume it with: {self._resume_command}", file=sys.stderr)
+            close_loggers(self.loggers, self.result.status.value, self.result.text(), self.folder.metrics_csv)
+        finally:
+            self._write_result()
+
+    def _write_result(self) -> None:
+        with ignored():
             try:
-                if self.logger is not None:
-                    close_logger(self.logger)
                 if not self._adds_nothing():
                     rank_zero_only(self.result.write)(self.folder)
             except OSError as error:
@@ -192,6 +198,7 @@ class Run:
         return [
             *build_averaging(self.config),  # first, so that checkpoints hold the updated average
             *([] if self.config.console == "none" else [Introduction(self.result, self.folder)]),
+            LogChoices(self._choices()),
             self.history,
             *make_console(console),
             *added,
@@ -244,22 +251,21 @@ class Run:
         self.result.weights_sha256 = weights_sha256(classifier.network)
         self.result.seconds["test"] = self._lap()
 
-    def _log_outcome(self) -> None:
-        result, config, logger = self.result, self.config, self.logger
-        if logger is None:
-            return
-        choices: dict[str, str | int | float] = {
-            **result.choices,
+    def _choices(self) -> dict[str, str | int | float]:
+        config = self.config
+        return {
+            **self.result.choices,
             "optimizer.lr": float(config.optimizer.lr),
             "optimizer.weight_decay": float(config.optimizer.get("weight_decay", 0.0)),
             "data.batch_size": int(config.data.batch_size),
             "trainer.max_epochs": int(config.trainer.max_epochs),
             "seed": int(config.seed),
         }
-        if isinstance(logger, RunFolderTensorBoard):
-            logger.log_outcome(choices, dict.fromkeys(RESULT_METRICS, 0.0))
-        else:
-            logger.log_hyperparams(choices)
+
+    def _log_outcome(self) -> None:
+        for logger in self.loggers:
+            if isinstance(logger, RunFolderTensorBoard):
+                logger.log_outcome(self._choices(), dict.fromkeys(RESULT_METRICS, 0.0))
 
     def _lap(self) -> float:
         now = time.perf_counter()

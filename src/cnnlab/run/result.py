@@ -130,10 +130,13 @@ class Result:
             elif earlier is not None and (own is None or isinstance(earlier, type(own))):
                 setattr(self, name, earlier)
 
+    def text(self) -> str:
+        """The content of result.json; non-finite numbers are null."""
+        return json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False) + os.linesep
+
     def write(self, folder: RunFolder) -> None:
-        """Writes result.json into the run folder, atomically; non-finite numbers become null."""
-        content = json.dumps({"schema": SCHEMA, **_finite(asdict(self))}, indent=2, allow_nan=False)
-        write_atomically(folder.result_json, content.encode() + os.linesep.encode())
+        """Writes result.json into the run folder, atomically."""
+        write_atomically(folder.result_json, self.text().encode())
 
 
 def objective_value(result: dict[str, Any]) -> float | None:

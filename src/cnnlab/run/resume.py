@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import difference
+from cnnlab.experiment.loggers import nest_overrides
 from cnnlab.experiment.schema import as_typed
 from cnnlab.program import program
 from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
@@ -150,7 +151,16 @@ def _recorded(folder: RunFolder) -> list[str]:
     for text in overrides:
         if text.startswith("-") or ("=" not in text and not text.startswith("~")):
             raise UserError(f"{folder}: its record has {text!r}, which is not an override; start a new run")
-    return [text for text in overrides if not re.match(NOT_RESUMED, text)]
+    return _with_named_logger(folder, [text for text in overrides if not re.match(NOT_RESUMED, text)])
+
+
+def _with_named_logger(folder: RunFolder, overrides: list[str]) -> list[str]:
+    """Recorded overrides, with those of an older run's only logger under its name."""
+    nested = nest_overrides(overrides)
+    if nested != overrides:
+        logger = folder.config().get("logger")
+        return nested if isinstance(logger, DictConfig) and "_target_" in logger else overrides
+    return overrides
 
 
 def quote(value: Path | str) -> str:

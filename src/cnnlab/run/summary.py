@@ -1,9 +1,9 @@
 """The lines that a run prints at its start and at its end."""
 
 import shlex
+from collections.abc import Sequence
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from cnnlab.data import ImageDataModule
@@ -11,7 +11,7 @@ from cnnlab.metrics import SPLITS, worth_showing
 from cnnlab.program import as_typed_path
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
-from cnnlab.training.tensorboard import RunFolderTensorBoard
+from cnnlab.training.run_logger import RunLogger
 
 
 def short_path(folder: RunFolder) -> str:
@@ -49,7 +49,7 @@ class Introduction(Callback):
 
 
 @rank_zero_only
-def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> None:
+def print_summary(result: Result, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
     """Prints the metrics, epochs, seconds, the folder and the next command."""
     shown = short_path(folder)
     is_dry_run = bool(result.params.get("trainer.fast_dev_run", False))
@@ -61,10 +61,9 @@ def print_summary(result: Result, folder: RunFolder, logger: Logger | None) -> N
         "seconds": f"{result.seconds['fit']:.1f} fit, {result.seconds['test']:.1f} test",
         "data": str(result.data["name"]),
         "folder": shown,
-        "look": f"tensorboard --logdir {shlex.quote(shown)}" if isinstance(logger, RunFolderTensorBoard) else None,
     }
     print()
-    for name, text in rows.items():
+    for name, text in [*rows.items(), *(("look", logger.look(shlex.quote(shown))) for logger in loggers)]:
         if text is not None:
             print(f"{name:<12}{text}")
 

@@ -1,6 +1,6 @@
 """Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def build_trainer(
     config: DictConfig,
     folder: Path,
     callbacks: list[Callback],
-    logger: Logger | None,
+    logger: Sequence[Logger] | Logger | None,
     checkpoints: AtomicCheckpointIO | None = None,
 ) -> Trainer:
     """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps."""
@@ -120,7 +120,7 @@ def build_trainer(
         trainer: Trainer = instantiate(settings, _partial_=True, _convert_="all")(
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
-            logger=logger if logger is not None else False,
+            logger=logger or False,
             plugins=[checkpoints or AtomicCheckpointIO()],
             enable_progress_bar=bar,
         )

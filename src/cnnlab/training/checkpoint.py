@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
 from cnnlab.files import make_folder, read_file, write_atomically
-from cnnlab.training.history import History
+from cnnlab.training.history import VAL_ACCURACY, History
 from cnnlab.training.user_callbacks import uses_hook
 
 # A checkpoint is torch's zip archive; the archive's comment, at the end of the file, holds the run's fingerprint and
@@ -99,16 +99,42 @@ class EpochCheckpoint(Checkpoint):
     it comes after their hooks. It is stateless: the best epoch follows from the history's rows, which are in the
     checkpoint. Lightning's ModelCheckpoint forgets the best score when the run folder is moved.
 
+    A logger's log_model uploads them: the attributes below are those of Lightning's ModelCheckpoint that loggers read.
+
     Args:
         history: The epochs so far.
         last: Where `last.ckpt` goes.
         best: Where `best.ckpt` goes, or None to select nothing.
     """
 
+    monitor, mode = VAL_ACCURACY, "max"
+    save_last, save_top_k, save_weights_only = True, 1, False
+
     def __init__(self, history: History, last: Path, best: Path | None = None) -> None:
         self.history = history
         self.last = last
         self.best = best
+
+    @property
+    def last_model_path(self) -> str:
+        """The last checkpoint."""
+        return str(self.last)
+
+    @property
+    def best_model_path(self) -> str:
+        """The best epoch's checkpoint; empty without selection."""
+        return "" if self.best is None else str(self.best)
+
+    @property
+    def current_score(self) -> float | None:
+        """The last epoch's validation accuracy."""
+        return self.history.rows[-1].get(VAL_ACCURACY) if self.history.rows else None
+
+    @property
+    def best_model_score(self) -> float | None:
+        """The best epoch's validation accuracy."""
+        row = self.history.best_row()
+        return None if row is None else row[VAL_ACCURACY]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the checkpoints, after the history has added its row.
@@ -116,15 +142,23 @@ class EpochCheckpoint(Checkpoint):
         Weights that a callback changes at the end of the training, such as an average, are written after it. A run
         that is killed in between trains its last epoch again, since Lightning omits that hook where no step is left.
         """
-        if not (_is_last_epoch(trainer) and uses_hook(trainer, "on_train_end")):
+        is_complete = not (_is_last_epoch(trainer) and uses_hook(trainer, "on_train_end"))
+        if is_complete:
             trainer.save_checkpoint(self.last)  # first: a lost best checkpoint is restored from it, see run.checkpoints
         if self.best is not None and self.history.best_row() is self.history.rows[-1]:
             trainer.save_checkpoint(self.best)
+        if is_complete:
+            self._upload(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the weights as the other callbacks have left them."""
         if uses_hook(trainer, "on_train_end"):
             trainer.save_checkpoint(self.last)
+            self._upload(trainer)
+
+    def _upload(self, trainer: Trainer) -> None:
+        for logger in trainer.loggers if trainer.is_global_zero else ():
+            logger.after_save_checkpoint(self)  # type: ignore[arg-type]  # has what loggers read
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tests the best epoch's weights as saved.

@@ -1,0 +1,43 @@
+"""Environment variables of notebooks and IDEs that would end a program although it has no use for them."""
+
+import importlib.util
+import os
+import sys
+
+BACKEND = "MPLBACKEND"  # every `!python …` in a notebook inherits module://matplotlib_inline.backend_inline
+BACKENDS = (
+    *("agg", "cairo", "gtk3agg", "gtk3cairo", "gtk4agg", "gtk4cairo", "macosx", "nbagg", "notebook", "pdf", "pgf"),
+    *("ps", "qt5agg", "qt5cairo", "qtagg", "qtcairo", "svg", "template", "tkagg", "tkcairo", "webagg", "wx", "wxagg"),
+    "wxcairo",
+)
+
+
+def drop_unusable_backend() -> None:
+    """Removes a Matplotlib backend that is not installed, which would end `import matplotlib`, and so `lightning`'s.
+
+    A backend that is installed stays, for the notebook that imports this package.
+    """
+    backend = os.environ.get(BACKEND)
+    if backend is None or "matplotlib" in sys.modules:
+        return
+    module = backend.removeprefix("module://").partition(".")[0]
+    is_usable = _is_installed(module) if backend.startswith("module://") else backend.lower() in BACKENDS
+    if not is_usable:
+        del os.environ[BACKEND]
+
+
+def ignore_foreign_variables() -> None:
+    """Makes a program draw into files only, and drops the settings of progress bars that it does not have.
+
+    A `TQDM_…` that is not a number ends `import tqdm`. The processes that this one starts inherit the result.
+    """
+    os.environ[BACKEND] = "agg"
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        del os.environ[name]
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
