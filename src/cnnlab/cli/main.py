@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -16,7 +17,8 @@ import cnnlab
 from cnnlab.cli.messages import explain
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
-from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
+from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed, UserError
+from cnnlab.experiment.settle import settle
 from cnnlab.program import program
 from cnnlab.run.flags import with_absolute_config_path
 from cnnlab.run.resume import expand_resume, finished
@@ -52,6 +54,8 @@ def _train(config: DictConfig) -> float | None:
         show_run(config, request)
         return None
     try:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            _check_settled(config)
         from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
         return run(config)
@@ -59,6 +63,19 @@ def _train(config: DictConfig) -> float | None:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # a job's failure must not end the other jobs
         raise HydraBypass(error) from error
+
+
+def _check_settled(config: DictConfig) -> None:
+    """Rejects a job of Hydra's own sweeper with an experiment's values for another option: it composes jobs itself."""
+    if not GlobalHydra.instance().is_initialized():
+        return  # another launcher's process, which has the config from our sweeper
+    whole = config.copy()
+    with open_dict(whole):
+        whole.hydra = HydraConfig.get()
+    before = OmegaConf.to_container(whole, resolve=False)
+    dropped = settle(whole, GlobalHydra.instance().config_loader())
+    if OmegaConf.to_container(whole, resolve=False) != before:
+        raise UserError(f"{dropped[0]}, but hydra/sweeper=basic would use it; choose hydra/sweeper=grid")
 
 
 def command_line(main: Callable[[], object]) -> int:
