@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -20,7 +21,8 @@ from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.environment import ignore_foreign_variables
-from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
+from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed, UserError
+from cnnlab.experiment.settle import settle
 from cnnlab.files import expand_home
 from cnnlab.program import program, working_folder
 from cnnlab.run.flags import with_absolute_config_path
@@ -51,6 +53,8 @@ def _train(config: DictConfig) -> float | None:
         show_run(config, request)
         return None
     try:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            _check_settled(config)
         with restored():
             exit_at_once()
             from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
@@ -69,6 +73,19 @@ def _with_absolute_paths(config: DictConfig) -> DictConfig:
         if HydraConfig.get().job.chdir and path is not None and not Path(expand_home(path)).is_absolute():
             OmegaConf.update(config, key, str(working_folder() / path))
     return config
+
+
+def _check_settled(config: DictConfig) -> None:
+    """Rejects a job of Hydra's own sweeper with an experiment's values for another option: it composes jobs itself."""
+    if not GlobalHydra.instance().is_initialized():
+        return  # another launcher's process, which has the config from our sweeper
+    whole = config.copy()
+    with open_dict(whole):
+        whole.hydra = HydraConfig.get()
+    before = OmegaConf.to_container(whole, resolve=False)
+    dropped = settle(whole, GlobalHydra.instance().config_loader())
+    if OmegaConf.to_container(whole, resolve=False) != before:
+        raise UserError(f"{dropped[0]}, but hydra/sweeper=basic would use it; choose hydra/sweeper=grid")
 
 
 def command_line(main: Callable[[], object]) -> int:

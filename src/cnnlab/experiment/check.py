@@ -79,6 +79,14 @@ def check_keys(config: DictConfig) -> None:
         if OmegaConf.select(config, key, default=_MISSING) is _MISSING:
             raise UserError(f"{key} is missing; set it, such as +{key}=…")
     _check_objects(config)
+    for group, known in (("experiment", ()), ("sweep", READ["sweep"])):
+        values = config.get(group)
+        misplaced = [str(key) for key in values if key not in known] if isinstance(values, DictConfig) else []
+        if misplaced:
+            raise UserError(
+                f"{group}.{misplaced[0]} has no effect; a file of the group {group} sets values of the whole config if "
+                f"its first line is # @package _global_"
+            )
     for group, keys in READ.items():
         for key in map(str, config.get(group) or {}):
             if key not in keys and not _is_interpolated(config, f"{group}.{key}"):
@@ -163,13 +171,19 @@ def _check_shapes(config: DictConfig) -> None:
 
 def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: list[str]) -> None:
     for axis, default in MODEL_AXES.items():
-        chosen = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
-        if option_names.get(axis, default) != default:
-            chosen.append(f"{axis}={option_names[axis]}")  # chosen by an experiment
-        if chosen and not uses_axis(config, axis):
+        if uses_axis(config, axis):
+            continue
+        model = config.model._target_.rpartition(".")[2]
+        typed = [text for text in overrides if text.lstrip("+").startswith((f"{axis}=", f"{axis}."))]
+        option, experiment = option_names.get(axis, default), option_names.get("experiment")
+        if typed and (typed[0] != f"{axis}={default}" or experiment is None):
             raise UserError(
-                f"{chosen[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
-                f"remove it, or choose another model"
+                f"{typed[0]} has no effect: {model} has no {axis} layer; remove it, or choose another model"
+            )
+        if option != default:
+            raise UserError(
+                f"{axis}={option}, chosen by experiment={experiment or '…'}, has no effect: {model} has no {axis} "
+                f"layer; add {axis}={default}, or choose another model"
             )
 
 

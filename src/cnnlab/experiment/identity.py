@@ -30,6 +30,7 @@ OBSERVERS = (  # packages and classes of callbacks that change no number; all ot
         )
     ),
 )
+BATCH_LIMITS = ("trainer.limit_", "trainer.overfit_batches")  # an integer is a number of batches, else a fraction
 
 
 class Difference(NamedTuple):
@@ -62,10 +63,11 @@ def difference(before: DictConfig, now: DictConfig) -> Difference | None:
 def numeric_params(config: DictConfig) -> dict[str, Any]:
     """The values that can change the numbers of a run, under their dotted names.
 
-    A callback counts unless it only observes; an axis counts if the model uses it. `1` and `1.0` are the same.
+    A callback counts unless it only observes; an axis counts if the model uses it. `1` and `1.0` are the same, except
+    of batches: `trainer.limit_train_batches=1` is one batch, and 1.0 is all of them.
     """
     unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
-    params = {name: _as_number(value) for name, value in flat(config).items() if not name.startswith(unused)}
+    params = {name: _as_number(name, value) for name, value in flat(config).items() if not name.startswith(unused)}
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
     return {name: value for name, value in params.items() if not _is_incidental(name) or name.startswith(counted)}
 
@@ -104,8 +106,10 @@ def with_fallback(config: DictConfig) -> DictConfig:
     return changed
 
 
-def _as_number(value: Any) -> Any:
-    return float(value) if type(value) is int else value
+def _as_number(name: str, value: Any) -> Any:
+    if type(value) is not int:
+        return value
+    return "1 batch" if value == 1 and name.startswith(BATCH_LIMITS) else float(value)
 
 
 def _is_incidental(name: str) -> bool:

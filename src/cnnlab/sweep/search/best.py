@@ -73,7 +73,7 @@ def experiment(overrides: list[str], compose: Compose, head: str) -> str:
     plain = dict(_leaves(compose([f"{group}={option}" for group, option in choices.items()])))
     values = OmegaConf.create({})
     for name, value in _leaves(config):
-        if name not in plain or plain[name] != value:
+        if name not in plain or (type(plain[name]), plain[name]) != (type(value), value):  # 1 batch is not 1.0 of all
             OmegaConf.update(values, name, value)
     content = {"defaults": [{f"override /{group}": option} for group, option in choices.items()]} if choices else {}
     text = "".join(OmegaConf.to_yaml(part) for part in (content, values) if part)
