@@ -119,6 +119,19 @@ def test_any_folder_is_read_without_quotes(typed: Typed, tmp_path: Path, compose
     assert config.data.root == f"{folder}x"
 
 
+def test_a_users_own_options_may_be_in_folders_and_groups(typed: Typed, tmp_path: Path, composed: list[DictConfig]):
+    for name, text in {"experiment/mine/quick": "# @package _global_\nseed: 5\n", "note/x": "text: y\n"}.items():
+        (tmp_path / "own" / name).parent.mkdir(parents=True)
+        (tmp_path / "own" / f"{name}.yaml").write_text(text)
+    assert prepare(["--config-dir", "own", "experiment=mine/quick", "+note=x"])[-2:] == [
+        "experiment=mine/quick",
+        "+note=x",
+    ]
+    code, text = typed("--config-dir", "own", "experiment=mine/quick", "hydra.run.dir=x")
+    assert code == 0, text
+    assert composed[0].seed == 5
+
+
 def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", "/home/민수")
     monkeypatch.setenv("USERPROFILE", "/home/민수")

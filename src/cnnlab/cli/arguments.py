@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from cnnlab.cli.config_tree import ConfigTree, config_folder
 from cnnlab.cli.suggestions import nearest, suggest_key
 from cnnlab.errors import UserError
+from cnnlab.experiment.check import TOP_LEVEL
 from cnnlab.files import expand_home
 from cnnlab.program import program
 from cnnlab.run.resume import quote
@@ -144,7 +145,7 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
     if (text.startswith("=") and before) or before.endswith("="):
         return f"{before} {text}: write it without spaces: {before}{text}"
     plain = unicodedata.normalize("NFKC", text)
-    if "=" in plain:
+    if plain != text and "=" in plain:
         return f"{text} has letters of full width; write {plain}"
     key, colon, value = text.partition(":")
     if colon and (key in tree.groups or key in tree.keys):
@@ -164,12 +165,14 @@ def _check_group(text: str, tree: ConfigTree) -> None:
         raise UserError(f"{text} ends with a comma; write {text.rstrip(',')}")
     if group not in tree.groups:
         return
-    if text.startswith("+"):
+    if text.startswith("+") and group in TOP_LEVEL:
         raise UserError(f"{text}: {group} has an option already; write {group}={value}, without +")
     if not value:
         raise UserError(f"{text} names no option; choose from {', '.join(tree.groups[group])}")
     typed = value.strip("'\"{}() ").replace("\\", "/")
     option = Path(typed).stem if typed.endswith((".yaml", ".yml")) else Path(typed).name
+    if tree.option(group, value) and not {".", "..", "/"} & set(value.split("/")[:1]):
+        return
     if value not in (option, f"'{option}'", f'"{option}"') and option in tree.groups[group]:
         raise UserError(f"{text} is not an option; write its name alone: {group}={option}")
 
