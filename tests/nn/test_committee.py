@@ -88,3 +88,14 @@ def test_torchs_transforms_differentiate_it():
     loss(dict(network.named_parameters())).backward()
     for name, gradient in torch.func.grad(loss)(weights).items():
         torch.testing.assert_close(gradient, network.get_parameter(name).grad)
+
+
+def test_an_idle_member_has_zero_gradients_where_processes_wait_for_every_gradient(monkeypatch: pytest.MonkeyPatch):
+    network, images = committee(3), torch.randn(2, 1, 28, 28)
+    expected = network(images)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    logits = network(images)
+    assert torch.equal(logits, expected)
+    logits.square().sum().backward()
+    assert all(parameter.grad.count_nonzero() == 0 for parameter in network.members[2].parameters())
+    assert all(parameter.grad.count_nonzero() > 0 for parameter in network.members[0].layers[-1].parameters())

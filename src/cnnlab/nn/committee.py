@@ -16,7 +16,8 @@ class Committee(nn.Module):
 
     With a loss that is the mean over the batch, each member's gradient is that of the mean over its own part, as if it
     were trained alone: its learning rate means the same for any number of members. A member whose part is empty has no
-    gradient. Clipping by norm takes all members as one network, whose norm is about √M times a member's.
+    gradient (zeros in DistributedDataParallel, which waits for every gradient). Clipping by norm takes all members as
+    one network, whose norm is about √M times a member's.
 
     Args:
         members: The networks, images (B, *image_shape) to logits (B, num_classes).
@@ -37,13 +38,12 @@ class Committee(nn.Module):
         """
         if self.training:
             parts = images.tensor_split(len(self.members))
-            return torch.cat(
-                [
-                    _scale_gradient(member(part), len(images) / len(part))
-                    for member, part in zip(self.members, parts, strict=True)
-                    if len(part) > 0
-                ]
+            dealt = list(zip(self.members, parts, strict=True))
+            logits = torch.cat(
+                [_scale_gradient(member(part), len(images) / len(part)) for member, part in dealt if len(part) > 0]
             )
+            idle = [member for member, part in dealt if len(part) == 0]
+            return _with_zero_gradients(logits, idle) if idle and _is_distributed() else logits
         votes = torch.stack([member(images).log_softmax(dim=1) for member in self.members])
         return votes.logsumexp(dim=0) - math.log(len(self.members))
 
@@ -69,3 +69,13 @@ class _ScaledGradient(torch.autograd.Function):
 def _scale_gradient(logits: torch.Tensor, factor: float) -> torch.Tensor:
     scaled: torch.Tensor = _ScaledGradient.apply(logits, factor)
     return scaled
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _with_zero_gradients(logits: torch.Tensor, idle: Iterable[nn.Module]) -> torch.Tensor:
+    """The same logits, as if they depended on the parameters of idle members."""
+    parameters = [parameter for member in idle for parameter in member.parameters()]
+    return logits + 0 * torch.stack([parameter.sum() for parameter in parameters]).sum()
