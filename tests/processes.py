@@ -61,7 +61,7 @@ class Forked:
 
     pid: int
 
-    def wait(self, timeout: float) -> None:
+    def wait(self) -> None:
         os.waitpid(self.pid, 0)
 
     def kill(self) -> None:

@@ -138,7 +138,7 @@ class Sweep:
             if name is not None:
                 print(f"  {count} of them used {name}: the requested data was unavailable, see their logs")
         folder = shlex.quote(str(self.folder))
-        if self._is_stopped:
+        if self._is_stopped or counts["not started"] > 0:
             print("the same command resumes the sweep")
         print(f"in {self.folder}; next:")
         print("\n".join(f"  {command} {folder}" for command in self._next_commands), flush=True)

@@ -15,6 +15,7 @@ from cnnlab.sweep.engines import Ended, fork_server
 from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.engines.local import LocalEngine
 from tests.processes import Forked, launch_by_fork
+from tests.sweep.kills import is_alive, jobs, parent
 
 TRIVIAL = """
 import pathlib, sys, time
@@ -143,7 +144,7 @@ def test_a_job_ends_with_its_sweep_whether_or_not_the_server_lives(
             list(ends(engine(at_a_time=1), tasks[number:]))
             os._exit(0)
         wait_for(lambda number=number: (tmp_path / f"{'ab'[number]}.started").exists())
-        job = session_leader(tmp_path / "trivial.py", "ab"[number])
+        (job,) = jobs(tmp_path)
         if kills_the_server:
             os.kill(parent(job), signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)
@@ -182,26 +183,3 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def session_leader(program: Path, name: str) -> int:
-    """The process whose log is open as its standard output."""
-    log = program.parent / "logs" / f"{name}.log"
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "fd" / "1").readlink() == log:
-                return int(process.name)
-        except OSError:
-            continue
-    raise AssertionError(f"no process writes {log}")
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -21,7 +21,7 @@ from cnnlab.sweep.task import Task
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
 NUM_STARTS = 3  # of the server for one job, before the job counts as killed
-CLOSE_S = 10.0  # for an idle server to end; it may still be loading
+LOG_ENCODING = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 SERVER = """
 import sys
 sys.path[:] = {path!r}
@@ -85,7 +85,7 @@ class JobProcess:
 class ServerProcess(Protocol):
     """The part of subprocess.Popen that is used of the server's process."""
 
-    def wait(self, timeout: float) -> object:
+    def wait(self) -> object:
         """Waits for its end."""
 
     def kill(self) -> None:
@@ -125,13 +125,10 @@ class Server:
         )
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the server, whose jobs have ended; it may still be loading."""
         self._control.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=CLOSE_S)
-            return
         self._process.kill()
-        self._process.wait(timeout=CLOSE_S)
+        self._process.wait()
 
     def _request(self, task: Task, allocation: Allocation) -> JobProcess | None:
         """A process, which has started; None if the server is dead."""
@@ -220,3 +217,4 @@ def redirect_output(log: Path) -> None:
         os.dup2(file, stream)
     if file > 2:  # else a stream was closed, and this is one
         os.close(file)
+    os.environ |= LOG_ENCODING

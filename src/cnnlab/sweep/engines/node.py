@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cnnlab.errors import EXIT_USER_ERROR, UserError
 from cnnlab.files import append_bytes
-from cnnlab.sweep.engines.fork_server import THREADS_VARIABLES, redirect_output
+from cnnlab.sweep.engines.fork_server import LOG_ENCODING, THREADS_VARIABLES, redirect_output
 from cnnlab.sweep.task import Task
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -45,8 +45,7 @@ class NodeEnvironment:
             for name, value in os.environ.items()
             if name.startswith(("CNNLAB_", "PYTHONPATH")) and name not in exclude
         }
-        ours["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of its log
-        return cls(Path.cwd(), ours | dict.fromkeys(THREADS_VARIABLES, str(threads)))
+        return cls(Path.cwd(), ours | LOG_ENCODING | dict.fromkeys(THREADS_VARIABLES, str(threads)))
 
 
 class NodeProcess:
