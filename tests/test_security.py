@@ -335,10 +335,10 @@ def test_a_database_of_a_stranger(attack: Attack):
 
 def test_options_that_are_harmless_alone(attack: Attack):
     keep = (
-        "x: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: '${hydra:runtime.output_dir}${model.y}'}"
+        "x: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: '${hydra:runtime.output_dir}/.${model.y}'}"
     )
     attack.plant("experiment/evil.yaml", f"{GLOBAL}callbacks: {{{keep}}}\nmodel: {{y: ''}}")
-    attack.plant("sweep/evil.yaml", f"{GLOBAL}hydra: {{sweeper: {{params: {{++model.y: /../x}}}}}}")
+    attack.plant("sweep/evil.yaml", f"{GLOBAL}hydra: {{sweeper: {{params: {{++model.y: ./x}}}}}}")
     flags = ["-m", "--config-dir=STRANGER", "experiment=quick,evil", "sweep=evil", "hydra/launcher=basic"]
     attack.is_refused(*flags, *SHORT, because="callbacks.x.dirpath=/run-folder/../x")
 
@@ -373,6 +373,7 @@ def test_a_harmless_experiment_of_a_stranger_passes(attack: Attack):
     attack.plant("hydra/launcher/fine.yaml", "defaults: [slurm]\npartition: gpu\ntimeout_min: 5\n")
     for arguments in (
         ["experiment=fine"],
+        ["experiment=fine", "callbacks=light", "logger=none", "augmentation=none", "trainer=cpu"],
         ["sweep=fine"],
         ["-m", "experiment=fine,quick", "hydra/launcher=fine"],
         [
