@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from cnnlab.experiment.check import data_is_available
 from cnnlab.run.execution import run
 from tests.conftest import REPOSITORY
+from tests.experiment.configs import composed, hydra_loader, write
 
 GROUPS = (
     *("data", "augmentation", "model", "activation", "init", "pool", "loss", "optimizer", "scheduler", "averaging"),
@@ -87,3 +88,23 @@ def test_a_value_that_is_not_the_librarys_has_its_reason_beside_it(group: str, o
         if re.match(rf"\s*(\w+: {{.*)?\b{name}: ", line) and "  # " not in line
     ]
     assert silent == [], path
+
+
+@pytest.mark.parametrize("group", ["sweep", "recipes"])
+def test_a_users_file_chooses_the_sweeper_the_launcher_and_the_log(tmp_path: Path, group: str):
+    chosen = {"launcher": "basic", "sweeper": "optuna", "sweeper/sampler": "random", "job_logging": "default"}
+    lines = "".join(f"- override /hydra/{name}: {option}\n" for name, option in chosen.items())
+    write(tmp_path, f"{group}/mine", f"defaults:\n{lines}hydra: {{sweeper: {{n_trials: 2}}}}\n")
+    with hydra_loader():
+        config = composed(f"{'' if group == 'sweep' else '+'}{group}=mine", folder=tmp_path)
+        default = composed()
+    choices = config.hydra.runtime.choices
+    assert {name: choices[f"hydra/{name}"] for name in chosen} == chosen
+    assert (choices["hydra/help"], config.hydra.sweeper.n_trials) == ("cnnlab", 2)
+    assert default.hydra.runtime.choices["hydra/launcher"] == "local"
+    assert default.hydra.runtime.choices["hydra/sweeper"] == "grid"
+
+
+def test_the_options_of_trainer_differ_in_the_device_alone():
+    files = [OmegaConf.load(path) for path in (REPOSITORY / "conf" / "trainer").glob("*.yaml")]
+    assert {key for file in files for key in file} == {"accelerator", "strategy", "devices"}

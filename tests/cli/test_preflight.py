@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from cnnlab.cli.preflight import Preflight
+from cnnlab.experiment.composed import without_hydra
 from tests.conftest import SMALL
+from tests.experiment.configs import composed, hydra_loader
 from tests.processes import start
 
 
@@ -12,3 +19,37 @@ def test_a_dry_run_is_refused_where_the_launcher_would_run_the_jobs(tmp_path: Pa
     assert (code, text.count("\n")) == (2, 1), text
     assert text.startswith("error: sweep.dry_run=true needs hydra/launcher=local")
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("rank", [None, "1"])
+def test_a_run_says_which_values_of_its_experiment_it_does_not_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: str | None
+):
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)  # a worker of a distributed run needs the same config, and is silent
+    with hydra_loader():
+        config = composed("experiment=accurate", "optimizer=adadelta", f"hydra.run.dir={tmp_path / 'run'}")
+        Preflight().on_run_start(config)
+    assert config.optimizer.lr == 1.0
+    line = "experiment=accurate: optimizer.lr=0.01 is for optimizer=muon, and not used with optimizer=adadelta\n"
+    assert capsys.readouterr().err == (line if rank is None else "")
+
+
+def test_a_run_that_was_recorded_with_such_values_is_resumed_with_them(tmp_path: Path):
+    with hydra_loader():
+        config = composed(
+            "experiment=accurate", "optimizer=adadelta", f"resume={tmp_path}", f"hydra.run.dir={tmp_path}"
+        )
+        (tmp_path / ".hydra").mkdir()
+        OmegaConf.save(without_hydra(config), tmp_path / ".hydra" / "config.yaml")
+        Preflight().on_run_start(config)
+    assert config.optimizer.lr == 0.01
+
+
+def test_a_sweeps_values_may_refer_to_swept_options_and_to_hydras(tmp_path: Path):
+    typed = ["augmentation=affine,shift", "optimizer.weight_decay=${augmentation.scale}", "seed=${hydra:job.num}"]
+    more = ["sweep.name=${hydra:runtime.choices.model}-study", "hydra.mode=MULTIRUN"]
+    with hydra_loader() as loader:
+        config = loader.load_configuration("train", [*typed, *more], RunMode.MULTIRUN)
+        Preflight().on_multirun_start(config)
+        assert config.hydra.sweep.dir == "outputs/sweeps/lecture-study"

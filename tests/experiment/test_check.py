@@ -110,7 +110,7 @@ def test_an_option_that_the_model_does_not_use_is_refused(compose_run, model: st
 
 
 def test_an_experiment_cannot_choose_it_either(compose_run):
-    with pytest.raises(UserError, match=r"pool=avg has no effect: MLP has no pool layer"):
+    with pytest.raises(UserError, match=r"pool=avg, chosen by a config file, has no effect: MLP has no pool layer"):
         check(compose_run("model=mlp", "pool=avg"), {"logger": "none", "pool": "avg"}, [])
 
 
@@ -131,3 +131,17 @@ def test_an_objective_or_target_that_is_asked_for_is_measured(compose_run):
             assert message.startswith(f"{override} needs validation, which this config does not have")
         check(compose_run(override), {}, [override])
     check(compose_run("experiment=lecture"), {}, ["experiment=lecture"])
+
+
+def test_an_axis_that_an_experiment_chose_for_another_model_is_named(compose_run):
+    config = compose_run("experiment=speedrun", "model=softmax_regression")
+    chosen = {"logger": "tensorboard", "activation": "silu", "experiment": "speedrun"}
+    with pytest.raises(UserError, match=r"activation=silu, chosen by experiment=speedrun, .*; add activation=relu, or"):
+        check(config, chosen, ["experiment=speedrun", "model=softmax_regression"])
+    typed = ["experiment=speedrun", "model=softmax_regression", "activation=relu"]
+    check(compose_run(*typed), {**chosen, "activation": "relu"}, typed)
+
+
+@pytest.mark.parametrize("key", ["experiment.optimizer", "sweep.optimizer"])
+def test_a_file_without_its_header_is_not_silent(compose_run, key: str):
+    assert f"{key} has no effect" in refusal(compose_run(f"+{key}.lr=0.1"))

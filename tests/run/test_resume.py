@@ -145,3 +145,80 @@ def test_the_runs_own_values_typed_again_are_no_change(tmp_path: Path):
 )
 def test_a_quoted_text_is_read_as_it_was(text: str):
     assert OverridesParser.create().parse_override(f"key={quote(text)}").value() == text
+
+
+def record_hydra(
+    folder: Path, *sources: tuple[str, str, str], name: str = "train", typed: tuple[str, ...] = ()
+) -> None:
+    runtime = {
+        "cwd": str(folder),
+        "config_sources": [
+            {"provider": provider, "schema": schema, "path": str(path)} for provider, schema, path in sources
+        ],
+    }
+    hydra = {"runtime": runtime, "job": {"config_name": name}, "overrides": {"hydra": list(typed)}}
+    OmegaConf.save(OmegaConf.create({"hydra": hydra}), folder / ".hydra" / "hydra.yaml")
+
+
+def test_the_recorded_config_folders_come_back_before_the_overrides(folder: Path):
+    (folder / "a 'b'").mkdir()
+    record_hydra(
+        folder,
+        ("main", "file", "/program/conf"),
+        ("command-line", "file", folder),
+        ("hydra.searchpath in command-line", "file", "a 'b'"),  # relative to where it was started
+        ("hydra.searchpath in command-line", "pkg", "mine.conf"),
+        name="mine",
+        typed=("hydra.job.num=3", "hydra.run.dir=/x", "hydra.callbacks.x._target_=os.system"),
+    )
+    arguments = expand_resume([f"resume={folder}", "console=lines"], Path("/program/conf"))
+    flags, overrides = arguments[:4], arguments[4:]
+    assert flags == ["--config-dir", str(folder), "--config-name", "mine"]
+    assert overrides[:3] == ["optimizer=adam", "seed=3", "console=lines"]
+    search_path = next(text for text in overrides if text.startswith("hydra.searchpath="))
+    parsed = OverridesParser.create().parse_override(search_path).value()
+    assert parsed == [f"file://{folder}/a 'b'", "pkg://mine.conf"]
+    assert "hydra.job.num=3" in overrides
+    assert not any(
+        "callbacks" in text or text == "hydra.run.dir=/x" for text in overrides
+    )  # nothing that runs or writes
+
+
+def test_flags_beside_resume_replace_the_recorded_ones(folder: Path):
+    record_hydra(folder, ("command-line", "file", folder / "gone"))
+    arguments = expand_resume([f"resume={folder}", "--config-dir=new", "-c", "job"])
+    assert arguments[:4] == ["--config-dir", "new", "--cfg", "job"]
+    assert expand_resume(["-cd", "new", f"resume={folder}"]) == [*arguments[:2], *arguments[4:]]
+
+
+@pytest.mark.parametrize(
+    ("provider", "hint"),
+    [
+        ("command-line", "--config-dir <folder> resume="),
+        ("hydra.searchpath in command-line", "hydra.searchpath=[<folder>] resume="),
+        ("main", "--config-path <folder> resume="),
+    ],
+)
+def test_a_config_folder_that_was_moved_is_named(folder: Path, provider: str, hint: str):
+    record_hydra(folder, (provider, "file", folder / "gone"))
+    with pytest.raises(UserError) as error:
+        expand_resume([f"resume={folder}"], Path("/program/conf"))
+    assert f"config folder {folder}/gone does not exist; if it was moved" in str(error.value)
+    assert hint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_another_config_path_comes_back_but_not_that_of_this_program_before_it_was_moved(folder: Path):
+    record_hydra(folder, ("main", "file", folder))
+    assert expand_resume([f"resume={folder}"], Path("/program/conf"))[:2] == ["--config-path", str(folder)]
+    assert "--config-path" not in expand_resume([f"resume={folder}"], folder)
+    record_hydra(folder, ("main", "file", "/before/conf"))
+    assert "--config-path" not in expand_resume([f"resume={folder}"], Path("/program/conf"))
+
+
+def test_a_finished_run_is_finished_with_its_config_folder_too(folder: Path):
+    (folder / "result.json").write_text('{"status": "completed"}')
+    assert finished([f"resume={folder}"]) is not None
+    assert finished(["--config-dir", "x", f"resume={folder}"]) is not None
+    assert finished(["--cfg", "job", f"resume={folder}"]) is None
+    assert finished([f"resume={folder}", "seed=1"]) is None

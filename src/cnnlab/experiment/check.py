@@ -181,8 +181,9 @@ def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: lis
                 f"{typed[0]} has no effect: {model} has no {axis} layer; remove it, or choose another model"
             )
         if option != default:
+            origin = "a config file" if experiment is None else f"experiment={experiment}"
             raise UserError(
-                f"{axis}={option}, chosen by experiment={experiment or '…'}, has no effect: {model} has no {axis} "
+                f"{axis}={option}, chosen by {origin}, has no effect: {model} has no {axis} "
                 f"layer; add {axis}={default}, or choose another model"
             )
 

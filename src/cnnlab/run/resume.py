@@ -81,7 +81,7 @@ def recorded_source(folder: RunFolder, typed: CommandLine, conf: Path | None = N
             flags["config_dir"] = _existing(path, "config_dir", folder, typed)
         elif source.provider == "hydra.searchpath in command-line":
             entry = source.path if source.schema != "file" else _existing(path, SEARCH_PATH, folder, typed)
-            search_path.append(f"'{source.schema}://{entry}'")
+            search_path.append(_quoted(f"{source.schema}://{entry}"))
     overrides = [f"{SEARCH_PATH}=[{','.join(search_path)}]"] if search_path else []
     if hydra.job.config_name not in (None, PRIMARY):
         flags["config_name"] = hydra.job.config_name
@@ -168,6 +168,10 @@ def quote(value: Path | str) -> str:
     text = str(value)
     if shlex.quote(text) == text and not re.search("[=,]", text) and not _is_other_type(text):
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return "'" + re.sub(r"(\\*)('|$)", _escape, text) + "'"
 
 
