@@ -90,8 +90,8 @@ def own_statistics(config: Any, state: dict[str, torch.Tensor]) -> dict[str, tor
     """The state with statistics that are recomputed independently."""
     classifier, data = build_classifier(config), build_data(config)
     data.setup()
-    classifier.load_state_dict(state)
-    images = data.part("train")[0]
+    classifier.to(next(iter(state.values())).dtype).load_state_dict(state)
+    images = data.part("train")[0].to(classifier.dtype)
     update_bn([images[first::50] for first in range(50)], classifier.network)
     return classifier.state_dict()
 
@@ -150,11 +150,11 @@ class SaveAt(Callback):
 
 
 @pytest.mark.parametrize("overrides", [BATCH_NORM, SCHEDULE_FREE], ids=["ema", "schedule_free"])
-@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("how", ["trainer.fast=true", "trainer.fast=false", "trainer.precision=64-true"])
 def test_a_resumed_fit_ends_in_the_same_weights_and_statistics(
-    compose_run, tmp_path: Path, overrides: tuple[str, ...], fast: bool
+    compose_run, tmp_path: Path, overrides: tuple[str, ...], how: str
 ):
-    config = compose_run(*overrides, ALONE, f"trainer.fast={str(fast).lower()}")
+    config = compose_run(*overrides, ALONE, how)
     ended = []
     for checkpoint in (None, tmp_path / "middle.ckpt"):
         classifier = build_classifier(config)

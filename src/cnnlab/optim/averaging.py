@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -29,6 +30,16 @@ def recompute_batch_norm(trainer: Trainer, network: nn.Module) -> None:
     with precision.forward_context():
         images = precision.convert_input(evenly_spaced(data.part("train")[0], NUM_IMAGES))
         recompute_running_statistics(network, images)
+
+
+def convert_to_precision(trainer: Trainer, module: nn.Module) -> None:
+    """Converts a module to the trainer's true precision, such as 64-true.
+
+    Lightning does so only after it has copied the module for an average, and read a checkpoint into it: the copy would
+    have another type, and the checkpoint would lose bits.
+    """
+    if isinstance(trainer.precision_plugin, DoublePrecision | HalfPrecision):
+        trainer.precision_plugin.convert_module(module)
 
 
 class ExponentialMovingAverage(WeightAveraging):
@@ -64,6 +75,11 @@ class ExponentialMovingAverage(WeightAveraging):
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """After every `every_n_steps` steps."""
         return step_idx is not None and (step_idx + 1) % self.every_n_steps == 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Copies the module in the precision in which it trains."""
+        convert_to_precision(trainer, pl_module)
+        super().setup(trainer, pl_module, stage)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Swaps the completed average in."""

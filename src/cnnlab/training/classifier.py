@@ -16,7 +16,7 @@ from cnnlab.errors import Diverged
 from cnnlab.metrics import CRITERION, LOSS, SPLITS
 from cnnlab.nn.loss import is_cross_entropy
 from cnnlab.nn.places import NetworkParameters
-from cnnlab.optim.averaging import recompute_batch_norm
+from cnnlab.optim.averaging import convert_to_precision, recompute_batch_norm
 from cnnlab.seeding import derive_seed
 from cnnlab.training.accumulation import count_steps
 from cnnlab.training.totals import Totals
@@ -68,6 +68,10 @@ class Classifier(LightningModule):
         """Logits (B, C) of images (B, *image_shape)."""
         logits: torch.Tensor = self.network(images)
         return logits
+
+    def setup(self, stage: str) -> None:
+        """Converts the weights before a checkpoint is read into them, so that a resumed fit has the same bits."""
+        convert_to_precision(self.trainer, self)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and its schedule over all steps of the fit."""
