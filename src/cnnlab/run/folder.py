@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import BaseFileLock
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
 from cnnlab.errors import UserError
 from cnnlab.files import read_regular_file, try_lock
@@ -206,8 +206,11 @@ class RunFolder:
 
     def _load(self, name: str) -> Any:
         try:
-            return OmegaConf.load(io.StringIO(read_regular_file(self._record(name), MAX_RECORD_BYTES)))
-        except (OSError, ValueError, YAMLError, RecursionError) as error:
+            text = read_regular_file(self._record(name), MAX_RECORD_BYTES)
+            if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+                raise ValueError("it has YAML aliases, which no run writes and which can unfold to any size")
+            return OmegaConf.load(io.StringIO(text))
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
