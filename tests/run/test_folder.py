@@ -79,6 +79,18 @@ def test_a_config_that_cannot_be_read_is_refused(tmp_path: Path, content: str | 
         RunFolder(tmp_path).config()
 
 
+def test_a_config_that_unfolds_without_end_is_refused_and_a_star_is_not(tmp_path: Path):
+    (tmp_path / ".hydra").mkdir()
+    record = tmp_path / ".hydra" / "config.yaml"
+    record.write_text(
+        "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(99))
+    )
+    with pytest.raises(UserError, match=r"is damaged or missing \(it has YAML aliases"):
+        RunFolder(tmp_path).config()
+    record.write_text("optimizer: glob(*)\nname: '*a'\n")
+    assert RunFolder(tmp_path).config() == {"optimizer": "glob(*)", "name": "*a"}
+
+
 def test_room_is_made_for_a_run_that_starts_and_never_at_the_cost_of_another(tmp_path: Path):
     for name, status in (("failed", "failed"), ("stopped", "interrupted"), ("killed", None), ("done", "completed")):
         run_in(tmp_path / name, status)

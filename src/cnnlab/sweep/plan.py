@@ -144,13 +144,14 @@ def _foreign(job: Job) -> str | None:
         return f"{job.name} cannot be read ({error.strerror})"
     if status is None:
         return f"{job.name} holds no run, but {others[0]}" if others else None
+    if status.is_final:
+        flaw = find_flaw(folder.result() or {})
+        return f"{folder.result_json} is not a run's ({flaw})" if flaw else None
     try:
         folder.overrides()  # a resume needs them
-        result = folder.result()
     except UserError as error:
         return str(error).partition("; ")[0]
-    flaw = find_flaw(result) if result is not None and status.is_final else None
-    return f"{folder.result_json} is not a run's ({flaw})" if flaw else None
+    return None
 
 
 def _changed(job: Job, now: DictConfig, options: Mapping[str, Any]) -> str | None:
