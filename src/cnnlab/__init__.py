@@ -5,6 +5,7 @@
 
 from importlib.metadata import version
 
+import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
