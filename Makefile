@@ -50,11 +50,12 @@ torture: install-dev  ## random kills, damages, foreign files and full disks, 20
 coverage: install-dev  ## all tests with line coverage; the sweeps' own processes are not measured
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
 
-lint: install-dev  ## style, types and import rules
+lint: install-dev  ## style, types, import rules, known vulnerabilities of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/audit.py
 
 format: install-dev  ## fixes style automatically
 	$(BIN)/ruff check --fix .

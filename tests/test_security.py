@@ -7,6 +7,7 @@ refuses it.
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -508,3 +509,10 @@ def test_in_a_real_process_too(attack: Attack):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert not attack.mark.exists()
     assert sorted(attack.folder.parent.iterdir()) == [attack.folder]
+
+
+def test_the_tests_that_the_document_names_exist():
+    named = set(re.findall(r"`(test_\w+)`", (REPOSITORY / "docs" / "security.md").read_text()))
+    files = (REPOSITORY / "tests").rglob("test_*.py")
+    assert len(named) > 20
+    assert named <= {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)}

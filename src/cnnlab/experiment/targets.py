@@ -12,7 +12,6 @@ from importlib import import_module
 from inspect import isclass, isfunction
 from typing import Any
 
-import hydra.utils
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -74,6 +73,7 @@ FAMILIES = (
     Family(rf"cnnlab\.data(\.{MODULE})?", CLASS, "builtins.object"),
     Family(rf"cnnlab\.observe(\.{MODULE})?", CLASS, CALLBACK),
     Family(rf"cnnlab\.training\.{MODULE}", CLASS, LOGGER),
+    Family(rf"cnnlab\.training\.(?!checkpoint|history){MODULE}", CLASS, CALLBACK),  # those write where they are told
 )
 NAMES = {
     "cnnlab.cli.preflight.Preflight",
@@ -129,11 +129,13 @@ def instantiate(config: Any, *args: Any, **kwargs: Any) -> Any:
     Raises:
         UserError: As for `check_targets`.
     """
+    from hydra.utils import instantiate as build  # here, since scripts that only read configs do without Hydra
+
     plain = _plain(config)  # what is checked is what is built: no interpolation is left
     check_targets(plain)
     for where, target in _targets(plain, "", {}):
         _check_kind(where, target)
-    return hydra.utils.instantiate(plain, *args, **kwargs)
+    return build(plain, *args, **kwargs)
 
 
 def trust(packages: str) -> None:

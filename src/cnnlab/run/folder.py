@@ -14,6 +14,7 @@ from filelock import BaseFileLock
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
 from cnnlab.files import irregular, is_locked, read_file, try_lock

@@ -27,6 +27,7 @@ from cnnlab.experiment.targets import instantiate
 from cnnlab.files import read_text, write_atomically
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
 from cnnlab.sweep.search.journal import WholeLines, repair
+from cnnlab.sweep.search.sampler_state import check_sampler_state
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
 
@@ -157,6 +158,7 @@ def open_study(storage: BaseStorage, name: str, space: Space, config: DictConfig
     study = optuna.create_study(
         storage=storage, study_name=name, direction=OBJECTIVES[config.objective], load_if_exists=True
     )
+    check_sampler_state(study.get_trials(deepcopy=False))
     experiment = json.dumps(_experiment(config, space), sort_keys=True, default=str)
     known = study.user_attrs.get(EXPERIMENT)
     if not _is_experiment(known):
