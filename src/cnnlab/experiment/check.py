@@ -31,6 +31,7 @@ NEEDED = (  # a run reads them, some of them not before its end
     *("seed", "select", "watch", "objective", "target", "console", "optimizer.lr", "trainer.max_epochs"),
     *(f"data.{key}" for key in READ["data"] if key != "root"),
 )
+SCHEDULES_OF_STEPS = ("CosineAnnealingLR", "PolynomialLR")
 LOADER = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle", "drop_last")
 OPTIONAL_PACKAGES = {"mlflow": "mlflow", "wandb": "wandb"}  # logger option, also cnnlab's extra, to package
 
@@ -51,6 +52,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_data(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
+    _check_scheduler(str(config.scheduler._target_))
     check_trainer(config)
     check_callbacks(config)
     _check_selection(config)
@@ -169,6 +171,17 @@ def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: lis
                 f"{chosen[0]} has no effect: {config.model._target_.rpartition('.')[2]} has no {axis} layer; "
                 f"remove it, or choose another model"
             )
+
+
+def _check_scheduler(target: str) -> None:
+    """A schedule is made from the optimiser and the number of steps; torch's classes mostly take something else."""
+    package, _, name = target.rpartition(".")
+    if package.startswith("torch.optim.lr_scheduler") and name not in SCHEDULES_OF_STEPS:
+        raise UserError(
+            f"scheduler._target_={target} is not allowed: a schedule here gets the optimiser and the number of steps, "
+            f"which of torch's only {' and '.join(SCHEDULES_OF_STEPS)} take; choose scheduler=…, see --help, or write "
+            "a function of these two that returns it"
+        )
 
 
 def _check_selection(config: DictConfig) -> None:
