@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.data import EpochShuffle, ResidentBatches, ShuffledBatches
+from cnnlab.data.batches import FixedOrder
 
 
 def content(num: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,3 +75,10 @@ def test_the_place_in_one_epoch_does_not_shorten_the_next():
 def test_a_pass_is_a_permutation():
     first, second = (labels_of(shuffled(40, 8, rank=rank, world_size=2)) for rank in range(2))
     assert sorted(label for labels in first + second for label in labels) == list(range(40))
+
+
+def test_a_fixed_order_is_the_same_in_every_epoch():
+    batches = ShuffledBatches(*content(10), 4, FixedOrder(7, 10))
+    for epoch in range(2):
+        batches.sampler.set_epoch(epoch)
+        assert labels_of(batches) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

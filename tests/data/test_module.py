@@ -173,3 +173,13 @@ def test_a_place_in_an_epoch_is_taken_up_by_the_next_training_batches(small: Ima
     assert state["place"] == {"epoch": 0, "next_batch": 2}
     small.load_state_dict({**state, "place": {"epoch": 0, "next_batch": 1}})
     assert torch.equal(next(iter(small.train_dataloader()))[1], expected)
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_a_fraction_that_leaves_no_test_batch_of_the_fallback_is_refused_before_the_fit(compose_run, tmp_path: Path):
+    data = build_data(compose_run(f"data.root={tmp_path}", "trainer.limit_test_batches=0.1"))
+    strategy = SimpleNamespace(root_device="cpu")
+    data.trainer = SimpleNamespace(strategy=strategy, limit_test_batches=0.1, global_rank=0, world_size=1)  # type: ignore[assignment]
+    data.prepare_data()
+    with pytest.raises(UserError, match=r"limit_test_batches=0\.1 leaves no batch of the test set of mnist_5k, which"):
+        data.setup()

@@ -77,6 +77,8 @@ def refusal(config, *overrides: str) -> str:
         ("~trainer.max_epochs", "trainer.max_epochs is missing"),
         ("~data.batch_size", "data.batch_size is missing"),
         ("~seed", "seed is missing"),
+        ("scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau", "gets the optimiser and the number of steps"),
+        ("scheduler._target_=torch.optim.lr_scheduler.StepLR", "only CosineAnnealingLR and PolynomialLR take"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(compose_run, override: str, message: str):

@@ -332,6 +332,8 @@ def test_a_progress_bar_takes_the_place_of_ours(compose_run, folder: Path, name:
         (added("ModelCheckpoint", "dirpath: /dev/null/x"), "cannot be written: /dev/null is a file"),
         (added("ModelCheckpoint", "dirpath: 's3://a/b'"), "it is not a folder of this machine"),
         (added("OnExceptionCheckpoint", "dirpath: /tmp"), "also another run's; use a relative path"),
+        (added("EarlyStopping", "monitor: lr, check_on_train_epoch_end: false"), "must be one of val/"),
+        (added("ModelCheckpoint", "monitor: train/loss, save_on_train_epoch_end: false"), "must be one of val/"),
         (added("Timer", "duration: {hours: 1}"), "added.interval=step would end a run within an epoch"),
         (added("StochasticWeightAveraging", "swa_lrs: 0.1, swa_epoch_start: 4"), "is after the last epoch"),
         (added("ModelPruning", "pruning_fn: l1, make_pruning_permanent: false"), "cannot be read back"),
@@ -363,6 +365,20 @@ def test_a_mistake_is_refused_before_anything_is_written(compose_run, override: 
 def test_so_are_callbacks_that_do_not_go_with_other_values(compose_run, overrides: tuple[str, ...], message: str):
     with pytest.raises(UserError, match=message):
         check_callbacks(compose_run(*SHORT, *overrides))
+
+
+def test_a_metric_that_no_callback_logs_is_the_users_mistake(compose_run, folder: Path):
+    own = f"+callbacks.own={{_target_: {__name__}.Keeping, value: 1}}"
+    config = compose_run(*SHORT, own, added("EarlyStopping", "monitor: own/metric"))
+    check_callbacks(config)  # the user's own callback could log it
+    with pytest.raises(UserError, match="Early stopping conditioned on metric `own/metric` which is not available"):
+        run(config)
+
+
+def test_two_callbacks_with_one_state_are_refused(compose_run, folder: Path):
+    second = added("ModelCheckpoint", "").replace("added", "second")
+    with pytest.raises(UserError, match="more than one stateful callback of type `ModelCheckpoint`"):
+        run(compose_run(*SHORT, added("ModelCheckpoint", ""), second))
 
 
 class OwnFinder(lightning.pytorch.callbacks.LearningRateFinder):

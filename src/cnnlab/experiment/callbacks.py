@@ -99,9 +99,13 @@ def _monitor(config: DictConfig, place: str, settings: DictConfig, name: str) ->
     if monitor is None and name == "ModelCheckpoint":
         return  # it keeps the latest
     names = measured_names(config) + (("epoch", "step") if name == "ModelCheckpoint" else ())
+    if False in (settings.get("check_on_train_epoch_end"), settings.get("save_on_train_epoch_end")):
+        names = tuple(
+            name for name in names if not name.startswith("train/") and name != "lr"
+        )  # not after a validation
     others = [callback for _, callback in _callbacks(config) if not str(callback.get("_target_")).startswith(KNOWN)]
     if monitor not in names and not others:
-        yield f"{place}.monitor={monitor} is not measured; it must be one of {', '.join(names)}"
+        yield f"{place}.monitor={monitor} is not measured; it must be one of {', '.join(names) or 'none'}"
     if str(monitor).startswith("test/"):
         yield f"{place}.monitor={monitor} is not allowed: nothing is selected on the test set; use watch=val"
     if monitor in DIRECTIONS and mode != (right := MODES[DIRECTIONS[str(monitor)]]):

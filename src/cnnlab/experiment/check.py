@@ -33,6 +33,7 @@ NEEDED = (  # a run reads them, some of them not before its end
     *("seed", "select", "watch", "objective", "target", "console", "optimizer.lr", "trainer.max_epochs"),
     *(f"data.{key}" for key in READ["data"] if key != "root"),
 )
+SCHEDULES_OF_STEPS = ("CosineAnnealingLR", "PolynomialLR")
 LOADER = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle", "drop_last")
 
 
@@ -53,6 +54,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_data(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
+    _check_scheduler(str(config.scheduler._target_))
     check_trainer(config)
     check_callbacks(config)
     _check_selection(config)
@@ -186,6 +188,17 @@ def _check_axes(config: DictConfig, option_names: dict[str, Any], overrides: lis
                 f"{axis}={option}, chosen by {origin}, has no effect: {model} has no {axis} "
                 f"layer; add {axis}={default}, or choose another model"
             )
+
+
+def _check_scheduler(target: str) -> None:
+    """A schedule is made from the optimiser and the number of steps; torch's classes mostly take something else."""
+    package, _, name = target.rpartition(".")
+    if package.startswith("torch.optim.lr_scheduler") and name not in SCHEDULES_OF_STEPS:
+        raise UserError(
+            f"scheduler._target_={target} is not allowed: a schedule here gets the optimiser and the number of steps, "
+            f"which of torch's only {' and '.join(SCHEDULES_OF_STEPS)} take; choose scheduler=…, see --help, or write "
+            "a function of these two that returns it"
+        )
 
 
 def _check_selection(config: DictConfig) -> None:

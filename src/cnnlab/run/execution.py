@@ -212,6 +212,10 @@ class Run:
             trainer.fit(classifier, datamodule=data, ckpt_path=resumed, weights_only=True)
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+        except RuntimeError as error:  # known only now if a user's own callback could have logged the metric
+            if str(error).startswith("Early stopping conditioned on metric"):
+                raise UserError(f"callbacks: {' '.join(str(error).split())}") from error
+            raise
         finally:
             self._record_data(data)
             result.epochs = len(self.history.rows)

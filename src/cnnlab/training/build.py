@@ -116,14 +116,20 @@ def build_trainer(
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
     fast = settings.pop("fast", True)  # absent in the config of an older run
+    if isinstance(profiler := settings.get("profiler"), DictConfig):
+        settings["profiler"] = _in_folder(profiler, folder)
     with user_errors("trainer"):
-        trainer: Trainer = instantiate(settings, _partial_=True, _convert_="all")(
-            default_root_dir=str(folder),
-            callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
-            logger=logger or False,
-            plugins=[checkpoints or AtomicCheckpointIO()],
-            enable_progress_bar=bar,
-        )
+        make: Callable[..., Trainer] = instantiate(settings, _partial_=True, _convert_="all")
+        try:
+            trainer = make(
+                default_root_dir=str(folder),
+                callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
+                logger=logger or False,
+                plugins=[checkpoints or AtomicCheckpointIO()],
+                enable_progress_bar=bar,
+            )
+        except RuntimeError as error:  # such as two callbacks whose states have the same key
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     precision = config.trainer.get("precision")
     if is_half_mixed(precision) and trainer.strategy.root_device.type == "cpu":
         raise UserError(half_mixed_on_cpu(precision))  # accelerator=auto, on a machine without a GPU
@@ -145,16 +151,11 @@ def build_callbacks(config: DictConfig, folder: Path) -> list[Callback]:
 
 def build_averaging(config: DictConfig) -> list[Callback]:
     """The callback that averages the weights, if the config has averaging."""
-    with user_errors("averaging"):
-        return [instantiate(config.averaging, _convert_="all")] if config.averaging else []
+    return [_callback("averaging", config.averaging, Path())] if config.averaging else []
 
 
 def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
-    container = OmegaConf.to_container(settings, resolve=True)
-    assert isinstance(container, dict)
-    arguments: dict[str, Any] = {str(name): value for name, value in container.items()}
-    if isinstance(arguments.get("dirpath"), str):  # Lightning's are relative to the current folder
-        arguments["dirpath"] = str(folder / Path(arguments["dirpath"]).expanduser())
+    arguments = _in_folder(settings, folder)
     with user_errors(place):
         callback: Callback = instantiate(arguments, _convert_="all")
     if not isinstance(callback, Callback):
@@ -169,6 +170,16 @@ def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
     if isinstance(callback, Checkpoint):
         _place_checkpoints(place, callback, folder / "checkpoints")
     return callback
+
+
+def _in_folder(settings: DictConfig, folder: Path) -> dict[str, Any]:
+    """Plain settings, with a relative `dirpath` in the run folder; Lightning's is relative to the current folder."""
+    container = OmegaConf.to_container(settings, resolve=True)
+    assert isinstance(container, dict)
+    arguments: dict[str, Any] = {str(name): value for name, value in container.items()}
+    if isinstance(dirpath := arguments.get("dirpath"), str):
+        arguments["dirpath"] = str(folder / Path(dirpath).expanduser())
+    return arguments
 
 
 def _place_checkpoints(place: str, callback: Checkpoint, folder: Path) -> None:

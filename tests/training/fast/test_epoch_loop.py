@@ -156,6 +156,54 @@ def test_an_optimizer_has_to_call_its_closure(compose_run, tmp_path: Path, fast:
         fit(compose_run, tmp_path, fast=fast, change=_optimising(Lazy))
 
 
+class Counting(Callback):
+    """Counts the validations of the fit, and keeps the labels of its batches."""
+
+    def __init__(self) -> None:
+        self.validations = 0
+        self.labels: dict[int, list[list[int]]] = {}
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self.labels.setdefault(trainer.current_epoch, []).append(batch[1].tolist())
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        self.validations += not trainer.sanity_checking
+
+
+class Searched(Counting):
+    """Leaves the loop as a search for a learning rate or a batch size may: about to skip a validation."""
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == 0:
+            trainer.fit_loop.epoch_loop._skip_next_val = True
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_search_before_the_fit_costs_no_validation(compose_run, tmp_path: Path, fast: bool):
+    searched = Searched()
+    ended = fit(compose_run, tmp_path, fast=fast, callbacks=(searched,))
+    assert is_lean(ended.trainer) == fast
+    assert searched.validations == 2
+
+
+@pytest.mark.parametrize(("batches", "count"), [("1", 1), ("10", 10), ("0.1", 6)])
+def test_overfitted_batches_are_the_same_in_each_epoch_as_in_lightning(
+    compose_run, tmp_path: Path, batches: str, count: int
+):
+    whole = ("trainer.limit_train_batches=1.0", f"+trainer.overfit_batches={batches}", "data.eval_batch_size=50")
+    countings = Counting(), Counting()
+    lean = fit(compose_run, tmp_path, *whole, fast=True, callbacks=(countings[0],))
+    stock = fit(compose_run, tmp_path, *whole, fast=False, callbacks=(countings[1],))
+    assert is_lean(lean.trainer)
+    assert_same(lean, stock)
+    for counting in countings:
+        first, second = counting.labels[0], counting.labels[1]
+        assert first == second
+        assert len(first) == count
+    labels = lean.trainer.datamodule.part("train")[1]
+    assert countings[0].labels[0][0] == labels[:64].tolist(), "the first batch, unshuffled"
+
+
 def test_lightnings_learning_rate_finder_finds_the_same(compose_run, tmp_path: Path):
     finders = [LearningRateFinder(num_training_steps=8, early_stop_threshold=None) for _ in range(2)]
     lean, stock = (
