@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -94,7 +95,12 @@ class LogChoices(Callback):
 def _build(name: str, settings: DictConfig, run: LoggedRun) -> RunLogger:
     given = {str(key): value for key, value in settings.items() if key != "_target_" and value is not None}
     check_targets(settings, f"logger.{name}")
-    kind = get_class(settings._target_)
+    hydra_log = logging.getLogger("hydra.utils")
+    hydra_log.disabled = True  # it logs the error that becomes the user's one line
+    try:
+        kind = get_class(settings._target_)
+    finally:
+        hydra_log.disabled = False
     if not issubclass(kind, Logger):
         raise UserError(f"logger.{name}._target_={settings._target_} is not a Lightning logger")
     if not issubclass(kind, RunLogger):
