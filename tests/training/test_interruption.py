@@ -142,7 +142,7 @@ def test_wherever_a_run_is_stopped_it_resumes_to_the_same_bits(compose_run, tmp_
     try:
         run(compose_run(*SHORT, *overrides, kill))
     except Interrupted:
-        run(compose_run(*SHORT, *overrides, f"resume={folder}"))
+        run(compose_run(*SHORT, *overrides, kill, f"resume={folder}"))  # the same experiment
     else:
         assert "EarlyStopping" in overrides[-1], "it stopped before"
     assert numbers(folder) == expected

@@ -168,8 +168,9 @@ class Run:
                 if not self._adds_nothing():
                     rank_zero_only(self.result.write)(self.folder)
             except OSError as error:
-                if not self.result.status.is_final:
-                    return  # another error is being raised, and often the same
+                if not self.result.status.is_final:  # another error is being raised, and often the same
+                    rank_zero_only(print)(f"result.json is not written: {error.strerror}", file=sys.stderr)
+                    return
                 raise UserError(
                     f"the run is {self.result.status}, but its result is not written: {self.after_freeing_space(error)}"
                 ) from error

@@ -125,6 +125,11 @@ class RunFolder:
     @property
     def absence(self) -> str:
         """Why there is no run in this folder, and what to do: the end of a sentence."""
+        return self.remains or "no run there; it must be a run folder, such as outputs/runs/<time>-<name>"
+
+    @property
+    def remains(self) -> str | None:
+        """Why a folder that a run has left cannot be used, and what to do; None if nothing of a run is there."""
         try:
             names = self._names()
         except OSError as error:
@@ -132,10 +137,9 @@ class RunFolder:
         if ".hydra" in names and names <= PRE_RUN_FILES:
             return f"its run was killed before it started; start it again, with hydra.run.dir={self}"
         if names & {"result.json", "metrics.csv", "checkpoints"}:
-            return (
-                f"{self._record('overrides')} is missing, so what was run is unknown; start a new run in another folder"
-            )
-        return "no run there; it must be a run folder, such as outputs/runs/<time>-<name>"
+            record = self._record("overrides")
+            return f"{record} is missing or no file, so what was run is unknown; start a new run"
+        return None
 
     @property
     def error(self) -> str:
