@@ -1,13 +1,15 @@
 """What is rejected before a sweep makes a file."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.cli.preflight import Preflight
 from cnnlab.experiment.composed import without_hydra
+from tests.cli.conftest import Typed
 from tests.conftest import SMALL
 from tests.experiment.configs import composed, hydra_loader
 from tests.processes import start
@@ -26,6 +28,7 @@ def test_a_run_says_which_values_of_its_experiment_it_does_not_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: str | None
 ):
     if rank is not None:
+        monkeypatch.setenv("CNNLAB_FIRST_PROCESS", str(os.getppid()))
         monkeypatch.setenv("LOCAL_RANK", rank)  # a worker of a distributed run needs the same config, and is silent
     with hydra_loader():
         config = composed("experiment=accurate", "optimizer=adadelta", f"hydra.run.dir={tmp_path / 'run'}")
@@ -53,3 +56,39 @@ def test_a_sweeps_values_may_refer_to_swept_options_and_to_hydras(tmp_path: Path
         config = loader.load_configuration("train", [*typed, *more], RunMode.MULTIRUN)
         Preflight().on_multirun_start(config)
         assert config.hydra.sweep.dir == "outputs/sweeps/lecture-study"
+
+
+def test_a_tilde_in_a_config_file_is_the_home_folder(
+    typed: Typed, tmp_path: Path, composed: list[DictConfig], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\nhydra: {run: {dir: ~/run}}\n"
+    (tmp_path / "own" / "experiment" / "mine.yaml").write_text(text)
+    code, text = typed("--config-dir=own", "experiment=mine")
+    assert code == 0, text
+    assert composed[0].output_dir == str(tmp_path / "home" / "run")
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_gpu_that_is_missing_is_refused_before_the_folder_is_made(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    code, text = typed("trainer=gpu", "hydra.run.dir=run")
+    assert (code, text.count("\n")) == (2, 1)
+    assert text.startswith("error: trainer.accelerator=cuda needs a GPU, and torch finds none")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_launchers_variables_make_no_worker_of_a_run(
+    typed: Typed, tmp_path: Path, composed: list[DictConfig], monkeypatch: pytest.MonkeyPatch
+):
+    """A worker would leave out the checks, and take the folder of the process that started it."""
+    for name, value in {"LOCAL_RANK": "1", "RANK": "1", "CNNLAB_FIRST_PROCESS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert typed("seed=-1", "hydra.run.dir=run")[0] == 2
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert typed("resume=nowhere")[1].startswith("error: resume=nowhere: no run there")

@@ -59,15 +59,22 @@ def _train(config: DictConfig) -> float | None:
             exit_at_once()
             from cnnlab.run.execution import run  # here, since torch takes seconds to import, which --help should not
 
-        return run(_with_absolute_paths(config))
+        return run(with_absolute_paths(config))
     except Exception as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # a job's failure must not end the other jobs
         raise HydraBypass(error) from error
 
 
-def _with_absolute_paths(config: DictConfig) -> DictConfig:
-    """The config for a run whose working directory is its folder (hydra.job.chdir): its paths stay where they were."""
+def with_absolute_paths(config: DictConfig) -> DictConfig:
+    """Makes a run's relative paths absolute, if its working directory is its own folder (`hydra.job.chdir=true`).
+
+    Args:
+        config: The composed config, changed in place.
+
+    Returns:
+        The config.
+    """
     for key in ("data.root", "data.files.folder"):
         path = OmegaConf.select(config, key)
         if HydraConfig.get().job.chdir and path is not None and not Path(expand_home(path)).is_absolute():

@@ -111,5 +111,5 @@ def _expand_home(config: DictConfig, key: str) -> None:
     """Expands `~` in a folder that a file of the config names; Hydra does not."""
     folder = OmegaConf.select(config, key)
     if str(folder).startswith("~"):
-        with read_write(config):
+        with read_write(config.hydra):
             OmegaConf.update(config, key, expand_home(folder))
