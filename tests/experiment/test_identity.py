@@ -13,6 +13,7 @@ from cnnlab.experiment.identity import difference, fingerprint, flat_params, num
         "trainer.log_every_n_steps=7",
         "trainer.fast=false",
         "data.root=elsewhere",
+        "+trainer.profiler=simple",
         "data.fallback=null",
     ],
 )
@@ -40,6 +41,7 @@ def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_
         "trainer.max_epochs=3",
         "trainer.precision=bf16-mixed",
         "trainer.accelerator=cpu",
+        "+trainer.profiler=pytorch",
         "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc}",
         "+callbacks.ours={_target_: cnnlab.optim.ExponentialMovingAverage, decay: 0.9}",
     ],

@@ -29,6 +29,7 @@ READ = {  # the keys of the groups that no constructor checks
     ),
     "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence"),
 }
+PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups
 NEEDED = (  # a run reads them, some of them not before its end
     *("seed", "select", "watch", "objective", "target", "console", "optimizer.lr", "trainer.max_epochs"),
     *(f"data.{key}" for key in READ["data"] if key != "root"),
@@ -74,7 +75,14 @@ def check_keys(config: DictConfig) -> None:
     for group in GROUPS:
         if not isinstance(config.get(group), DictConfig):
             raise UserError(f"{group} is missing or not a config group; choose one of its options, see --help")
-    unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra")]
+    for group in PACKAGELESS:
+        for key in map(str, config.get(group) or {}):
+            if key in (*TOP_LEVEL, "hydra") and key not in READ.get(group, ()):
+                raise UserError(
+                    f"{group}.{key} has no effect: the chosen file of conf/{group}/ needs the first line "
+                    '"# @package _global_", so that its values are those of the whole config'
+                )
+    unknown = [str(key) for key in config if key not in (*TOP_LEVEL, "hydra") or (key == "experiment" and config[key])]
     if unknown:
         raise UserError(f"{unknown[0]} is not a key of this config and has no effect; --cfg job lists the keys")
     for key in NEEDED:

@@ -18,8 +18,9 @@ INCIDENTAL = (
     *("callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder"),
     *("data.image_shape", "data.num_classes", "data.root", "logger", "model.image_shape", "model.num_classes"),
     *("objective", "resume", "sweep", "target", "trainer.enable_model_summary", "trainer.enable_progress_bar"),
-    *("trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps", "trainer.profiler"),
+    *("trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
 )
+TIMERS = (None, "simple", "advanced")  # profilers that only time; torch's hooks every layer, which then is not fused
 OBSERVERS = (  # packages and classes of callbacks that change no number; all others count
     *("cnnlab.observe.", "cnnlab.sweep.search."),
     *(
@@ -69,6 +70,8 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
     unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
     params = {name: _as_number(name, value) for name, value in flat(config).items() if not name.startswith(unused)}
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
+    if params.get("trainer.profiler") in TIMERS:
+        params.pop("trainer.profiler", None)
     return {name: value for name, value in params.items() if not _is_incidental(name) or name.startswith(counted)}
 
 
