@@ -129,10 +129,10 @@ def test_what_is_no_logger_is_one_line(compose_run, tmp_path: Path, override: st
 
 
 def test_nested_values_arrive_as_plain_ones(compose_run, tmp_path: Path):
-    settings = "{save_dir: elsewhere, tags: {a: {b: [1]}}, names: [c], nothing: null, other: {_target_: builtins.set}}"
-    build_loggers(compose_run(RECORDER, f"+logger.mine={settings}".replace("+logger", "++logger")), tmp_path)
+    nested = "save_dir: elsewhere, tags: {a: {b: [1], seed: '${seed}'}}, names: [c], nothing: null"
+    build_loggers(compose_run(RECORDER, f"++logger.mine={{{nested}, other: {{_target_: builtins.set}}}}"), tmp_path)
     (given,) = Recorder.of("init")
-    assert given == {"save_dir": "elsewhere", "tags": {"a": {"b": [1]}}, "names": ["c"], "other": set()}
+    assert given == {"save_dir": "elsewhere", "tags": {"a": {"b": [1], "seed": 0}}, "names": ["c"], "other": set()}
     assert (type(given["tags"]), type(given["tags"]["a"]), type(given["names"])) == (dict, dict, list)
 
 

@@ -141,4 +141,6 @@ class Sweep:
         if self._is_stopped or counts["not started"] > 0:
             print("the same command resumes the sweep")
         print(f"in {self.folder}; next:")
-        print("\n".join(f"  {command} {folder}" for command in self._next_commands), flush=True)
+        has_events = any(self.folder.glob("*/events.out.tfevents.*"))
+        commands = [command for command in self._next_commands if command != TENSORBOARD or has_events]
+        print("\n".join(f"  {command} {folder}" for command in commands), flush=True)

@@ -14,7 +14,7 @@ from hydra.utils import get_class
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
@@ -54,7 +54,7 @@ def build_loggers(config: DictConfig, folder: Path, first_step: int | None = Non
                 this_run = replace(run, earlier_id=ids.get(name))
                 loggers.append(_build(name, settings, this_run))
                 rank_zero_only(loggers[-1].open)(this_run)
-        _write_ids(folder, loggers)
+        _write_ids(folder, ids, loggers)
     except BaseException:
         close_loggers(loggers, FAILED)
         raise
@@ -93,8 +93,9 @@ class LogChoices(Callback):
 
 
 def _build(name: str, settings: DictConfig, run: LoggedRun) -> RunLogger:
-    given = {str(key): value for key, value in settings.items() if key != "_target_" and value is not None}
     check_targets(settings, f"logger.{name}")
+    plain = dict(OmegaConf.to_container(settings, resolve=True))  # type: ignore[arg-type]
+    given = {str(key): value for key, value in plain.items() if key != "_target_" and value is not None}
     hydra_log = logging.getLogger("hydra.utils")
     hydra_log.disabled = True  # it logs the error that becomes the user's one line
     try:
@@ -143,7 +144,7 @@ def _read_ids(folder: Path) -> dict[str, str]:
 
 
 @rank_zero_only
-def _write_ids(folder: Path, loggers: Sequence[RunLogger]) -> None:
+def _write_ids(folder: Path, earlier: dict[str, str], loggers: Sequence[RunLogger]) -> None:
     ids = {logger.name_in_config: logger.service_id for logger in loggers if logger.service_id is not None}
     if ids:
-        write_atomically(folder / IDS, (json.dumps(ids, indent=2) + "\n").encode())
+        write_atomically(folder / IDS, (json.dumps({**earlier, **ids}, indent=2) + "\n").encode())
