@@ -43,7 +43,7 @@ class Dropped:
     used: str
 
     def __str__(self) -> str:
-        values = ", ".join(f"{name}={as_typed(value)}" for name, value in self.values.items())
+        values = ", ".join(" ".join(f"{name}={as_typed(value)}".split()) for name, value in self.values.items())
         verb = "are" if len(self.values) > 1 else "is"
         return f"{self.recipe}: {values} {verb} for {self.meant_for}, and not used with {self.used}"
 

@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
+from cnnlab.experiment.composed import HYDRA_VALUE, job_like, without_hydra
 from cnnlab.experiment.identity import flatten
 from cnnlab.files import write_atomically
 from cnnlab.program import program
@@ -49,7 +50,7 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
     print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
     try:
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, experiment(overrides, compose, head).encode())
+        write_atomically(path, experiment(overrides, compose, head, best.number).encode())
         pictures = draw(study, folder, objective)
     except OSError as error:
         print(f"cannot write what the search found: {error.strerror}: {error.filename}", flush=True)
@@ -60,21 +61,23 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
     sys.stdout.flush()
 
 
-def experiment(overrides: list[str], compose: Compose, head: str) -> str:
+def experiment(overrides: list[str], compose: Compose, head: str, number: int = 0) -> str:
     """The YAML of an option of the group `experiment`: a run's differences from `python train.py`.
 
     Args:
         overrides: The run's overrides.
         compose: A config from overrides.
         head: One line on its origin.
+        number: The run's position in the search, to which `${hydra:job.num}` refers.
     """
-    config, default = compose(overrides), _groups(compose([]))
+    config, default = job_like(compose(overrides), number), _groups(compose([]))
     choices = {group: option for group, option in _groups(config).items() if option != default.get(group)}
     plain = dict(_leaves(compose([f"{group}={option}" for group, option in choices.items()])))
+    computed = dict(flatten(OmegaConf.to_container(without_hydra(config), resolve=False)))
     values = OmegaConf.create({})
     for name, value in _leaves(config):
         if name not in plain or (type(plain[name]), plain[name]) != (type(value), value):  # 1 batch is not 1.0 of all
-            OmegaConf.update(values, name, value)
+            OmegaConf.update(values, name, computed[name] if HYDRA_VALUE.search(str(value)) else value)
     content = {"defaults": [{f"override /{group}": option} for group, option in choices.items()]} if choices else {}
     text = "".join(OmegaConf.to_yaml(part) for part in (content, values) if part)
     return f"# @package _global_\n# {head[0].upper()}{head[1:]}.\n{text}"
