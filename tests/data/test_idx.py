@@ -176,6 +176,16 @@ def test_a_data_set_that_is_as_the_config_says_is_read(small: IdxFiles):
         ({"train_images": idx((6, 28, 27), bytes(6 * 28 * 27))}, NAMES[0], r"images of shape \[1, 28, 27\] \(channels"),
         ({"test_images": idx((2, 3, 14, 14), bytes(2 * 588))}, NAMES[2], r"images of shape \[3, 14, 14\]"),
         ({"test_images": idx((2, 784), bytes(2 * 784))}, NAMES[2], r"has the sizes \[2, 784\]; images have 3 or 4"),
+        (
+            {"train_images": idx((5, 28, 28), bytes(5 * 784)), "train_labels": idx((5,), bytes(5))},
+            NAMES[0],
+            r"has 5 images, but data\.num_train=6; set",
+        ),
+        (
+            {"test_images": idx((3, 28, 28), bytes(3 * 784)), "test_labels": idx((3,), bytes(3))},
+            NAMES[2],
+            r"has 3 images, but data\.num_test=2; set",
+        ),
         ({"train_labels": idx((6, 1), bytes(6))}, NAMES[1], r"has the sizes \[6, 1\]; .* labels 1"),
         ({"train_labels": idx((), bytes(1))}, NAMES[1], r"has the sizes \[\]"),
         ({"train_labels": b"\0\0\x09" + idx((6,), bytes(6))[3:]}, NAMES[1], "not an IDX file .* starts with 00000901"),

@@ -136,8 +136,8 @@ class IdxFiles:
         train_images, train_labels, test_images, test_labels = (
             _read(path, name, self.sha256[name], max_bytes) for name, path in found.items()
         )
-        check_part(train_images, train_labels, (paths[0], paths[1]), expected)
-        check_part(test_images, test_labels, (paths[2], paths[3]), expected)
+        check_part(train_images, train_labels, (paths[0], paths[1]), expected, "train")
+        check_part(test_images, test_labels, (paths[2], paths[3]), expected, "test")
         return Images(train_images, train_labels.long(), test_images, test_labels.long())
 
     def _find(self) -> dict[str, Path]:
