@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -224,16 +225,30 @@ class RunFolder:
         """
         if not self._can_be_cleared():
             return
-        lock = try_lock(self.path / LOCK)
-        if lock is None:
-            raise UserError(f"another process is using {self}; wait for it, or stop it")
-        try:
+        with self.locked():
             if self._can_be_cleared():  # and still can, now that nobody else can start there
                 remains = self.path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
                 self.path.rename(remains)  # first, so that a kill leaves no half of a run
                 shutil.rmtree(remains)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from using the folder, which must exist.
+
+        Raises:
+            UserError: If a process is working in it.
+        """
+        lock = try_lock(self.path / LOCK)
+        if lock is None:
+            raise UserError(f"another process is using {self}; wait for it, or stop it")
+        try:
+            yield
         finally:
             lock.release()
+
+    def other_files(self) -> list[str]:
+        """What is in the folder that no run leaves before it starts, by name."""
+        return sorted(self._names() - PRE_RUN_FILES)
 
     def _can_be_cleared(self) -> bool:
         names = self._names()
@@ -253,8 +268,8 @@ class RunFolder:
     def _check_free(self) -> None:
         if self.has_started:
             way_on = f"choose another hydra.run.dir, or resume the run in it: resume={self}"
-        elif not self._names() <= PRE_RUN_FILES:
-            way_on = "choose another hydra.run.dir, or remove the folder"
+        elif others := self.other_files():
+            way_on = f"choose another hydra.run.dir, or move away {others[0]}"
         else:
             return
         raise UserError(f"{self} is not empty, and runs cannot share a folder; {way_on}")
