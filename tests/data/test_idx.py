@@ -208,6 +208,22 @@ def test_contents_that_contradict_each_other_or_the_config_are_refused_by_name(
     assert "\n" not in str(error.value)
 
 
+def test_a_data_set_has_four_files(tmp_path: Path):
+    with pytest.raises(UserError, match="names 2 files; it must name four"):
+        IdxFiles(tmp_path, "MNIST", dict.fromkeys(NAMES[:2], ""))
+
+
+def test_a_data_set_that_is_nowhere_published_cannot_be_downloaded(tmp_path: Path):
+    with pytest.raises(OSError, match="torchvision has no mirrors of MyDigits"):
+        IdxFiles(tmp_path / "data", "MyDigits", dict.fromkeys(NAMES, "")).download()
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_checksum_may_have_capital_letters(small: IdxFiles):
+    small.sha256 = {name: digest.upper() for name, digest in small.sha256.items()}
+    assert small.load().test_labels.tolist() == [2, 6]
+
+
 def test_several_members_of_a_gz_file_are_one_content(small: IdxFiles):
     for name in NAMES:
         path = small.folder / name

@@ -10,6 +10,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,11 @@ class IdxFiles:
         self.folder = Path(folder).expanduser()
         self.mirrored_as = mirrored_as
         self.sha256 = dict(sha256)
+        if len(self.sha256) != 4:
+            raise UserError(
+                f"data.files.sha256 names {len(self.sha256)} files; it must name four: training images and labels, "
+                "test images and labels, in this order"
+            )
 
     def missing(self) -> list[Path]:
         """The missing files: neither plain nor compressed, nor where torchvision or an archive would put them."""
@@ -77,7 +83,9 @@ class IdxFiles:
     def _download(self) -> None:
         from torchvision import datasets  # takes a second, which only a download needs
 
-        published = getattr(datasets, self.mirrored_as)
+        published: Any = getattr(datasets, self.mirrored_as, None)
+        if not hasattr(published, "mirrors"):
+            raise OSError(f"torchvision has no mirrors of {self.mirrored_as}")
         reasons = []
         for mirror in published.mirrors:
             # torchvision names the folder after the class, and tries the next mirror only after some errors

@@ -116,7 +116,7 @@ def check_sha256(path: Path, content: bytes, expected: str) -> None:
         UserError: If the hashes differ.
     """
     found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    if found != expected.lower():
         raise UserError(
             f"{path} is damaged or not the published file: its content has SHA-256 {found}, expected {expected}; "
             "replace it, or delete it to download it again"
