@@ -246,6 +246,7 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path:
         ("result.json", os.mkdir, "must be a file, and is not"),
         ("checkpoints/last.ckpt", os.makedirs, "must be a file, and is not"),
         ("checkpoints", lambda path: path.touch(), "must be a folder, and is not"),
+        ("metrics.csv", lambda path: path.symlink_to(path.name), "must be a file, and is not"),
     ):
         run = run_in(tmp_path / name.replace("/", "-"))
         make(run.path / name)

@@ -262,7 +262,7 @@ class RunFolder:
             raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
         for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
             for path in (self.path / name for name in names):
-                if path.exists() and not is_right(path):
+                if os.path.lexists(path) and not is_right(path):  # also a link to nothing
                     raise UserError(f"{path} must be a {word}, and is not; remove it")
 
     def _check_free(self) -> None:
