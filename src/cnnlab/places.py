@@ -70,4 +70,4 @@ def _is_published(name: str, path: Path, sha256: dict[str, str]) -> bool:
         return False
     if path.suffix == ".gz" and not name.endswith(".gz"):
         content = gunzip(content, MAX_BYTES)
-    return hashlib.sha256(content).hexdigest() == sha256[name]
+    return hashlib.sha256(content).hexdigest() == sha256[name].lower()

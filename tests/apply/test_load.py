@@ -13,6 +13,7 @@ from cnnlab.apply.load import load_finished
 from cnnlab.apply.predict import probabilities
 from cnnlab.errors import UserError
 from tests.conftest import REPOSITORY, SMALL
+from tests.sweep.runs import begin, end, job
 
 SHORT = (*SMALL, "trainer.max_epochs=2", "trainer.limit_train_batches=8", "callbacks=light", "logger=none")
 AVERAGED = ("averaging=ema", "averaging.decay=0.5", "averaging.every_n_steps=1", "select=best", "optimizer=adam")
@@ -63,6 +64,11 @@ def test_weights_that_were_not_tested_are_refused(trained: Path, tmp_path: Path)
     torch.save(other, copy / "checkpoints" / "best.ckpt")
     with pytest.raises(UserError, match="does not hold the tested weights"):
         load_finished(copy)
+    content = bytearray((trained / "checkpoints" / "best.ckpt").read_bytes())
+    content[len(content) // 2] ^= 8
+    (copy / "checkpoints" / "best.ckpt").write_bytes(content)
+    with pytest.raises(UserError, match=r"best\.ckpt is damaged .*; run the experiment again"):
+        load_finished(copy)
     (copy / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(UserError, match="is missing"):
         load_finished(copy)
@@ -94,3 +100,16 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path, valu
 def test_where_no_run_is_there_is_one_line(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="no run there; it must be a run folder"):
         load_finished(tmp_path / name)
+
+
+def test_a_run_that_has_not_completed_says_what_it_is(tmp_path: Path):
+    one = job(tmp_path / "run")
+    begin(one)
+    with pytest.raises(UserError, match="no completed run there, it is killed, can be resumed"):
+        load_finished(tmp_path / "run")
+    one.folder.claim(resume=True)
+    with pytest.raises(UserError, match="no completed run there, it is running;"):
+        load_finished(tmp_path / "run")
+    end(one, "completed")
+    with pytest.raises(UserError, match=r"result\.json is damaged: it lacks the data's name"):
+        load_finished(tmp_path / "run")

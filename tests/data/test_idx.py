@@ -176,6 +176,16 @@ def test_a_data_set_that_is_as_the_config_says_is_read(small: IdxFiles):
         ({"train_images": idx((6, 28, 27), bytes(6 * 28 * 27))}, NAMES[0], r"images of shape \[1, 28, 27\] \(channels"),
         ({"test_images": idx((2, 3, 14, 14), bytes(2 * 588))}, NAMES[2], r"images of shape \[3, 14, 14\]"),
         ({"test_images": idx((2, 784), bytes(2 * 784))}, NAMES[2], r"has the sizes \[2, 784\]; images have 3 or 4"),
+        (
+            {"train_images": idx((5, 28, 28), bytes(5 * 784)), "train_labels": idx((5,), bytes(5))},
+            NAMES[0],
+            r"has 5 images, but data\.num_train=6; set",
+        ),
+        (
+            {"test_images": idx((3, 28, 28), bytes(3 * 784)), "test_labels": idx((3,), bytes(3))},
+            NAMES[2],
+            r"has 3 images, but data\.num_test=2; set",
+        ),
         ({"train_labels": idx((6, 1), bytes(6))}, NAMES[1], r"has the sizes \[6, 1\]; .* labels 1"),
         ({"train_labels": idx((), bytes(1))}, NAMES[1], r"has the sizes \[\]"),
         ({"train_labels": b"\0\0\x09" + idx((6,), bytes(6))[3:]}, NAMES[1], "not an IDX file .* starts with 00000901"),
@@ -196,6 +206,22 @@ def test_contents_that_contradict_each_other_or_the_config_are_refused_by_name(
     with pytest.raises(UserError, match=rf"{small.folder / name} .*{message}") as error:
         with_contents(small, **contents).load(EXPECTED)
     assert "\n" not in str(error.value)
+
+
+def test_a_data_set_has_four_files(tmp_path: Path):
+    with pytest.raises(UserError, match="names 2 files; it must name four"):
+        IdxFiles(tmp_path, "MNIST", dict.fromkeys(NAMES[:2], ""))
+
+
+def test_a_data_set_that_is_nowhere_published_cannot_be_downloaded(tmp_path: Path):
+    with pytest.raises(OSError, match="torchvision has no mirrors of MyDigits"):
+        IdxFiles(tmp_path / "data", "MyDigits", dict.fromkeys(NAMES, "")).download()
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_checksum_may_have_capital_letters(small: IdxFiles):
+    small.sha256 = {name: digest.upper() for name, digest in small.sha256.items()}
+    assert small.load().test_labels.tolist() == [2, 6]
 
 
 def test_several_members_of_a_gz_file_are_one_content(small: IdxFiles):

@@ -212,8 +212,8 @@ def test_a_crash_while_a_run_is_cleared_leaves_no_half_of_it(tmp_path: Path, mon
 BAD_RECORDS = {
     "binary": b"\x00\xff\xfe\x80",
     "latin-1": "- seed=\u00e9".encode("latin-1"),
-    "many aliases": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
-    + b"".join(b"%c: &%c [%s]\n" % (97 + i, 97 + i, b",".join([b"*%c" % (96 + i)] * 9)) for i in range(1, 12)),
+    "many aliases": b"a: &-a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"%c: &-%c [%s]\n" % (97 + i, 97 + i, b",".join([b"*-%c" % (96 + i)] * 9)) for i in range(1, 12)),
     "nested": b"[" * 20_000,
     "huge": b"- a=1\n" * 1_000_000,
     "tag": b"!!python/object/apply:os.system [echo]",
@@ -299,6 +299,7 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path:
         ("result.json", os.mkdir, "must be a file, and is not"),
         ("checkpoints/last.ckpt", os.makedirs, "must be a file, and is not"),
         ("checkpoints", lambda path: path.touch(), "must be a folder, and is not"),
+        ("metrics.csv", lambda path: path.symlink_to(path.name), "must be a file, and is not"),
     ):
         run = run_in(tmp_path / name.replace("/", "-"))
         make(run.path / name)
@@ -336,5 +337,5 @@ def test_every_folder_without_a_run_has_a_way_on(tmp_path: Path):
         assert re.search(words, run.absence)
         if name != "recordless":
             run.claim(resume=False)
-    with pytest.raises(UserError, match=r"choose another hydra\.run\.dir, or remove the folder$"):
+    with pytest.raises(UserError, match=r"choose another hydra\.run\.dir, or move away result\.json$"):
         RunFolder(tmp_path / "recordless").claim(resume=False)

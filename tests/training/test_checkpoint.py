@@ -179,9 +179,12 @@ def test_at_every_moment_there_is_a_whole_checkpoint(tmp_path: Path, monkeypatch
         assert steps_in(tmp_path) == {"last": 2, "previous": 2}
 
 
-def test_a_folder_elsewhere_is_not_written_to(tmp_path: Path):
+def test_a_runs_checkpoints_are_not_written_through_a_link_and_a_users_own_may_be_anywhere(tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    last = tmp_path / "checkpoints" / "last.ckpt"
     with pytest.raises(OSError, match="it is a link to"):
-        AtomicCheckpointIO().save_checkpoint(CONTENT, tmp_path / "checkpoints" / "last.ckpt")
+        AtomicCheckpointIO(RUN, last, last.with_name("previous.ckpt")).save_checkpoint(CONTENT, last)
     assert not list((tmp_path / "elsewhere").iterdir())
+    AtomicCheckpointIO(RUN, last).save_checkpoint(CONTENT, tmp_path / "mine" / "top" / "epoch=3.ckpt")
+    assert is_content(load_checkpoint(tmp_path / "mine" / "top" / "epoch=3.ckpt"))

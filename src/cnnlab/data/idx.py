@@ -10,6 +10,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +48,11 @@ class IdxFiles:
         self.sha256 = dict(sha256)
         if paths := [name for name in self.sha256 if Path(name).name != name]:
             raise UserError(f"data.files.sha256 has {paths[0]}, which is not the name of a file in data.files.folder")
+        if len(self.sha256) != 4:
+            raise UserError(
+                f"data.files.sha256 names {len(self.sha256)} files; it must name four: training images and labels, "
+                "test images and labels, in this order"
+            )
 
     def missing(self) -> list[Path]:
         """The missing files: neither plain nor compressed, nor where torchvision or an archive would put them."""
@@ -82,7 +88,9 @@ class IdxFiles:
     def _download(self) -> None:
         from torchvision import datasets  # takes a second, which only a download needs
 
-        published = getattr(datasets, self.mirrored_as)
+        published: Any = getattr(datasets, self.mirrored_as, None)
+        if not hasattr(published, "mirrors"):
+            raise OSError(f"torchvision has no mirrors of {self.mirrored_as}")
         reasons = []
         for mirror in published.mirrors:
             # torchvision names the folder after the class, and tries the next mirror only after some errors
@@ -141,8 +149,8 @@ class IdxFiles:
         train_images, train_labels, test_images, test_labels = (
             _read(path, name, self.sha256[name], max_bytes) for name, path in found.items()
         )
-        check_part(train_images, train_labels, (paths[0], paths[1]), expected)
-        check_part(test_images, test_labels, (paths[2], paths[3]), expected)
+        check_part(train_images, train_labels, (paths[0], paths[1]), expected, "train")
+        check_part(test_images, test_labels, (paths[2], paths[3]), expected, "test")
         return Images(train_images, train_labels.long(), test_images, test_labels.long())
 
     def _find(self) -> dict[str, Path]:

@@ -51,7 +51,13 @@ class Source(Protocol):
         ...
 
 
-def check_part(images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Path], expected: Expected | None) -> None:
+def check_part(
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    files: tuple[Path, Path],
+    expected: Expected | None,
+    part: str | None = None,
+) -> None:
     """Rejects images and labels that do not belong together, or are not what the config says.
 
     Args:
@@ -59,9 +65,10 @@ def check_part(images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Pa
         labels: (N,).
         files: Where they are from, for the message.
         expected: What the config says; None if only they are compared with each other.
+        part: `"train"` or `"test"`; None if they are both.
 
     Raises:
-        UserError: If they do.
+        UserError: With the file, what is wrong with it, and what is allowed.
     """
     images_file, labels_file = files
     if images.ndim not in (3, 4) or labels.ndim != 1:
@@ -77,6 +84,12 @@ def check_part(images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Pa
         )
     if expected is None:
         return
+    number = {"train": expected.num_train, "test": expected.num_test}.get(part or "", len(images))
+    if len(images) != number:
+        raise UserError(
+            f"{images_file} has {len(images)} images, but data.num_{part}={number}; set data.num_{part} to match, or "
+            "replace the file"
+        )
     shape = [1] * (4 - images.ndim) + list(images.shape[1:])
     if shape != expected.image_shape:
         raise UserError(
@@ -103,7 +116,7 @@ def check_sha256(path: Path, content: bytes, expected: str) -> None:
         UserError: If the hashes differ.
     """
     found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    if found != expected.lower():
         raise UserError(
             f"{path} is damaged or not the published file: its content has SHA-256 {found}, expected {expected}; "
             "replace it, or delete it to download it again"

@@ -293,14 +293,14 @@ class RunFolder:
             raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
         for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
             for path in (self.path / name for name in names):
-                if path.exists() and not is_right(path):
+                if os.path.lexists(path) and not is_right(path):  # also a link to nothing
                     raise UserError(f"{path} must be a {word}, and is not; remove it")
 
     def _check_free(self) -> None:
         if self.has_started:
             way_on = f"choose another hydra.run.dir, or resume the run in it: resume={self}"
-        elif not self._names() <= PRE_RUN_FILES:
-            way_on = "choose another hydra.run.dir, or " + f"move away {self.other_files()[0]}"
+        elif others := self.other_files():
+            way_on = f"choose another hydra.run.dir, or move away {others[0]}"
         else:
             return
         raise UserError(f"{self} is not empty, and runs cannot share a folder; {way_on}")

@@ -1,5 +1,7 @@
 """result.json: a run's experiment and its outcome."""
 
+import csv
+import io
 import json
 import math
 import os
@@ -14,12 +16,13 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import axis_choices
 from cnnlab.experiment.identity import fingerprint, flat_params
-from cnnlab.files import write_atomically
+from cnnlab.files import read_file, write_atomically
 from cnnlab.metrics import RESULT_METRICS, SECONDS_TO_TARGET
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
 SCHEMA = 1
+METRICS_MAX_BYTES = 1 << 24
 EXPERIMENT = ("fingerprint", "choices", "overrides", "params", "seed")
 PROGRESS = (  # what a run has done, as opposed to what it is
     *("metrics", "epochs", "steps", "selected_epoch", "seconds", "data", "num_params", "weights_sha256", "device"),
@@ -93,7 +96,7 @@ class Result:
 
     @classmethod
     def of_started_run(cls, folder: RunFolder, status: Status, error: str) -> "Result":
-        """The result of a run that could not write it: its earlier result, if any, with a new status.
+        """The result of a run that could not write it: its earlier one, if any, and the epochs in metrics.csv.
 
         Args:
             folder: The folder of a run that has started.
@@ -109,6 +112,8 @@ class Result:
                 raise
             result = cls()
             result.inherit(before, (*EXPERIMENT, *PROGRESS))
+        epochs, steps = _logged_progress(folder)
+        result.epochs, result.steps = max(result.epochs, epochs), max(result.steps, steps)
         result.status, result.error = status, error
         return result
 
@@ -149,6 +154,16 @@ def objective_value(result: dict[str, Any]) -> float | None:
     in_seconds = objective == SECONDS_TO_TARGET
     value = _section(result, "seconds").get("to_target") if in_seconds else _section(result, "metrics").get(objective)
     return float(value) if isinstance(value, int | float) else None
+
+
+def _logged_progress(folder: RunFolder) -> tuple[int, int]:
+    """The epochs and steps in metrics.csv; its last line may be cut."""
+    try:
+        rows = csv.DictReader(io.StringIO(read_file(folder.metrics_csv, METRICS_MAX_BYTES).decode(errors="replace")))
+        done = [int(row["step"]) for row in rows if None not in row.values() and row["step"].isdecimal()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
+        return 0, 0
+    return len(done), max(done, default=0)
 
 
 def _section(result: dict[str, Any], name: str) -> dict[str, Any]:

@@ -64,7 +64,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        make_folder(path.parent)
+        if self._last is not None and path.parent == self._last.parent:
+            make_folder(path.parent)  # the run's own; a callback of the user's may write elsewhere
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
         if path == self._last and self._is_last_good:
             self._keep_previous()
         write_atomically(path, sign(buffer.getvalue(), self.fingerprint))
