@@ -1,10 +1,21 @@
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cnnlab.files import is_locked, make_folder, read_file, try_lock, write_atomically
+from cnnlab.files import (
+    append_line,
+    cut_torn_line,
+    is_locked,
+    make_folder,
+    read_file,
+    read_tail,
+    read_text,
+    try_lock,
+    write_atomically,
+)
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
@@ -95,3 +106,52 @@ def test_a_link_is_not_locked(tmp_path: Path):
         try_lock(tmp_path / ".lock")
     assert not is_locked(tmp_path / ".lock")
     assert (tmp_path / "precious").read_text() == "old"
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("read", [read_text, lambda path: read_tail(path, 10)])
+def test_only_a_regular_file_is_read_and_nothing_is_waited_for(
+    tmp_path: Path, put: Callable[[Path], None], read: Callable[[Path], str]
+):
+    put(tmp_path / "x")
+    with pytest.raises(OSError, match=r"not a file"):
+        read(tmp_path / "x")
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "missing")
+
+
+def test_a_file_is_read_up_to_a_size_and_whatever_its_bytes_are(tmp_path: Path):
+    path = tmp_path / "x"
+    path.write_bytes("λ".encode() + b"\xff\n")
+    assert read_text(path, max_bytes=4) == "λ\ufffd\n"
+    assert read_tail(path, 1) == "\n"
+    with pytest.raises(OSError, match="more than 3"):
+        read_text(path, max_bytes=3)
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"", b""),
+        (b"a\n", b"a\n"),
+        (b"a\nb", b"a\n"),
+        (b"torn", b""),
+        (b"a\n" + b"b" * 200_000, b"a\n"),
+        (b"a\n" * 100_000 + b"b" * 70_000, b"a\n" * 100_000),
+        (b"\n\0\0", b"\n"),
+    ],
+)
+def test_a_torn_line_is_cut_and_no_other(tmp_path: Path, content: bytes, kept: bytes):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    assert cut_torn_line(path) == content[len(kept) :]
+    assert path.read_bytes() == kept
+    append_line(path, "λ")
+    assert path.read_bytes() == kept + "λ\n".encode()
+
+
+def test_what_is_no_file_is_not_cut(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo")
+    assert cut_torn_line(tmp_path / "missing") == cut_torn_line(tmp_path / "fifo") == cut_torn_line(tmp_path) == b""
+    with pytest.raises(OSError, match="No such device"):
+        append_line(tmp_path / "fifo", "x")

@@ -71,7 +71,7 @@ def test_the_newest_run_of_a_job_counts_and_the_others_are_counted(tmp_path: Pat
     for name, accuracy in (("seed=1", 0.5), ("seed=1~2", 0.6), ("seed=1~10", 0.7), ("seed=2", 0.9), ("x~y", 0.8)):
         write(tmp_path / name, json.dumps(result("sgd", 0, accuracy)))
     assert sorted(run["metrics"]["test/acc"] for run in read_results(tmp_path)) == [0.7, 0.8, 0.9]
-    assert capsys.readouterr().err == "2 older runs are left out: their jobs ran again with a changed config\n"
+    assert capsys.readouterr().err == "2 runs are left out: the last command gave their jobs another config\n"
 
 
 def test_what_is_being_removed_is_no_run(tmp_path: Path):

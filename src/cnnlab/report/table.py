@@ -11,8 +11,8 @@ from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
+from cnnlab.sweep.current import current_names
 from cnnlab.sweep.flaws import find_flaw
-from cnnlab.sweep.names import without_number
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Row:
 
 
 def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
-    """The run folders in a sweep's folder that have a result.json, with its content; of each job, the newest run.
+    """The run folders in a sweep's folder that have a result.json, with its content; of each job, one run.
 
-    Prints a line about what is left out: older runs of jobs whose config has changed since, and what no run wrote.
+    Prints a line about what is left out: runs of jobs whose config has changed since, and what no run wrote.
 
     Args:
         folder: The sweep's folder.
@@ -51,13 +51,10 @@ def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
             print(f"{run.result_json} is left out: {flaw}", file=sys.stderr)
         else:
             found[run.path] = result
-    newest: dict[str, int] = {}
-    for path in found:
-        name, number = without_number(path.name)
-        newest[name] = max(number, newest.get(name, 1))
-    runs = {path: found[path] for path in found if without_number(path.name)[1] == newest[without_number(path.name)[0]]}
-    if older := len(found) - len(runs):
-        print(f"{older} older runs are left out: their jobs ran again with a changed config", file=sys.stderr)
+    current = current_names(folder, (path.name for path in found))
+    runs = {path: result for path, result in found.items() if path.name in current}
+    if others := len(found) - len(runs):
+        print(f"{others} runs are left out: the last command gave their jobs another config", file=sys.stderr)
     if not runs:
         raise UserError(f"{folder} has no finished runs; give a sweep's folder, such as outputs/sweeps/optimizers")
     return runs

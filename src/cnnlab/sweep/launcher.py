@@ -22,6 +22,7 @@ from cnnlab.run.folder import REMOVED
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.check import check_job
+from cnnlab.sweep.current import record_current
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.flaws import find_flaw
@@ -107,6 +108,7 @@ class SweepLauncher(Launcher, ABC):
             known = self._known()
             steps = plan(jobs, self.compose, known, self._options())
             print_plan(self.folder, steps, self.num_at_a_time, estimate)
+            record_current(self.folder, (step.job for step in steps))
             todo = [step.job for step in steps if step.action is not Action.SKIP]
             done = [earlier_outcome(step.job) for step in steps if step.action is Action.SKIP]
             sweep = Sweep(self.folder, len(todo), len(done), self.settings, on_outcome=known.record, earlier=done)

@@ -1,5 +1,6 @@
 """A study's journal and database that a full disk, a kill or somebody else has damaged."""
 
+import importlib.util
 import os
 import resource
 import sqlite3
@@ -9,6 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 from filelock import FileLock
+from sqlalchemy import create_engine
 
 from cnnlab.errors import UserError
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE
@@ -160,16 +162,34 @@ def test_a_locked_database_is_waited_for_and_then_named(locked: str):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://me:secret@db.example/x", "mysql+pymysql://me:secret@db.example/x"])
+@pytest.mark.parametrize(
+    ("scheme", "driver"),
+    [("postgresql+psycopg2", "psycopg2"), ("mysql+pymysql", "pymysql"), ("postgresql+psycopg", "psycopg")],
+)
 def test_a_missing_driver_is_named_and_the_password_is_not(
-    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, scheme: str, driver: str, capsys: pytest.CaptureFixture[str]
 ):
-    with pytest.raises(UserError, match=r"cannot be opened \(ImportError: .*install") as error:
-        Storage(url, tmp_path).open()
-    text = str(error.value) + capsys.readouterr().err
+    if importlib.util.find_spec(driver) is not None:
+        pytest.skip(f"{driver} is installed")
+    with pytest.raises(UserError, match=f"cannot be opened .*No module named '{driver}'") as error:
+        Storage(f"{scheme}://me:secret@db.example/x", tmp_path).open()
     assert "\n" not in str(error.value)
-    assert "secret" not in text
-    assert "opening the study's database at db.example" in text
+    assert "secret" not in str(error.value)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_database_elsewhere_is_named_before_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def refuse(url: str, engine_kwargs: dict[str, object]) -> None:
+        assert engine_kwargs == {"connect_args": {"connect_timeout": 30}}
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("sqlalchemy.create_engine", lambda url: create_engine("sqlite://"))
+    monkeypatch.setattr(study_module, "RDBStorage", refuse)
+    with pytest.raises(UserError, match=r"postgresql.psycopg2 cannot be opened \(ConnectionError: no route\)"):
+        open_storage("postgresql+psycopg2://me:secret@db.example/x")
+    assert capsys.readouterr().err == "opening the study's database at db.example\n"
 
 
 @pytest.mark.parametrize("text", ["", "3", "[]", "{}", '{"storage": "a"}', '{"password": "secret"}'])

@@ -1,10 +1,10 @@
 """Runs jobs in processes on this machine, a fixed number at a time."""
 
-import select
 import signal
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from multiprocessing import connection
 
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.fork_server import Allocation, JobProcess, Server, ServerLost
@@ -52,8 +52,8 @@ class LocalEngine:
                         yield Ended(task.job, -signal.SIGKILL, time.monotonic() - started, str(error))
                 if not self._running:
                     return
-                ended, _, _ = select.select(list(self._running), [], [], TICK_S)
-                for status in ended:
+                for status in connection.wait(list(self._running), timeout=TICK_S):
+                    assert isinstance(status, int)
                     yield self._reap(self._running.pop(status))
                 self._kill_overdue()
                 yield Tick()

@@ -77,10 +77,14 @@ def open_storage(text: str) -> BaseStorage:
 
 def _open_database(url: str) -> BaseStorage:
     """Opens a database; retries once, since another sweep may be creating the tables."""
-    from sqlalchemy import make_url  # here, since a journal needs no SQLAlchemy
+    from sqlalchemy import create_engine, make_url  # here, since a journal needs no SQLAlchemy
     from sqlalchemy.exc import DBAPIError
 
-    driver = make_url(url).get_driver_name()
+    parsed = make_url(url)
+    create_engine(parsed).dispose()  # connects to nothing, but fails if the driver is missing
+    if parsed.host:
+        print(f"opening the study's database at {parsed.host}", file=sys.stderr, flush=True)
+    driver = parsed.get_driver_name()
     options = {"connect_args": {TIMEOUTS[driver]: DATABASE_WAIT_S}} if driver in TIMEOUTS else {}
     try:
         return get_storage(RDBStorage(url, engine_kwargs=options))
@@ -124,12 +128,7 @@ class Storage:
         """Opens the storage; creates the file if there is none, and repairs it."""
         if self.is_journal:
             repair(Path(self.text))
-        elif host := self._host():
-            print(f"opening the study's database at {host}", file=sys.stderr, flush=True)
         return open_storage(self.text)
-
-    def _host(self) -> str:
-        return self.text.partition("://")[2].partition("/")[0].rpartition("@")[2]  # without user and password
 
     def owner(self) -> str:
         """The id of the sweep's folder, which owns its trials, even after a move: 32 hexadecimal digits."""
