@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from cnnlab.cli.arguments import FLAGS, SHORT_FLAGS, SHORT_OPTIONS, prepare
+from cnnlab.cli.arguments import CHOICES, FLAGS, SHORT_FLAGS, SHORT_OPTIONS, prepare
 from cnnlab.errors import UserError
 from tests.cli.conftest import Typed
 
@@ -26,6 +26,8 @@ from tests.cli.conftest import Typed
         ("-lr 0.1", "-lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
         ("--seed 3", "--seed is not a flag; a value is set without hyphens, as key=value: write seed=3"),
         ("--multrun seed=0,1", "--multrun is not a flag; did you mean --multirun?"),
+        ("--cfg jobs", "argument --cfg/-c: invalid choice: 'jobs' (choose from "),
+        ("help", "help is not an override: did you mean --help?"),
         ("-M seed=0,1", "-M is not a flag; did you mean -m?"),
         ("optimizer＝adam", "optimizer＝adam has letters of full width; write optimizer=adam"),
         ("--nothing", "--nothing is not a flag; "),
@@ -77,6 +79,10 @@ def test_the_flags_are_those_that_hydra_has():
     hydras = {flag for action in get_args_parser()._actions for flag in action.option_strings}
     ours = {*FLAGS, *SHORT_FLAGS, *SHORT_FLAGS.values(), *SHORT_OPTIONS, *SHORT_OPTIONS.values()}
     assert ours | {"--info", "-i", "--experimental-rerun"} == hydras
+    choices = {
+        action.option_strings[0]: tuple(action.choices) for action in get_args_parser()._actions if action.choices
+    }
+    assert choices == CHOICES
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,10 @@ SHORT_OPTIONS = {
     "--config-name": "-cn",
     "--config-dir": "-cd",
 }
+CHOICES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}
 PATHS = (
     *("resume", "data.root", "data.files.folder", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
     *("hydra.output_subdir", "hydra.launcher.submitit_folder", "hydra.sweeper.storage"),
@@ -83,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     for flag, short in SHORT_FLAGS.items():
         parser.add_argument(flag, short, action="store_true")
     for option, short in SHORT_OPTIONS.items():
-        parser.add_argument(option, short)
+        parser.add_argument(option, short, choices=CHOICES.get(option))
     parser.add_argument("--experimental-rerun")
-    parser.add_argument("--info", "-i", nargs="?", const="all")
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=CHOICES["--info"])
     return parser
 
 
@@ -147,6 +151,8 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
     plain = unicodedata.normalize("NFKC", text)
     if plain != text and "=" in plain:
         return f"{text} has letters of full width; write {plain}"
+    if text.lower() in ("help", "h", "?", "/?"):
+        return f"{text} is not an override: did you mean --help?"
     key, colon, value = text.partition(":")
     if colon and (key in tree.groups or key in tree.keys):
         return f"{text} is not an override: write {key}={value}"
