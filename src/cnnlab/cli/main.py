@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import cnnlab
-from cnnlab.cli.messages import explain
+from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed
@@ -94,7 +94,7 @@ def _report(error: Exception) -> int:
         return Status.FAILED.exit_code
     line = explain(error)
     if line is not None:
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {printable(line)}", file=sys.stderr)
         return EXIT_USER_ERROR
     traceback.print_exception(error)
     return Status.FAILED.exit_code

@@ -43,6 +43,11 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: it may quote a stranger's file, and a terminal would obey them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
 def _explain_key(key: str) -> str:
     room, _, rest = key.partition(".")
     if room == "hydra":
