@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+
+if TYPE_CHECKING:
+    from tests.attack import Attack
 
 REPOSITORY = Path(__file__).parents[1]
 SMALL = ("data=mnist_5k", "console=none", "trainer=cpu")
@@ -74,6 +77,19 @@ def mnist_root() -> Path:
     if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         pytest.skip("CNNLAB_DATA_DIR names no folder with MNIST/raw")
     return root
+
+
+@pytest.fixture
+def attack(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> "Iterator[Attack]":
+    """A stranger's folder; nothing is trusted, and the environment is as before when the test ends."""
+    from tests.attack import Attack
+
+    before = dict(os.environ)
+    os.environ.pop("CNNLAB_TRUST", None)
+    yield Attack(tmp_path, capsys, monkeypatch)
+    os.environ.clear()
+    os.environ.update(before)
+    GlobalHydra.instance().clear()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A planted exploit for each way in which a stranger's config or run folder reaches the program.
 
-Each would make a folder, the mark, if the program ran it; `test_targets.py` shows that the exploit works where nothing
-refuses it.
+Each would make a folder, the mark, if the program ran it; `experiment/test_targets.py` shows that the exploit works
+where nothing refuses it. What a stranger's sweep can do is in `cli/test_untrusted.py`.
 """
 
 import json
@@ -10,83 +10,22 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from cnnlab.apply.load import load_finished
-from cnnlab.cli import untrusted
-from cnnlab.cli.main import config_folder, main
-from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.errors import UserError
-from cnnlab.experiment.targets import instantiate
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import expand_resume
 from cnnlab.training.checkpoint import load_checkpoint
-from tests.conftest import REPOSITORY, SMALL
-
-SHORT = (*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=3", "callbacks=light", "logger=none")
-GLOBAL = "# @package _global_\n"
-
-
-class Attack:
-    """A stranger's folder, and the mark that an exploit in it would leave."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.mark, self.out = folder / "stranger", folder / "mark", folder / "out"
-        self.capture, self.patch = capture, patch
-        self.folder.mkdir()
-
-    @property
-    def call(self) -> str:
-        """A config node that leaves the mark."""
-        return f"{{_target_: os.mkdir, path: {self.mark}}}"
-
-    def plant(self, path: str, text: str) -> None:
-        """Writes a file of the stranger's."""
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text.replace("CALL", self.call).replace("MARK", str(self.mark)))
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Runs the program in this process; returns its exit code and its output."""
-        typed = [text.replace("STRANGER", str(self.folder)).replace("CALL", self.call) for text in arguments]
-        self.patch.setattr(sys, "argv", ["train.py", *typed])
-        self.patch.chdir(self.folder.parent)
-        GlobalHydra.instance().clear()
-        try:
-            code = main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        done = self.capture.readouterr()
-        return code, done.out + done.err
-
-    def is_refused(self, *arguments: str, because: str) -> None:
-        """Runs the program, which refuses the exploit on one line and leaves nothing behind."""
-        before = sorted(self.folder.parent.rglob("*"))
-        code, text = self.run(*arguments)
-        assert not self.mark.exists(), "the exploit ran"
-        assert (code, text.count("\n")) == (2, 1), text
-        assert because in text
-        assert sorted(self.folder.parent.rglob("*")) == before, "something was written"
-
-
-@pytest.fixture
-def attack(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Attack]:
-    before = dict(os.environ)
-    os.environ.pop("CNNLAB_TRUST", None)
-    yield Attack(tmp_path, capsys, monkeypatch)
-    os.environ.clear()
-    os.environ.update(before)
-    GlobalHydra.instance().clear()
-
+from tests.attack import GLOBAL, SHORT, Attack
+from tests.conftest import REPOSITORY
 
 EXPERIMENTS = {  # a stranger's conf/experiment/evil.yaml, to what is refused
     "callbacks: {x: CALL}": "callbacks.x._target_=os.mkdir",
@@ -116,6 +55,7 @@ EXPERIMENTS = {  # a stranger's conf/experiment/evil.yaml, to what is refused
     "hydra: {overrides: {task: ['+callbacks.x=CALL']}}": "hydra.overrides: +callbacks.x=",
     "hydra: {overrides: {hydra: ['hydra.run.dir=MARK']}}": "hydra.overrides: hydra.run.dir=",
     "hydra: {sweeper: {params: {hydra.run.dir: MARK}}}": "hydra.sweeper.params: hydra.run.dir=",
+    "hydra: {sweeper: {params: {+trust: os}}}": "hydra.sweeper.params: +trust=os",
     "hydra: {sweeper: {params: {+callbacks.x: 'CALL'}}}": "callbacks.x._target_=os.mkdir",
     "hydra: {sweeper: {params: {data.root: '\\${oc.env:API_KEY}'}}}": "${oc.env:API_KEY} is not allowed",
     "sweep: {name: ../../x}": "sweep.name=../../x is not allowed",
@@ -127,6 +67,8 @@ EXPERIMENTS = {  # a stranger's conf/experiment/evil.yaml, to what is refused
     "trainer: {profiler: {_target_: lightning.pytorch.profilers.SimpleProfiler, dirpath: ~/x}}": "profiler.dirpath=~/x",
     "callbacks: {x: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, filename: '${model.a}'}}": "x.filename=",
     "resume: outputs": "resume=outputs",
+    "trust: os\ncallbacks: {x: CALL}": "callbacks.x._target_=os.mkdir",
+    'callbacks: {"\\e[2J\\ax": CALL}': r"callbacks.\x1b[2J\x07x._target_=os.mkdir",
     "trainer: {default_root_dir: /}": "trainer.default_root_dir=/",
     "trainer: {model_registry: a/b}": "trainer.model_registry=a/b",
     "logger: {_target_: lightning.pytorch.loggers.CSVLogger, save_dir: MARK}": "logger.save_dir=",
@@ -294,64 +236,6 @@ def test_what_a_user_copies_onto_the_command_line(attack: Attack, arguments: lis
     attack.is_refused(*arguments, *SHORT, because="_target_=os.mkdir is not allowed")
 
 
-@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "..", '"~"', "a\\b", '"a\nb"'])
-def test_a_sweep_is_named_by_one_folder(attack: Attack, name: str):
-    attack.is_refused(
-        "-m", "seed=0,1", f"sweep.name={name}", *SHORT, because="is not allowed; it must be null or a name"
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("setup: ['touch MARK']", "srun_args: [-x]", "additional_parameters: {wrap: x}", "submitit_folder: MARK"),
-        *('partition: "a\\ntouch MARK"', "comment: x", "python: MARK", 'stderr_to_stdout: "a\\nb"'),
-    ],
-)
-def test_slurm_parameters_of_a_stranger(attack: Attack, text: str):
-    attack.plant("hydra/launcher/evil.yaml", f"defaults: [slurm]\n{text}\n")
-    key = f"hydra.launcher.{text.partition(':')[0]}"
-    attack.is_refused("--config-dir=STRANGER", "-m", "seed=0,1", "hydra/launcher=evil", *SHORT, because=key)
-
-
-@pytest.mark.parametrize(
-    ("launcher", "text"),
-    [
-        ("ray", "ray: {init: {address: 'ray://evil:10001'}}"),
-        ("ray", "ray: {init: {runtime_env: {pip: [evil]}}}"),
-        ("ray", "ray: {remote: {runtime_env: {py_modules: [evil]}}}"),
-    ],
-)
-def test_a_cluster_of_a_stranger(attack: Attack, launcher: str, text: str):
-    attack.plant("hydra/launcher/evil.yaml", f"defaults: [{launcher}]\n{text}\n")
-    flags = ("--config-dir=STRANGER", "-m", "seed=0,1", "hydra/launcher=evil")
-    attack.is_refused(*flags, *SHORT, because="hydra.launcher.ray.")
-
-
-def test_a_database_of_a_stranger(attack: Attack):
-    attack.plant("sweep/evil.yaml", f"{GLOBAL}hydra: {{sweeper: {{storage: 'sqlite:///MARK'}}}}")
-    flags = ("--config-dir=STRANGER", "-m", "hydra/sweeper=optuna", "sweep=evil", "seed=0,1")
-    attack.is_refused(*flags, *SHORT, because="hydra.sweeper.storage=sqlite:///")
-
-
-def test_options_that_are_harmless_alone(attack: Attack):
-    keep = (
-        "x: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: '${hydra:runtime.output_dir}/.${model.y}'}"
-    )
-    attack.plant("experiment/evil.yaml", f"{GLOBAL}callbacks: {{{keep}}}\nmodel: {{y: ''}}")
-    attack.plant("sweep/evil.yaml", f"{GLOBAL}hydra: {{sweeper: {{params: {{++model.y: ./x}}}}}}")
-    flags = ["-m", "--config-dir=STRANGER", "experiment=quick,evil", "sweep=evil", "hydra/launcher=basic"]
-    attack.is_refused(*flags, *SHORT, because="callbacks.x.dirpath=/run-folder/../x")
-
-
-@pytest.mark.parametrize("sweep", ["experiment=quick,evil", "experiment=glob(*)", "'experiment=choice(evil)'"])
-@pytest.mark.parametrize("launcher", ["local", "basic"])
-def test_an_option_that_only_one_job_of_a_sweep_has(attack: Attack, sweep: str, launcher: str):
-    attack.plant("experiment/evil.yaml", f"{GLOBAL}hydra: {{job_logging: {{handlers: {{x: {{(): CALL}}}}}}}}")
-    flags = ["-m", "--config-dir=STRANGER", sweep.strip("'"), f"hydra/launcher={launcher}"]
-    attack.is_refused(*flags, *SHORT, because="hydra.job_logging.handlers.x.")
-
-
 def test_a_file_outside_the_folder_is_no_option(attack: Attack):
     attack.plant("evil.yaml", f"{GLOBAL}hydra: {{callbacks: {{x: CALL}}}}")
     up = "/".join([".."] * 20)
@@ -364,30 +248,6 @@ def test_a_stranger_may_be_looked_at(attack: Attack):
     assert code == 0
     assert "_target_: os.mkdir" in text
     assert not attack.mark.exists()
-
-
-def test_a_harmless_experiment_of_a_stranger_passes(attack: Attack):
-    stop = "stop: {_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/acc}"
-    keep = "keep: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: '${hydra:runtime.output_dir}/kept'}"
-    attack.plant("experiment/fine.yaml", f"{GLOBAL}optimizer: {{lr: 0.1}}\ncallbacks: {{{stop}, {keep}}}\n")
-    attack.plant("sweep/fine.yaml", f"{GLOBAL}hydra: {{mode: MULTIRUN, sweeper: {{params: {{experiment: fine}}}}}}\n")
-    attack.plant("hydra/launcher/fine.yaml", "defaults: [slurm]\npartition: gpu\ntimeout_min: 5\n")
-    for arguments in (
-        ["experiment=fine"],
-        ["experiment=fine", "callbacks=light", "logger=none", "augmentation=none", "trainer=cpu"],
-        ["sweep=fine"],
-        ["-m", "experiment=fine,quick", "hydra/launcher=fine"],
-        [
-            "-m",
-            "experiment=fine",
-            "hydra/sweeper=optuna",
-            "optimizer.lr=interval(0.1,1)",
-            "hydra.sweeper.storage=sqlite:///x",
-        ],
-        ["experiment=fine", "callbacks.keep.dirpath=/tmp/kept", "hydra.run.dir=/tmp/x", "+hydra.job.env_set.A=b"],
-    ):
-        typed = [f"--config-dir={attack.folder}", *arguments]
-        check_untrusted(typed, typed, config_folder())
 
 
 def run_folder(folder: Path, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
@@ -453,52 +313,6 @@ def test_records_of_a_stranger_are_plain_data(attack: Attack):
         attack.plant("result.json", text)
         assert RunFolder(attack.folder).result() is None
     assert not attack.mark.exists()
-
-
-def test_a_trial_is_not_pruned_by_a_strangers_function(attack: Attack):
-    with pytest.raises(UserError, match=r"os\.mkdir"):
-        instantiate({"_target_": "os.mkdir", "path": str(attack.mark)})
-
-
-def test_trust_is_typed_and_inherited_but_never_recorded(attack: Attack):
-    attack.plant("experiment/mine.yaml", f"{GLOBAL}callbacks: {{x: {{_target_: tests.sweep.faults.Fault, how: none}}}}")
-    typed = ["--config-dir=STRANGER", "experiment=mine", *SHORT, "hydra.run.dir=STRANGER/../out"]
-    attack.is_refused(*typed, because="add trust=tests to the command, or set CNNLAB_TRUST=tests")
-    assert take_trust(["seed=1", "trust=tests", "+trust=a:b"]) == ["seed=1"]
-    assert os.environ["CNNLAB_TRUST"] == "tests,a,b"
-    attack.is_refused(*typed, "trust=/x", because="trust=/x is not allowed; it must be the names of packages")
-
-
-def test_an_ordinary_start_is_not_composed_twice(attack: Attack):
-    composed: list[Any] = []
-    attack.patch.setattr(untrusted, "compose", lambda *args, **kwargs: composed.append(args))
-    attack.patch.setattr(untrusted, "shipped_values", lambda *args: composed.append(args))
-    for arguments in (
-        [],
-        ["optimizer=adam", "optimizer.lr=0.1", "data.root=/data", "hydra.run.dir=/tmp/x", "resume=null"],
-        ["-m", "optimizer=adam,sgd", "seed=range(0,3)", "hydra/launcher=slurm", "hydra.launcher.setup=[x]"],
-        ["experiment=accurate", "+callbacks.x._target_=mine.X", "trainer.max_epochs=3"],
-        ["--cfg", "job"],
-        ["--help"],
-    ):
-        check_untrusted(arguments, arguments, config_folder())
-    assert composed == []
-
-
-def test_a_worker_uses_the_config_that_the_first_process_has_checked(attack: Attack):
-    attack.plant("experiment/evil.yaml", f"{GLOBAL}callbacks: {{x: CALL}}")
-    flags = ["--config-dir=STRANGER", "experiment=evil", *SHORT]
-    os.environ["LOCAL_RANK"] = "0"  # a leftover of something else is no proof of a check
-    attack.is_refused(*flags, because="callbacks.x._target_=os.mkdir")
-
-
-def test_the_flags_are_read_as_hydra_reads_them():
-    for line in ("-cd x a=1", "-cd=x -m a=1", "--config-d=x", "-cp x -cn y a=1 b=2", "-m a=1", "--exp=x", "-c job a=1"):
-        theirs = get_args_parser().parse_args(line.split())
-        flags, texts = untrusted._parse(line.split())
-        for name in ("config_dir", "config_path", "config_name", "experimental_rerun", "cfg", "multirun"):
-            assert getattr(flags, name) == getattr(theirs, name), line
-        assert texts == theirs.overrides
 
 
 @pytest.mark.slow

@@ -453,3 +453,10 @@ def test_fashion_mnist_is_what_was_published(compose_run):
     pixels = images.train_images.double() / 255
     assert pixels.mean().item() == pytest.approx(config.data.mean, abs=5e-5)
     assert pixels.std().item() == pytest.approx(config.data.std, abs=5e-5)
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ""])
+def test_a_file_is_named_and_not_a_path(tmp_path: Path, name: str):
+    """A download would move it out of the folder."""
+    with pytest.raises(UserError, match=r"data\.files\.sha256 has .*not the name of a file"):
+        IdxFiles(tmp_path, "MNIST", {name: "0"})

@@ -36,7 +36,12 @@ WALKS = (  # through what a module of the list imports or has
     *("lightning.pytorch.callbacks.ModelCheckpoint.load_state_dict", "lightning.pytorch.loggers.os.system"),
     *("cnnlab.cli.main.sys.exit", "cnnlab.files.write_atomically", "cnnlab.nn.init.Callable", "cnnlab.nn.init.nn"),
     *("cnnlab.training.checkpoint.load_checkpoint", "cnnlab.training.checkpoint.EpochCheckpoint"),
-    *("cnnlab.training.history.History", "cnnlab.training.loggers.Path", "cnnlab.observe.pictures.Path"),
+    *(
+        "cnnlab.training.history.History",
+        "cnnlab.training.interruption.StopOnSignal",
+        "cnnlab.training.loggers.Path",
+        "cnnlab.observe.pictures.Path",
+    ),
     *("cnnlab.data.idx.Path", "cnnlab.data.module.Any", "cnnlab.nn.cnn.Sequence", "cnnlab.optim.averaging.Trainer"),
     *("pytorch_optimizer.load_optimizer", "pytorch_optimizer.OneCycleLR", "optuna.samplers._base.np.load"),
 )
@@ -136,6 +141,13 @@ def test_what_is_allowed_is_built_as_by_hydra():
     assert instantiate({"_target_": "torch.nn.Dropout", "_partial_": True})(p=0.5).p == 0.5
     assert instantiate(config.x, p=0.75).p == 0.75
     assert instantiate(None) is None
+
+
+@pytest.mark.parametrize("key", [" _target_", "_target_ ", "_TARGET_", "_Target_", "__target__", "_call_"])
+def test_only_hydras_own_key_builds_something(tmp_path: Path, key: str):
+    built = instantiate({key: "os.mkdir", "path": str(tmp_path / "mark")}, _convert_="all")
+    assert built == {key: "os.mkdir", "path": str(tmp_path / "mark")}
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_package_is_trusted_by_name_and_only_that(monkeypatch: pytest.MonkeyPatch):

@@ -105,8 +105,10 @@ def shipped_values(conf: Path) -> set[tuple[str, str]]:
 
 
 def is_ours(key: str, raw: Any, shipped: set[tuple[str, str]]) -> bool:
-    """Whether a value is one of `shipped_values`."""
-    return (key, _text(raw)) in shipped
+    """Whether a value is one of `shipped_values`; a logger may have a node of its own in the group."""
+    group, _, rest = key.partition(".")
+    keys = {key, f"{group}.{rest.rpartition('.')[2]}"} if group == "logger" else {key}
+    return any((each, _text(raw)) in shipped for each in keys)
 
 
 def options(conf: Path, group: str) -> set[str]:

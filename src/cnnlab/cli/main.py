@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from cnnlab.cli.arguments import prepare
 from cnnlab.cli.config_tree import config_folder
 from cnnlab.cli.environment import is_worker, isolate
-from cnnlab.cli.messages import explain
+from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.cli.untrusted import check_untrusted, take_trust
@@ -137,7 +137,7 @@ def _report(error: Exception) -> int:
         return Status.FAILED.exit_code
     line = explain(error, sys.argv[1:])
     if line is not None:
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {printable(line)}", file=sys.stderr)
         return EXIT_USER_ERROR
     traceback.print_exception(error)
     return Status.FAILED.exit_code

@@ -46,6 +46,11 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     return _explain_file(error) if isinstance(error, OSError) else None
 
 
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: it may quote a stranger's file, and a terminal would obey them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
 def _explain_key(key: str, arguments: list[str]) -> str:
     typed = (text.lstrip("+").partition("=") for text in arguments)
     value = next((value for name, _, value in typed if name == key), "")

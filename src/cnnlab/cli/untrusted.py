@@ -9,6 +9,7 @@ import argparse
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_v
 from cnnlab.errors import UserError
 from cnnlab.experiment.targets import check_targets, is_trusted, trust, trust_typed_variables
 from cnnlab.run.resumable import KEY
-from cnnlab.run.resume import quote
+from cnnlab.run.resume import NOT_RESUMED, quote
 
 TRUST_KEY = "trust="
 CHECKED = "CNNLAB_CHECKED"  # environment variable: this process was started by one that has checked its config
@@ -112,7 +113,7 @@ class _Check:
         params = config.hydra.sweeper.get("params") if isinstance(config.hydra.sweeper, DictConfig) else None
         foreign = [f"{key}={value}" for key, value in (params or {}).items()]
         for text in foreign:
-            if text.lstrip("+~").startswith(("hydra.", "hydra/", "hydra=")):
+            if re.match(NOT_RESUMED, text):
                 raise UserError(f"hydra.sweeper.params: {text} is not allowed in a config; type it on the command line")
         swept = [override for override in given if override.is_sweep_override()]
         jobs = [*swept, *OverridesParser.create().parse_overrides(foreign)]

@@ -46,7 +46,7 @@ class IdxFiles:
         self.folder = Path(folder).expanduser()
         self.mirrored_as = mirrored_as
         self.sha256 = dict(sha256)
-        if paths := [name for name in self.sha256 if Path(name).name != name]:
+        if paths := [name for name in self.sha256 if name in ("", "..") or Path(name).name != name]:
             raise UserError(f"data.files.sha256 has {paths[0]}, which is not the name of a file in data.files.folder")
         if len(self.sha256) != 4:
             raise UserError(

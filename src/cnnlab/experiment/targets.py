@@ -73,7 +73,7 @@ FAMILIES = (
     Family(rf"cnnlab\.data(\.{MODULE})?", CLASS, "builtins.object"),
     Family(rf"cnnlab\.observe(\.{MODULE})?", CLASS, CALLBACK),
     Family(rf"cnnlab\.training\.{MODULE}", CLASS, LOGGER),
-    Family(rf"cnnlab\.training\.(?!checkpoint|history){MODULE}", CLASS, CALLBACK),  # those write where they are told
+    Family(rf"cnnlab\.training\.(?!checkpoint|history|interruption){MODULE}", CLASS, CALLBACK),  # those write files
 )
 NAMES = {
     "cnnlab.cli.preflight.Preflight",
