@@ -8,9 +8,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 
+from cnnlab.run.flaws import MAPPINGS
 from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Job
-from cnnlab.sweep.flaws import MAPPINGS
 from tests.conftest import REPOSITORY
 
 

@@ -2,13 +2,19 @@
 
 import functools
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from tests import processes
-from tests.conftest import SMALL
+from tests.conftest import REPOSITORY, SMALL
+from tests.processes import unmeasured
 from tests.torture.campaign import Wrong
 
 # Three epochs, each long enough to be hit.
@@ -19,20 +25,48 @@ USER_ERROR = 2
 PATIENCE_S = 180
 
 
-class Command(processes.Command):
-    """A started train.py, whose end is checked."""
+@dataclass
+class Command:
+    """A started train.py, whose end is checked.
+
+    Attributes:
+        process: In a session of its own, or forked from the tests' process.
+        output: What it prints.
+    """
+
+    process: subprocess.Popen[bytes] | BaseProcess
+    output: Path
+
+    @property
+    def text(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def code(self, patience_s: float) -> int | None:
+        """Its exit code (negative: killed by that signal), None if it still runs after these seconds."""
+        if isinstance(self.process, BaseProcess):
+            self.process.join(patience_s)
+            return self.process.exitcode
+        try:
+            return self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send(self, signum: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.code(0) is None and self.process.pid is not None:
+            os.kill(self.process.pid, signum)
 
     def end(self, *expected: int) -> tuple[int, str]:
-        """Waits for it.
+        """Waits for its end.
 
         Returns:
-            Its exit code (negative: killed by that signal) and its output.
+            Its exit code and its output.
 
         Raises:
             Wrong: If it hangs, prints a traceback, or exits with a code that is not expected.
         """
-        self.process.join(PATIENCE_S)
-        code = self.process.exitcode
+        code = self.code(PATIENCE_S)
         if code is None:
             self.process.kill()
             raise Wrong(f"it hangs:\n{self.text}")
@@ -40,17 +74,26 @@ class Command(processes.Command):
             raise Wrong(f"exit code {code}:\n{self.text}")
         return code, self.text
 
-    @property
-    def text(self) -> str:
-        """What it has printed so far."""
-        return self.output.read_text(errors="replace") if self.output.exists() else ""
-
 
 def start(place: Path, *arguments: str, lends_server: bool = False) -> Command:
-    """Starts train.py; its output goes to a new file in the trial's folder."""
-    output = place / f"output-{len(list(place.glob('output-*')))}"
-    started = processes.start(output, *arguments, lends_server=lends_server)
-    return Command(started.process, output)
+    """Starts train.py, forked from the tests' process, which has torch loaded."""
+    output = _new_output(place)
+    return Command(processes.start(output, *arguments, lends_server=lends_server).process, output)
+
+
+def start_from_disk(place: Path, *arguments: str) -> Command:
+    """Starts train.py as a user does, so that it has everything to import, in a session of its own."""
+    output = _new_output(place)
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "train.py", *arguments],
+            cwd=REPOSITORY, env=unmeasured(), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    return Command(process, output)
+
+
+def _new_output(place: Path) -> Path:
+    return place / f"output-{len(list(place.glob('output-*')))}"
 
 
 def refused(text: str) -> bool:

@@ -3,10 +3,10 @@
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -153,10 +153,10 @@ def _killed_run() -> Path:
     for number in range(20):
         run = Path(_templates().name) / f"killed-{number}"
         command = start(run.parent, *RUN, f"hydra.run.dir={run}")
-        while not (run / "metrics.csv").exists() and command.process.is_alive():
-            time.sleep(0.01)
-        command.process.kill()
-        command.process.join()
+        while not (run / "metrics.csv").exists() and command.code(0.01) is None:
+            pass
+        command.send(signal.SIGKILL)
+        command.end(0, -signal.SIGKILL)
         if (run / "checkpoints" / "last.ckpt").exists() and not (run / "result.json").exists():
             return run
     raise Wrong("a run cannot be killed before it ends")

@@ -1,24 +1,20 @@
 """Signals at random moments."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from random import Random
 
-from tests.conftest import REPOSITORY
-from tests.processes import unmeasured
+from tests.sweep.kills import leftovers, strike
 from tests.torture.campaign import Ending, Wrong
 from tests.torture.commands import (
     JOBS,
-    PATIENCE_S,
     RUN,
     Command,
     faultless_run,
     faultless_sweep,
     start,
+    start_from_disk,
     sweep_weights,
     weights,
 )
@@ -33,11 +29,7 @@ def kill_run(rng: Random, place: Path) -> Ending:
     """A run is killed up to four times, and resumed each time."""
     run, (expected, seconds) = place / "run", faultless_run()
     for _ in range(rng.randint(1, MAX_KILLS)):
-        command = start(place, *_go_on(run))
-        command.process.join(rng.uniform(0.02, seconds))
-        if command.process.is_alive() and command.process.pid is not None:
-            os.kill(command.process.pid, rng.choice(SIGNALS))
-        command.end(*ENDS)
+        _kill(start(place, *_go_on(run)), rng, seconds)
     start(place, *_go_on(run)).end(0)
     return _same(weights(run), expected)
 
@@ -46,35 +38,26 @@ def kill_starting(rng: Random, place: Path) -> Ending:
     """A process that is still importing, composing or loading is killed; the same command then does all of it."""
     run, (expected, _) = place / "run", faultless_run()
     signum = rng.choice((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-    with (place / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "train.py", *RUN, f"hydra.run.dir={run}"],
-            cwd=REPOSITORY, env=unmeasured(), stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        time.sleep(rng.uniform(0.3, 6.0))  # the interpreter itself takes the first tenths of a second
-        process.send_signal(signum)
-        try:
-            code = process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise Wrong(f"it does not end after {signal.Signals(signum).name}") from None
-    text = (place / "output").read_text()
-    if code not in (0, 128 + signum) or "Traceback" in text:
-        raise Wrong(f"{signal.Signals(signum).name}, exit code {code}:\n{text}")
+    command = start_from_disk(place, *RUN, f"hydra.run.dir={run}")
+    command.code(rng.uniform(0.3, 6.0))  # the interpreter itself takes the first tenths of a second
+    command.send(signum)
+    command.end(0, 128 + signum, -signum)  # the interpreter itself may not be there yet
     start(place, *_go_on(run)).end(0)
     return _same(weights(run), expected)
 
 
 def kill_sweep(rng: Random, place: Path) -> Ending:
-    """A sweep, a job of it or its fork server is killed up to four times, and the same command is given again."""
+    """A sweep, jobs of it or its fork server are killed up to four times, and the same command is given again."""
     sweep, (expected, seconds) = place / "sweep", faultless_sweep()
     for _ in range(rng.randint(1, MAX_KILLS)):
-        command = start(place, *_sweep(sweep))
-        time.sleep(rng.uniform(0.1, seconds))
-        _kill_one_of(command, rng)
-        # a killed job, or a server's, is a failure of the sweep that lives on
-        command.end(*ENDS, 1)
-    start(place, *_sweep(sweep)).end(0)
+        command = start_from_disk(place, *_sweep(sweep))
+        assert isinstance(command.process, subprocess.Popen)
+        if command.code(rng.uniform(0.1, seconds)) is None:
+            strike(command.process, sweep, rng)
+        command.end(*ENDS, 1)  # a killed job is a failure of a sweep that lives on
+    start(place, *_sweep(sweep), lends_server=True).end(0)
+    if found := leftovers(sweep):
+        raise Wrong(f"left behind: {found}")
     return _same(sweep_weights(sweep), expected)
 
 
@@ -88,11 +71,7 @@ def kill_search(rng: Random, place: Path) -> Ending:
     )
     command = ("-m", *RUN, *search, f"hydra.sweep.dir={sweep}")
     for _ in range(rng.randint(1, MAX_KILLS)):
-        started = start(place, *command, lends_server=True)
-        started.process.join(rng.uniform(0.1, faultless_sweep()[1]))
-        if started.process.is_alive() and started.process.pid is not None:
-            os.kill(started.process.pid, rng.choice(SIGNALS))
-        started.end(*ENDS)
+        _kill(start(place, *command, lends_server=True), rng, faultless_sweep()[1])
     start(place, *command, lends_server=True).end(0)
     found = sweep_weights(sweep)
     if len(found) != NUM_TRIALS:
@@ -105,9 +84,9 @@ def start_together(rng: Random, place: Path) -> Ending:
     run, (expected, seconds) = place / "run", faultless_run()
     if rng.random() < 0.5:
         command = start(place, *_go_on(run))
-        command.process.join(rng.uniform(0.02, seconds))
-        command.process.kill()
-        command.process.join()
+        command.code(rng.uniform(0.02, seconds))
+        command.send(signal.SIGKILL)
+        command.end(0, -signal.SIGKILL)
     commands = [start(place, *_go_on(run)) for _ in range(rng.randint(2, 5))]
     codes = sorted(command.end(0, 2)[0] for command in commands)
     if codes.count(0) < 1:
@@ -126,24 +105,10 @@ def _sweep(sweep: Path) -> tuple[str, ...]:
     return ("-m", *RUN, *JOBS, f"hydra.sweep.dir={sweep}")
 
 
-def _kill_one_of(command: Command, rng: Random) -> None:
-    """The sweep itself, or one of its descendants."""
-    family = [command.process.pid, *_descendants(command.process.pid)]
-    if command.process.is_alive():
-        victim = rng.choice(family)
-        if victim == command.process.pid:
-            os.kill(victim, rng.choice(SIGNALS))
-        else:
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                return  # it has just ended
-
-
-def _descendants(pid: int | None) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    children = [int(child) for child in found.stdout.split()]
-    return [*children, *(grandchild for child in children for grandchild in _descendants(child))]
+def _kill(command: Command, rng: Random, seconds: float) -> None:
+    command.code(rng.uniform(0.02, seconds))
+    command.send(rng.choice(SIGNALS))
+    command.end(*ENDS)
 
 
 def _same(found: object, expected: object) -> Ending:

@@ -8,6 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.experiment.targets import check_targets
+from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.training.build import build_classifier, build_data
@@ -60,9 +61,11 @@ def _completed(run: RunFolder) -> dict[str, Any]:
         raise UserError(f"{run}: {run.absence}")
     if status is not Status.COMPLETED or result is None:
         raise UserError(f"{run}: no completed run there, it is {status.label}; give the folder of a completed run")
-    data = result.get("data")
-    if not isinstance(data, dict) or "name" not in data or "weights_sha256" not in result:
-        raise UserError(f"{run.result_json} is damaged: it lacks the data's name or weights_sha256; run it again")
+    flaw = find_flaw(result)
+    if flaw or "name" not in result["data"] or "weights_sha256" not in result:
+        raise UserError(
+            f"{run.result_json} is damaged ({flaw or 'no name of the data, or no weights_sha256'}); run it again"
+        )
     return result
 
 

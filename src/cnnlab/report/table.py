@@ -9,10 +9,10 @@ from typing import Any
 
 from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
+from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.sweep.current import current_names
-from cnnlab.sweep.flaws import find_flaw
 
 
 @dataclass(frozen=True)

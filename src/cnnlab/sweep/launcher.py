@@ -18,6 +18,7 @@ from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
 from cnnlab.files import write_atomically
 from cnnlab.run.flags import CommandLine
+from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import REMOVED
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
@@ -25,7 +26,6 @@ from cnnlab.sweep.check import check_job
 from cnnlab.sweep.current import record_current
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
-from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import LOGS, Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
 from cnnlab.sweep.lock import lock_sweep

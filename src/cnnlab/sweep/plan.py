@@ -17,10 +17,10 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.schema import as_typed
+from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
 from cnnlab.sweep.estimate import Estimate
-from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.names import with_number
 

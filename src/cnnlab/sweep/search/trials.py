@@ -7,9 +7,9 @@ from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from cnnlab.run.flaws import find_flaw
 from cnnlab.run.result import objective_value
 from cnnlab.run.status import Status
-from cnnlab.sweep.flaws import find_flaw
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.names import job_name
