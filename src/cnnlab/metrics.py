@@ -48,9 +48,7 @@ class Metric:
 
 
 def _cross_entropy(logits: "Tensor", labels: "Tensor") -> "Tensor":
-    from torch.nn import functional
-
-    return functional.cross_entropy(logits.float(), labels, reduction="none")
+    return -logits.float().log_softmax(dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
 
 
 # -log softmax(z)[y] whatever the option `loss`, so that runs with different losses can be compared
