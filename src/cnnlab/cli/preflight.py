@@ -30,7 +30,8 @@ class Preflight(Callback):
         """Names the folders of the sweep and its jobs, and checks the sweep's values."""
         try:
             loader = GlobalHydra.instance().config_loader()
-            settle(config, loader, is_complete=False)
+            for dropped in settle(config, loader, is_complete=False):  # those of swept options are in the jobs' logs
+                print(dropped, file=sys.stderr)
             if request := requested():
                 show_sweep(config, loader, request)
                 raise SystemExit
