@@ -148,7 +148,8 @@ class _Settlement:
         extended = [other for other in self._recipes[position + 1 :] if other.parent == recipe.path]
         for chooser in (recipe, *reversed(extended), *reversed(self._recipes[:position])):
             if group in chooser.choices():
-                return {chooser.choices()[group]}
+                chosen = chooser.choices()[group]
+                return {self._option(group) if "${" in "".join(chosen) else chosen}  # Hydra has resolved it
         without = self._compose([name for name in self._related(group) if name != group])
         return {option_of(without.hydra.runtime.choices.get(group))}
 
