@@ -36,6 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "sweep/swept", sweep)
     search = "defaults:\n- override /hydra/sweeper: optuna\nhydra: {sweeper: {n_trials: 3, params: {seed: '0,1'}}}\n"
     write(folder, "sweep/search", search)
+    (folder / "rate").mkdir()
+    (folder / "rate" / "large.yaml").write_text("# @package optimizer\nlr: 0.7\n")  # of one group: not a recipe
     return folder
 
 
@@ -117,6 +119,7 @@ def test_a_typed_value_that_only_the_experiment_has_is_refused(loader: ConfigLoa
         (("experiment=accurate", "sweep=optimizers", "optimizer=sgd"), 0.05, 0.0),
         (("sweep=swept", "optimizer=adam"), 0.5, 0.0),  # the values beside what a file sweeps are for all of it
         (("sweep=swept", "optimizer=sgd"), 0.05, 0.0),
+        (("experiment=accurate", "optimizer=sgd", "+rate=large"), 0.7, 0.0),
     ],
 )
 def test_of_several_recipes_each_is_for_its_own_option(
@@ -144,6 +147,11 @@ def test_several_options_of_a_group_are_one_choice(loader: ConfigLoader, folder:
     assert "extra" in settled(loader, "experiment=loggers", folder=folder)[0].logger
     assert "extra" in settled(loader, "experiment=loggers", "logger=[none,tensorboard]", folder=folder)[0].logger
     assert "extra" not in settled(loader, "experiment=loggers", "logger=[tensorboard,none]", folder=folder)[0].logger
+
+
+def test_an_option_in_another_place_is_no_choice_of_the_group(loader: ConfigLoader):
+    config, dropped = settled(loader, "experiment=accurate", "+optimizer@model.other=adam")
+    assert (config.optimizer.lr, config.model.other.lr, dropped) == (0.01, 0.001, [])
 
 
 def test_hydras_own_groups_too_but_what_is_swept_stays(loader: ConfigLoader, folder: Path):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
 from cnnlab.run.folder import REMOVED, RunFolder, find_runs
@@ -339,3 +340,41 @@ def test_every_folder_without_a_run_has_a_way_on(tmp_path: Path):
             run.claim(resume=False)
     with pytest.raises(UserError, match=r"choose another hydra\.run\.dir, or move away result\.json$"):
         RunFolder(tmp_path / "recordless").claim(resume=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hydra: 3",
+        "x: 1",
+        "[",
+        "hydra: {runtime: 3}",
+        "hydra: {runtime: {config_sources: [3]}}",
+        "hydra: {runtime: {config_sources: [{path: /x}]}}",
+        "hydra: {runtime: {config_sources: [{path: null, schema: file, provider: main}]}}",
+        "hydra: {runtime: {cwd: [1]}}",
+        "hydra: {job: 3}",
+        "hydra: {overrides: {hydra: x}}",
+    ],
+)
+def test_a_damaged_record_of_hydra_is_one_line(tmp_path: Path, text: str):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "hydra.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"hydra\.yaml is damaged or missing") as error:
+        RunFolder(tmp_path).hydra()
+    assert "\n" not in str(error.value)
+
+
+def test_a_record_without_hydras_part_names_no_config_folder(tmp_path: Path):
+    assert list(RunFolder(tmp_path).hydra().runtime.config_sources) == []
+
+
+def test_the_recorded_config_has_the_hydra_values_of_its_run_wherever_it_is_now(tmp_path: Path):
+    (tmp_path / ".hydra").mkdir()
+    values = {"a": "${hydra:runtime.cwd}", "b": "${hydra:runtime.output_dir}/x", "c": "${a}"}
+    OmegaConf.save(OmegaConf.create(values), tmp_path / ".hydra" / "config.yaml")
+    runtime = {"cwd": "/there", "output_dir": "/before"}
+    OmegaConf.save(OmegaConf.create({"hydra": {"runtime": runtime}}), tmp_path / ".hydra" / "hydra.yaml")
+    assert RunFolder(tmp_path).config() == {"a": "/there", "b": f"{tmp_path}/x", "c": "/there"}
+    OmegaConf.save(OmegaConf.create(["seed=${hydra:job.num}"]), tmp_path / ".hydra" / "overrides.yaml")
+    assert RunFolder(tmp_path).overrides() == ["seed=${hydra:job.num}"]

@@ -34,7 +34,8 @@ class Preflight(Callback):
         try:
             loader = GlobalHydra.instance().config_loader()
             check_targets(config)
-            settle(config, loader, is_complete=False)
+            for dropped in settle(config, loader, is_complete=False):  # those of swept options are in the jobs' logs
+                print(dropped, file=sys.stderr)
             if request := requested():
                 show_sweep(config, loader, request)
                 raise SystemExit

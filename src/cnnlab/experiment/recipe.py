@@ -33,8 +33,10 @@ class Recipe:
 
     def choices(self) -> dict[str, Option]:
         """The options that it chooses with `override`, by group."""
-        entries = [entry for entry in self.content.get("defaults") or [] if isinstance(entry, DictConfig)]
-        chosen = {str(key): value for entry in entries for key, value in entry.items_ex(resolve=False)}
+        listed = self.content.get("defaults")
+        entries = OmegaConf.to_container(listed, resolve=False) if isinstance(listed, ListConfig) else []
+        assert isinstance(entries, list)
+        chosen = {str(key): value for entry in entries if isinstance(entry, dict) for key, value in entry.items()}
         return {
             key.removeprefix("override ").strip().removeprefix("/"): option_of(value)
             for key, value in chosen.items()

@@ -90,26 +90,27 @@ class _Settlement:
         self._config, self._loader = config, loader
         self._parser = OverridesParser.create(config_loader=loader)
         composed_with = [*texts(config.hydra.overrides.hydra), *texts(config.hydra.overrides.task)]
-        typed = self._parser.parse_overrides(composed_with)
+        typed = [override for override in self._parser.parse_overrides(composed_with) if override.package is None]
         self._choices = {str(group): option_of(name) for group, name in config.hydra.runtime.choices.items()}
         self._search_path = [text for text in composed_with if text.lstrip("+").startswith(f"{SEARCH_PATH}=")]
         self._typed = {override.key_or_group: override for override in typed if self._is_choice(override)}
         self._typed_values = [override for override in typed if override.key_or_group not in self._typed]
-        self._chosen = {
+        chosen = {
             group: {f"{group}/{name}" for name in self._option(group)}
-            for group in {*self._choices, *self._typed}
+            for group in [*self._choices, *self._typed]
             if _is_recipe_group(group)
         }
-        self._recipes, self._primary = recipes_and_primary(
-            config, loader, set().union(*self._chosen.values()), composed_with
-        )
+        self._recipes, self._primary = recipes_and_primary(config, loader, set().union(*chosen.values()), composed_with)
+        paths = {recipe.path for recipe in self._recipes}
+        self._recipe_groups = [group for group, options in chosen.items() if options & paths]
+        self._other_groups = [group for group, options in chosen.items() if options and not options & paths]
 
     def settle(self) -> list[Dropped]:
         """Drops the values; returns what was dropped."""
         groups = {*self._typed, *(group for recipe in self._recipes for group in recipe.choices())}
         dropped = []
         for group in sorted(groups, key=len):  # hydra/sweeper before hydra/sweeper/sampler
-            if group in self._chosen or (group in self._typed and self._typed[group].is_sweep_override()):
+            if group in self._recipe_groups or (group in self._typed and self._typed[group].is_sweep_override()):
                 continue  # each job of a sweep is settled by itself
             unused = [recipe for recipe in self._recipes if self._is_unused(recipe, group)]
             if unused:
@@ -147,7 +148,8 @@ class _Settlement:
         extended = [other for other in self._recipes[position + 1 :] if other.parent == recipe.path]
         for chooser in (recipe, *reversed(extended), *reversed(self._recipes[:position])):
             if group in chooser.choices():
-                return {chooser.choices()[group]}
+                chosen = chooser.choices()[group]
+                return {self._option(group) if "${" in "".join(chosen) else chosen}  # Hydra has resolved it
         without = self._compose([name for name in self._related(group) if name != group])
         return {option_of(without.hydra.runtime.choices.get(group))}
 
@@ -224,10 +226,10 @@ class _Settlement:
 
     def _compose(self, groups: list[str]) -> DictConfig:
         """A config without recipes, with the chosen options of some groups."""
-        removed = [f"~{group}" for group in self._chosen if self._option(group) and not self._is_added(group)]
+        removed = [f"~{group}" for group in self._recipe_groups if not self._is_added(group)]
         chosen = [
             f"{'+' if self._is_added(group) else ''}{as_choice(group, self._option(group))}"
-            for group in dict.fromkeys(groups)
+            for group in dict.fromkeys([*groups, *self._other_groups])
             if self._option(group)
         ]
         overrides = [*self._search_path, *removed, *chosen]

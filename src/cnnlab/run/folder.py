@@ -201,8 +201,13 @@ class RunFolder:
             return hydra
         try:
             hydra.merge_with(self._load("hydra").hydra)
+            sources, cwd, typed = hydra.runtime.config_sources, hydra.runtime.cwd, hydra.overrides.hydra
+            entries = [source[key] for source in sources for key in ("provider", "schema", "path")]
+            if not isinstance(typed, ListConfig) or not all(isinstance(text, str) for text in (cwd, *entries)):
+                raise TypeError("it has another shape")
+            hydra.job.get("config_name")
             return hydra
-        except (AttributeError, TypeError, ValueError, OmegaConfBaseException) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, AssertionError, OmegaConfBaseException) as error:
             raise self._damaged("hydra", error) from None
 
     def option_names(self) -> dict[str, Any]:
