@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import DeviceStatsMonitor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cnnlab.errors import Diverged, UserError
@@ -182,9 +183,13 @@ def test_what_is_not_measured_is_left_empty(compose_run, folder: Path):
     assert set(result_of(folder)["metrics"].values()) == {None}
 
 
+class OwnMonitor(DeviceStatsMonitor):
+    """A user's own, which needs a logger as Lightning's does."""
+
+
 def test_lightnings_refusals_of_a_fit_are_the_users_mistakes(compose_run, folder: Path):
-    with pytest.raises(UserError, match=r"trainer: .*limit_train_batches"):
-        run(compose_run(*SMALL, "trainer.limit_train_batches=0.001"))
+    with pytest.raises(UserError, match=r"trainer: Cannot use `DeviceStatsMonitor` callback with"):
+        run(compose_run(*SMALL, "logger=none", f"+callbacks.own={{_target_: {__name__}.OwnMonitor}}"))
 
 
 def test_a_finished_fit_that_resumes_is_tested_only(compose_run, folder: Path):
