@@ -44,6 +44,8 @@ from tests.cli.conftest import Typed
         ("optimizer:adam", "optimizer:adam is not an override: write optimizer=adam"),
         ("optimizer.lr:0.1", "optimizer.lr:0.1 is not an override: write optimizer.lr=0.1"),
         ("adam", "adam is not an override: did you mean optimizer=adam?"),
+        ("optimizer", "optimizer is not an override: write optimizer=…, one of adadelta, "),
+        ("seed", "seed is not an override: write seed=…"),
         ("nothing", "nothing is not an override, which is key=value, such as "),
         ("=3", "=3 is not an override, which is key=value, such as "),
         ("seed==3", "seed==3 has several equals signs; write seed=3"),
