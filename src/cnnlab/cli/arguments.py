@@ -58,7 +58,8 @@ def prepare(arguments: list[str]) -> list[str]:
         return arguments
     tree = config_tree(arguments)
     _check_form(arguments, flags.overrides, others, tree)
-    prepared = [_prepare(text, is_sweep=flags.multirun) if text in flags.overrides else text for text in arguments]
+    is_sweep = flags.multirun or any(text.startswith(("sweep=", "hydra.mode=M")) for text in flags.overrides)
+    prepared = [_prepare(text, is_sweep=is_sweep) if text in flags.overrides else text for text in arguments]
     return _expand_config_folders(prepared)
 
 
