@@ -44,6 +44,8 @@ from tests.cli.conftest import Typed
         ("optimizer:adam", "optimizer:adam is not an override: write optimizer=adam"),
         ("optimizer.lr:0.1", "optimizer.lr:0.1 is not an override: write optimizer.lr=0.1"),
         ("adam", "adam is not an override: did you mean optimizer=adam?"),
+        ("optimizer", "optimizer is not an override: write optimizer=…, one of adadelta, "),
+        ("seed", "seed is not an override: write seed=…"),
         ("nothing", "nothing is not an override, which is key=value, such as "),
         ("=3", "=3 is not an override, which is key=value, such as "),
         ("seed==3", "seed==3 has several equals signs; write seed=3"),
@@ -90,7 +92,8 @@ def test_the_flags_are_those_that_hydra_has():
     [
         ["--cfg", "job", "seed=1"], ["seed=1", "--cfg", "job"], ["-sc", "query=bash"], ["--help", "adam"], ["--info"],
         ["-m", "optimizer=adam,sgd", "seed=range(0,3)", "optimizer.lr=choice(0.1,0.2)"], ["~optimizer.fused"],
-        ["--multi", "seed=0,1"], ["-m", "data.root=a,b"], ["data.root=${oc.env:HOME}/x", "resume=null"],
+        ["--multi", "seed=0,1"], ["-m", "data.root=a,b"], ["sweep=grid", "data.root=a,b"],
+        ["data.root=${oc.env:HOME}/x", "resume=null"],
         ["model.channels=[1,2]", "+callbacks.x={_target_: a.B, c: 1}", "seed='3'", "hydra.run.dir=outputs/${seed}"],
         ["data.root='/a b'", "data.root=\"/a b\"", "hydra.sweep.dir=/tmp/x", "optimizer.lr=", "resume=outputs/x"],
     ],

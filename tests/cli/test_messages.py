@@ -75,6 +75,10 @@ def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypat
             "write 'optimizer.lr=${oc.decode:${oc.env:LR}}'",
         ),
         (
+            ["optimizer.lr=${oc.env:NOT_SET}"],
+            "the environment variable NOT_SET is not set; set it, or give a default: ${oc.env:NOT_SET,…}",
+        ),
+        (
             ["optimizer.lr=0,01"],
             "optimizer.lr=0,01 has several values; for a sweep put -m first: python train.py -m optimizer.lr=0,01; for "
             "one number write a point: optimizer.lr=0.01",

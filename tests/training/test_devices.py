@@ -41,3 +41,11 @@ def test_a_gpu_by_a_number_that_does_not_exist_is_refused(compose_run, num_gpus:
         check_devices(compose_run("trainer.devices=[1]"))
         with pytest.raises(UserError, match="names a GPU that this machine lacks; its GPUs are 0, 1"):
             check_devices(compose_run("trainer.devices=[2]"))
+
+
+@pytest.mark.usefixtures("num_gpus")
+def test_what_is_no_device_is_refused(compose_run):
+    with pytest.raises(UserError, match=r"trainer\.accelerator=gpuu is not allowed; it must be one of auto, gpu, c"):
+        check_devices(compose_run("trainer.accelerator=gpuu"))
+    with pytest.raises(UserError, match=r"trainer\.devices=0 is not allowed; it must be a number >= 1, or -1"):
+        check_devices(compose_run("trainer.devices=0"))

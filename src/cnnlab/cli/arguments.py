@@ -58,7 +58,8 @@ def prepare(arguments: list[str]) -> list[str]:
         return arguments
     tree = config_tree(arguments)
     _check_form(arguments, flags.overrides, others, tree)
-    prepared = [_prepare(text, is_sweep=flags.multirun) if text in flags.overrides else text for text in arguments]
+    is_sweep = flags.multirun or any(text.startswith(("sweep=", "hydra.mode=M")) for text in flags.overrides)
+    prepared = [_prepare(text, is_sweep=is_sweep) if text in flags.overrides else text for text in arguments]
     return _expand_config_folders(prepared)
 
 
@@ -160,8 +161,11 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
         return f"{text} {after} is not an override: write {text}={after}"
     if holders := [group for group, options in tree.groups.items() if text in options]:
         return f"{text} is not an override: did you mean {' or '.join(f'{group}={text}' for group in holders)}?"
-    known = text if text in tree.groups or text in tree.keys else "key"
-    return f"{text} is not an override, which is {known}=value, such as optimizer=adam or optimizer.lr=0.1"
+    if text in tree.groups:
+        return f"{text} is not an override: write {text}=…, one of {', '.join(tree.groups[text])}"
+    if text in tree.keys:
+        return f"{text} is not an override: write {text}=…"
+    return f"{text} is not an override, which is key=value, such as optimizer=adam or optimizer.lr=0.1"
 
 
 def _check_group(text: str, tree: ConfigTree) -> None:

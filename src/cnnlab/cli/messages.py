@@ -40,6 +40,9 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         return f"a config group must be set to one of its options, see --help ({text})"
     if isinstance(error, OverrideParseException):
         return f"{text.partition(' See https')[0]}; a value with special characters needs quotes: 'key=\"value\"'"
+    if missing := re.search(r"Environment variable '(.+?)' not found", text):
+        name = missing.group(1)
+        return f"the environment variable {name} is not set; set it, or give a default: ${{oc.env:{name},…}}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))

@@ -3,6 +3,7 @@
 import os
 
 import torch
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from omegaconf import DictConfig, ListConfig
 
 from cnnlab.errors import UserError
@@ -21,6 +22,10 @@ def check_devices(config: DictConfig) -> None:
         UserError: With what to use.
     """
     accelerator, devices = config.trainer.get("accelerator"), config.trainer.get("devices")
+    if isinstance(accelerator, str) and accelerator not in (known := _accelerators()):
+        raise UserError(f"trainer.accelerator={accelerator} is not allowed; it must be one of {', '.join(known)}")
+    if type(devices) is int and devices < 1 and devices != -1:
+        raise UserError(f"trainer.devices={devices} is not allowed; it must be a number >= 1, or -1 for all GPUs")
     has_mps = torch.backends.mps.is_available()
     num_gpus = torch.cuda.device_count() or int(has_mps)
     is_missing = {"cuda": torch.cuda.device_count() == 0, "mps": not has_mps, "gpu": num_gpus == 0}
@@ -42,3 +47,7 @@ def check_devices(config: DictConfig) -> None:
             f"trainer.devices={list(devices)} names a GPU that this machine lacks; its GPUs are "
             f"{', '.join(map(str, range(available)))}"
         )
+
+
+def _accelerators() -> list[str]:
+    return ["auto", "gpu", *sorted(AcceleratorRegistry.available_accelerators())]
