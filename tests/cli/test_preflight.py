@@ -58,17 +58,15 @@ def test_a_sweeps_values_may_refer_to_swept_options_and_to_hydras(tmp_path: Path
         assert config.hydra.sweep.dir == "outputs/sweeps/lecture-study"
 
 
-def test_a_tilde_in_a_config_file_is_the_home_folder(
-    typed: Typed, tmp_path: Path, composed: list[DictConfig], monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize("key", ["hydra.run.dir", "hydra.sweep.dir"])
+def test_a_tilde_in_a_config_file_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    (tmp_path / "own" / "experiment").mkdir(parents=True)
-    text = "# @package _global_\nhydra: {run: {dir: ~/run}}\n"
-    (tmp_path / "own" / "experiment" / "mine.yaml").write_text(text)
-    code, text = typed("--config-dir=own", "experiment=mine")
-    assert code == 0, text
-    assert composed[0].output_dir == str(tmp_path / "home" / "run")
+    with hydra_loader():
+        config = composed(f"{key}='~/here'", "sweep.name=mine")
+        check = Preflight().on_run_start if key == "hydra.run.dir" else Preflight().on_multirun_start
+        check(config)
+    assert OmegaConf.select(config, key) == str(tmp_path / "home" / "here")
     assert not (tmp_path / "~").exists()
 
 

@@ -111,7 +111,7 @@ def test_hydras_other_flags_stay_hydras(typed: str, kept: str):
 
 
 def test_a_sweep_is_shown_and_leaves_nothing(tmp_path: Path):
-    typed = ("-m", "optimizer=adam,sgd", "--cfg", "job", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    typed = ("-m", "--cfg", "job", "optimizer=adam,sgd", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     code, text = start(tmp_path / "log", *typed).wait()
     assert code == 0, text
     assert text.startswith("# The first job: optimizer=adam\nseed: 0\n")

@@ -5,7 +5,7 @@ import pytest
 from cnnlab.cli.suggestions import edit_distance, nearest
 from tests.cli.conftest import Typed
 
-OPTIONS = "adadelta, adagrad, adam, adamax, adamw, lion, "
+OPTIONS = "adadelta, adagrad, adagrad_lecture, adam, adamax, adamw, lion, "
 
 
 def test_an_edit_is_a_letter_more_less_or_other_or_two_swapped():

@@ -71,7 +71,7 @@ def test_a_run_tells_the_optimiser_the_places(compose_run):
         "data=mnist_5k", "model=mlp", "model.width=10", "model.depth=3", "model.num_members=2", "optimizer=muon"
     )
     classifier = build_classifier(config)
-    classifier.trainer = SimpleNamespace(estimated_stepping_batches=1)
+    classifier.trainer = SimpleNamespace(estimated_stepping_batches=1, callbacks=[])
     muon, _ = classifier.configure_optimizers().param_groups
     assert shapes(muon["params"]) == [(10, 10)] * 4
 

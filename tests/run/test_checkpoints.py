@@ -151,7 +151,7 @@ def test_a_finished_fit_that_resumes_gets_its_other_files_back(compose_run, fold
     assert len(list((folder / "pictures").iterdir())) == 3
 
 
-@pytest.mark.parametrize("place", ["build_logger", "build_trainer"])
+@pytest.mark.parametrize("place", ["build_loggers", "build_trainer"])
 def test_a_resume_that_is_interrupted_before_the_fit_keeps_what_was_done(
     compose_run, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ):
@@ -189,7 +189,7 @@ def test_a_result_is_not_replaced_by_that_of_a_resume_that_got_nowhere(
 
 def test_a_resume_that_fails_at_once_can_still_be_resumed(compose_run, folder: Path, monkeypatch):
     (folder / "result.json").write_text('{"status": "interrupted"}')
-    monkeypatch.setattr(execution, "build_logger", lambda *args: 1 / 0)
+    monkeypatch.setattr(execution, "build_loggers", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(compose_run(*RUN, f"resume={folder}"))
     assert RunFolder(folder).result() == {"status": "interrupted"}

@@ -111,7 +111,7 @@ def test_a_folder_in_which_a_process_runs_is_not_removed(tmp_path: Path):
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(UserError, match=r"another process is using .*run; wait for it, or stop it"):
             run.clear()
-        assert run.status is Status.FAILED
+        assert run.status_without_lock is Status.FAILED
         other.kill()
     run.clear()
     assert list(tmp_path.iterdir()) == []

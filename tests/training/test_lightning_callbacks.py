@@ -39,7 +39,7 @@ EVERY: dict[str, tuple[str, str | None]] = {
     "EMAWeightAveraging": ("decay: 0.5", None),
     "EarlyStopping": ("monitor: train/loss, patience: 1, min_delta: 0.5", None),
     "GradientAccumulationScheduler": ("scheduling: {1: 2}", None),
-    "LambdaCallback": ("on_fit_start: {_target_: hydra.utils.get_method, path: builtins.print}", None),
+    "LambdaCallback": (f"on_fit_start: {{_target_: {__name__}.ignore, _partial_: true}}", None),
     "LearningRateFinder": ("", "not the recorded optimizer.lr"),
     "LearningRateMonitor": ("", None),
     "ModelCheckpoint": ("monitor: val/acc, mode: max", None),
@@ -103,14 +103,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Stop(Callback):
-    """Sends SIGINT after a step."""
+    """Sends SIGINT after a step, once."""
 
     def __init__(self, epoch: int, batch: int) -> None:
         self.at = (epoch, batch)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (trainer.current_epoch, batch_idx) == self.at:
+        sent = Path(trainer.default_root_dir).with_name("sent")
+        if (trainer.current_epoch, batch_idx) == self.at and not sent.exists():
+            sent.touch()
             signal.raise_signal(signal.SIGINT)
+
+
+def ignore(*arguments: Any) -> None:
+    """A function for LambdaCallback."""
 
 
 class Halve(Callback):
@@ -185,7 +191,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(compose_run, folder: Path, name:
     stop = f"+callbacks.stop={{_target_: {__name__}.Stop, epoch: {at[0]}, batch: {at[1]}}}"
     with pytest.raises(Interrupted):
         run(compose_run(*SHORT, *DECAYS, length, stop))
-    run(compose_run(*SHORT, *DECAYS, length, f"resume={folder}"))
+    run(compose_run(*SHORT, *DECAYS, length, stop, f"resume={folder}"))
     assert outcome(folder) == expected
 
 
@@ -260,7 +266,7 @@ def test_checkpoints_go_to_a_folder_of_their_own_in_the_run_folder(compose_run, 
     several = "monitor: val/acc, mode: max, save_top_k: -1, save_last: true, filename: '{epoch}-{val/acc:.2f}'"
     run(compose_run(*SHORT, added("ModelCheckpoint", several)))
     places = sorted(path.relative_to(folder / "checkpoints").as_posix() for path in folder.rglob("*.ckpt"))
-    assert places[-1] == "last.ckpt"
+    assert places[-2:] == ["last.ckpt", "previous.ckpt"]
     assert len([place for place in places if place.startswith("added/epoch=")]) == 3, places
     assert "added/last.ckpt" in places
 
@@ -276,7 +282,7 @@ def test_checkpoints_go_to_a_folder_of_their_own_in_the_run_folder(compose_run, 
 def test_each_checkpoint_option_works(compose_run, folder: Path, arguments: str, expected: list[str]):
     run(compose_run(*SHORT, added("ModelCheckpoint", arguments)))
     found = {Path(os.path.relpath(path, folder / "checkpoints")).as_posix() for path in folder.rglob("*.ckpt")}
-    assert found == {*expected, "last.ckpt"}
+    assert found == {*expected, "last.ckpt", "previous.ckpt"}
     if "weights_only" in arguments:
         assert "optimizer_states" not in torch.load(folder / "kept" / "weights.ckpt", weights_only=True)
 
@@ -398,7 +404,7 @@ class OwnFinder(lightning.pytorch.callbacks.LearningRateFinder):
     ("settings", "message"),
     [
         (f"_target_: {__name__}.OwnFinder", "callbacks.x: LearningRateFinder trains at a learning rate that it finds"),
-        ("_target_: builtins.dict", r"callbacks\.x is not a lightning\.Callback, but dict"),
+        ("_target_: torch.nn.ReLU", r"callbacks\.x is not a lightning\.Callback, but ReLU"),
         ("_target_: lightning.pytorch.callbacks.LambdaCallback, on_fit_end: print", "on_fit_end must be a function"),
         ("_target_: lightning.pytorch.callbacks.Timer, seconds: 3", r"callbacks\.x: .*unexpected keyword"),
         ("_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: checkpoints", r"the run's own last\.ckpt"),

@@ -62,10 +62,10 @@ def _completed(run: RunFolder) -> dict[str, Any]:
     if status is not Status.COMPLETED or result is None:
         raise UserError(f"{run}: no completed run there, it is {status.label}; give the folder of a completed run")
     flaw = find_flaw(result)
-    if flaw or "name" not in result["data"] or "weights_sha256" not in result:
-        raise UserError(
-            f"{run.result_json} is damaged ({flaw or 'no name of the data, or no weights_sha256'}); run it again"
-        )
+    if flaw is None and not ("name" in result["data"] and "weights_sha256" in result):
+        flaw = "it lacks the data's name or weights_sha256"
+    if flaw is not None:
+        raise UserError(f"{run.result_json} is damaged: {flaw}; run the experiment again")
     return result
 
 

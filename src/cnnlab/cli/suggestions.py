@@ -4,9 +4,9 @@ import difflib
 import inspect
 from collections.abc import Iterable
 
-from hydra.utils import get_object
-
 from cnnlab.cli.config_tree import HYDRA_GROUPS, ConfigTree
+from cnnlab.errors import UserError
+from cnnlab.experiment.targets import locate
 
 # what people from other programs type, with the name here
 SYNONYMS = {
@@ -155,6 +155,6 @@ def _takes(tree: ConfigTree, group: str, option: str, name: str) -> bool:
     if not target.startswith(OWN_TARGETS) or name in SET_BY_US or (group == "trainer" and name not in FOR_TRAINER):
         return False
     try:
-        return name in inspect.signature(get_object(target)).parameters
-    except (ImportError, ValueError, TypeError):
+        return name in inspect.signature(locate(target, group)).parameters
+    except (UserError, ImportError, ValueError, TypeError):
         return False

@@ -89,14 +89,6 @@ def check_keys(config: DictConfig) -> None:
         if OmegaConf.select(config, key, default=_MISSING) is _MISSING:
             raise UserError(f"{key} is missing; set it, such as +{key}=…")
     _check_objects(config)
-    for group, known in (("experiment", ()), ("sweep", READ["sweep"])):
-        values = config.get(group)
-        misplaced = [str(key) for key in values if key not in known] if isinstance(values, DictConfig) else []
-        if misplaced:
-            raise UserError(
-                f"{group}.{misplaced[0]} has no effect; a file of the group {group} sets values of the whole config if "
-                f"its first line is # @package _global_"
-            )
     for group, keys in READ.items():
         for key in map(str, config.get(group) or {}):
             if key not in keys and not _is_interpolated(config, f"{group}.{key}"):

@@ -62,6 +62,7 @@ FAMILIES = (
     Family(r"pytorch_optimizer", CLASS, OPTIMIZER),
     Family(r"lightning\.pytorch\.callbacks", CLASS, CALLBACK),
     Family(r"lightning\.pytorch\.loggers", CLASS, LOGGER),
+    Family(r"lightning\.pytorch\.strategies", CLASS, "lightning.pytorch.strategies.Strategy"),
     Family(r"lightning\.pytorch\.profilers", CLASS, "lightning.pytorch.profilers.Profiler"),
     Family(r"optuna\.samplers", CLASS, "optuna.samplers.BaseSampler"),
     Family(r"optuna\.pruners", CLASS, "optuna.pruners.BasePruner"),
@@ -76,6 +77,7 @@ FAMILIES = (
     Family(rf"cnnlab\.training\.(?!checkpoint|history|interruption){MODULE}", CLASS, CALLBACK),  # those write files
 )
 NAMES = {
+    "builtins.len",  # ThroughputMonitor's batch_size_fn
     "cnnlab.cli.preflight.Preflight",
     "cnnlab.sweep.search.EveryCombination",
     "cnnlab.sweep.search.pruning.Pruning",
@@ -136,6 +138,24 @@ def instantiate(config: Any, *args: Any, **kwargs: Any) -> Any:
     for where, target in _targets(plain, "", {}):
         _check_kind(where, target)
     return build(plain, *args, **kwargs)
+
+
+def locate(target: str, key: str) -> Any:
+    """The class or function that a `_target_` names, after the same check.
+
+    Args:
+        target: The dotted name.
+        key: Where it stands in its config.
+
+    Raises:
+        UserError: If it is not allowed, or does not exist.
+    """
+    check_targets({TARGET: target}, key)
+    _check_kind(f"{key}.{TARGET}", target)
+    found = _find(target)
+    if found is None:
+        raise UserError(f"{key}.{TARGET}={target} does not exist; correct its name")
+    return found
 
 
 def trust(packages: str) -> None:

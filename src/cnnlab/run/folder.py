@@ -330,7 +330,8 @@ class RunFolder:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
-        return UserError(f"{self._record(name)} is damaged or missing ({reason}); start a new run")
+        text = " ".join(str(reason).split())
+        return UserError(f"{self._record(name)} is damaged or missing ({text}); start a new run")
 
 
 def find_runs(outputs: Path) -> Iterator[RunFolder]:

@@ -53,10 +53,10 @@ class Task:
 
 def _can_resume(folder: RunFolder) -> bool:
     """Whether a run resumes; one that failed twice at the same step starts over, since its checkpoint may be why."""
-    status = folder.status
+    status = folder.status_without_lock
     if status is not Status.FAILED:
         return status is not None and status.can_resume
-    if not folder.last_checkpoint.is_file():
+    if not folder.has_checkpoint:
         return False
     step, record = str((folder.result() or {}).get("steps")), folder.path / RETRIED
     with folder.locked():  # a run that is resumed by hand at this time is not tried here

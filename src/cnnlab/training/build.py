@@ -165,7 +165,7 @@ def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
             raise UserError(f"{place}: {base.__name__} {UNUSABLE[base.__name__]}")
     for hook in arguments:
         if hasattr(Callback, hook) and not callable(getattr(callback, hook)):
-            function = "{_target_: hydra.utils.get_method, path: module.name}"
+            function = "{_target_: mypackage.function, _partial_: true}"
             raise UserError(f"{place}.{hook} must be a function, such as {function}")
     if isinstance(callback, Checkpoint):
         _place_checkpoints(place, callback, folder / "checkpoints")

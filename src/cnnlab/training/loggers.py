@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -19,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
 from cnnlab.experiment.loggers import active_loggers
-from cnnlab.experiment.targets import check_targets, instantiate
+from cnnlab.experiment.targets import instantiate, locate
 from cnnlab.files import write_atomically
 from cnnlab.training.mlflow import RunMLflow
 from cnnlab.training.run_logger import LoggedRun, RunLogger
@@ -93,21 +91,15 @@ class LogChoices(Callback):
 
 
 def _build(name: str, settings: DictConfig, run: LoggedRun) -> RunLogger:
-    check_targets(settings, f"logger.{name}")
     plain = dict(OmegaConf.to_container(settings, resolve=True))  # type: ignore[arg-type]
     given = {str(key): value for key, value in plain.items() if key != "_target_" and value is not None}
-    hydra_log = logging.getLogger("hydra.utils")
-    hydra_log.disabled = True  # it logs the error that becomes the user's one line
-    try:
-        kind = get_class(settings._target_)
-    finally:
-        hydra_log.disabled = False
-    if not issubclass(kind, Logger):
+    kind = locate(str(settings._target_), f"logger.{name}")
+    if not (isinstance(kind, type) and issubclass(kind, Logger)):
         raise UserError(f"logger.{name}._target_={settings._target_} is not a Lightning logger")
     if not issubclass(kind, RunLogger):
         kind = OURS.get(kind) or type(kind.__name__, (RunLogger, kind), {})
     assert issubclass(kind, RunLogger)
-    logger = kind(**{**kind.defaults(run, given), **instantiate(given, _convert_="all")})
+    logger: RunLogger = kind(**{**kind.defaults(run, given), **instantiate(given, _convert_="all")})
     logger.name_in_config = name
     return logger
 
