@@ -26,6 +26,7 @@ from cnnlab.run.resume import expand_resume
 from cnnlab.training.checkpoint import load_checkpoint
 from tests.attack import GLOBAL, SHORT, Attack
 from tests.conftest import REPOSITORY
+from tests.sweep.runs import result
 
 EXPERIMENTS = {  # a stranger's conf/experiment/evil.yaml, to what is refused
     "callbacks: {x: CALL}": "callbacks.x._target_=os.mkdir",
@@ -163,8 +164,9 @@ RECORDS = {  # overrides.yaml of a stranger's run folder, to what is refused
     "data.root=${oc.env:API_KEY}": "${oc.env:API_KEY} is not allowed",
     "+callbacks.x={_target_:lightning.pytorch.callbacks.ModelCheckpoint,dirpath:/tmp}": "callbacks.x.dirpath=/tmp",
     "+trainer.profiler={_target_:lightning.pytorch.profilers.SimpleProfiler,dirpath:/}": "profiler",
-    "logger._target_=os.mkdir": "logger._target_=os.mkdir",
-    "+logger.dir=/tmp": "logger.dir=/tmp",
+    "+logger.x._target_=os.mkdir": "logger.x._target_=os.mkdir",
+    "logger.tensorboard._target_=os.mkdir": "logger.tensorboard._target_=os.mkdir",
+    "+logger.tensorboard.log_dir=/tmp": "logger.tensorboard.log_dir=/tmp",
     "trainer.callbacks=CALL": "",
 }
 
@@ -174,6 +176,7 @@ def test_a_run_folder_of_a_stranger_is_resumed(attack: Attack, recorded: str, be
     os.environ["API_KEY"] = "hunter2"
     text = recorded.replace("CALL", attack.call.replace(" ", "")).replace("STRANGER", str(attack.folder))
     attack.plant(".hydra/overrides.yaml", json.dumps(["optimizer=adam", text]))
+    attack.plant(".hydra/config.yaml", "logger: {}")
     attack.plant("evil.yaml", f"{GLOBAL}callbacks: {{x: CALL}}")
     attack.is_refused("resume=STRANGER", because=because)
 
@@ -244,7 +247,9 @@ def test_a_file_outside_the_folder_is_no_option(attack: Attack):
 
 def test_a_stranger_may_be_looked_at(attack: Attack):
     attack.plant("experiment/evil.yaml", f"{GLOBAL}callbacks: {{x: CALL}}\nhydra: {{callbacks: {{x: CALL}}}}")
-    code, text = attack.run("--config-dir=STRANGER", "experiment=evil", "--cfg", "job")
+    # Hydra would build hydra.callbacks on the way to the settled config
+    attack.is_refused("--config-dir=STRANGER", "experiment=evil", "--cfg", "job", because="_target_=os.mkdir")
+    code, text = attack.run("--config-dir=STRANGER", "experiment=evil", "--info", "config")
     assert code == 0
     assert "_target_: os.mkdir" in text
     assert not attack.mark.exists()
@@ -260,7 +265,7 @@ def run_folder(folder: Path, change: Callable[[dict[str, Any]], None] | None = N
         change(config)
     OmegaConf.save(OmegaConf.create(config), folder / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(["data=mnist_5k"]), folder / ".hydra" / "overrides.yaml")
-    (folder / "result.json").write_text(json.dumps({"status": "completed", "weights_sha256": "0"}))
+    (folder / "result.json").write_text(result("completed", weights_sha256="0", data={"name": "mnist_5k"}))
     torch.save({"state_dict": {}}, folder / "checkpoints" / "last.ckpt")
     return folder
 
