@@ -27,6 +27,7 @@ from yaml import YAMLError
 
 from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_values, values
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import texts as texts_of
 from cnnlab.experiment.targets import check_targets, is_trusted, trust, trust_typed_variables
 from cnnlab.run.resumable import KEY
 from cnnlab.run.resume import NOT_RESUMED, quote
@@ -165,7 +166,7 @@ class _Check:
             else initialize_config_dir(self.main, JOB, version_base="1.3"),
         ):
             config = compose(self.name, texts, return_hydra_config=True)
-        recorded = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+        recorded = [*texts_of(config.hydra.overrides.task), *texts_of(config.hydra.overrides.hydra)]
         if added := [text for text in recorded if text not in texts]:
             raise UserError(f"hydra.overrides: {added[0]} is not allowed in a config; type it on the command line")
         for group, option in config.hydra.runtime.choices.items():

@@ -258,6 +258,8 @@ RULES = {
     "hydra.launcher.poll_s": POSITIVE,
     **{f"hydra.launcher.{key}": or_null(LINE) for key in ("account", "constraint", "name", "partition", "qos")},
     "hydra.sweeper.n_trials": integer(1),
-    "hydra.sweeper.storage": or_null(Rule("a database URL", TEXT.holds)),
+    "hydra.sweeper.storage": or_null(
+        Rule("a database URL, such as sqlite:///study.db", lambda value: isinstance(value, str) and "://" in value)
+    ),
     "hydra.sweeper.study_name": Rule("a name", lambda value: type(value) is int or TEXT.holds(value)),
 }

@@ -77,6 +77,7 @@ FAMILIES = (
     Family(rf"cnnlab\.training\.(?!checkpoint|history|interruption){MODULE}", CLASS, CALLBACK),  # those write files
 )
 NAMES = {
+    "cnnlab.bench.startup.ExitAtFirstStep",
     "builtins.len",  # ThroughputMonitor's batch_size_fn
     "cnnlab.cli.preflight.Preflight",
     "cnnlab.sweep.search.EveryCombination",

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.composed import texts
 from cnnlab.files import expand_home
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
@@ -87,7 +88,7 @@ def _sweep_command(sweep: Path) -> str:
     """The command that started a sweep, as far as it is recorded."""
     try:
         record = OmegaConf.load(sweep / "multirun.yaml")
-        typed = [str(text) for text in record.hydra.overrides.task]
+        typed = texts(record.hydra.overrides.task)
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, TypeError):
         return "the command that started it"
     return f"{program()} {shlex.join(['-m', *typed, f'hydra.sweep.dir={sweep}'])}"
