@@ -153,7 +153,7 @@ def _killed_run() -> Path:
     for number in range(20):
         run = Path(_templates().name) / f"killed-{number}"
         command = start(run.parent, *RUN, f"hydra.run.dir={run}")
-        while not (run / "metrics.csv").exists() and command.code(0.01) is None:
+        while not (run / "checkpoints" / "last.ckpt").exists() and command.code(0.01) is None:
             pass
         command.send(signal.SIGKILL)
         command.end(0, -signal.SIGKILL)

@@ -14,11 +14,11 @@ SEED = 13
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_two_random_faults_of_each_kind(family: Family, tmp_path: Path):
+def test_a_random_fault_of_each_kind(family: Family, tmp_path: Path):
     if family.name in NEEDS_MOUNT and not can_mount():
         pytest.skip("needs a file system of its own")
-    tally = campaign([family], SEED, tmp_path / "trials", minutes=0, trials=(0, 1))[family]
-    assert tally.num_trials == 2
+    tally = campaign([family], SEED, tmp_path / "trials", minutes=0, trials=(0,))[family]
+    assert tally.num_trials == 1
     assert not tally.wrong
 
 
