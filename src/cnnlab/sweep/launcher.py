@@ -204,8 +204,7 @@ def _job_keys(job: Job) -> list[str]:
 
 def _config_flags() -> list[str]:
     """Hydra's command-line flags that select the config."""
-    line = CommandLine.parse(sys.argv[1:])
-    return [] if line is None else line.config_flags()
+    return CommandLine.parse(sys.argv[1:]).config_flags()
 
 
 def _job_return(job: Job) -> JobReturn:
