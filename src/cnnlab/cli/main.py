@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cnnlab.cli.arguments import prepare
 from cnnlab.cli.config_tree import config_folder
-from cnnlab.cli.environment import is_worker, isolate
+from cnnlab.cli.distributed import is_worker, isolate
 from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request

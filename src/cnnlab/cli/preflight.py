@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.cli.environment import is_worker
+from cnnlab.cli.distributed import is_worker
 from cnnlab.cli.show import requested, show_run, show_sweep
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
