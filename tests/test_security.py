@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 
 from cnnlab.apply.load import load_finished
 from cnnlab.errors import UserError
+from cnnlab.run.flags import CommandLine
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import expand_resume
 from cnnlab.training.checkpoint import load_checkpoint
@@ -192,7 +193,8 @@ def test_a_run_folder_of_a_stranger_is_resumed(attack: Attack, recorded: str, be
 def test_a_resume_takes_nothing_of_hydras_from_a_record(attack: Attack, recorded: str):
     attack.plant(".hydra/overrides.yaml", json.dumps([recorded, "optimizer=adam"]))
     text = ["optimizer=adam", f"hydra.run.dir={attack.folder}", "hydra.output_subdir=null", "hydra.mode=RUN"]
-    assert expand_resume([f"resume={attack.folder}"]) == [*text, f"resume={attack.folder}"]
+    line = expand_resume(CommandLine({}, [f"resume={attack.folder}"]))
+    assert line.arguments() == [*text, f"resume={attack.folder}"]
     code, line = attack.run(f"resume={attack.folder}")  # the record of the config is missing
     assert (code, line.count("\n")) == (2, 1)
     assert not attack.mark.exists()

@@ -1,11 +1,9 @@
 """Atomic writes, reads that cannot hang, files of lines, and file locks."""
 
-import contextlib
 import errno
 import os
 import re
 import stat
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -174,22 +172,6 @@ def append_bytes(path: Path, content: bytes) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
         file.write(content)
-
-
-def gunzip(content: bytes, max_bytes: int) -> bytes:
-    """Decompresses gzip content, all its members (RFC 1952); of a damaged file as far as possible.
-
-    Args:
-        content: The compressed file.
-        max_bytes: What is longer is cut there, so that a small file cannot fill the memory.
-    """
-    plain = bytearray()
-    with contextlib.suppress(zlib.error):
-        while content and len(plain) < max_bytes:
-            member = zlib.decompressobj(wbits=31)
-            plain += member.decompress(content, max_bytes - len(plain))
-            content = member.unused_data
-    return bytes(plain)
 
 
 def make_folder(path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from cnnlab.apply.load import load_finished
 from cnnlab.apply.predict import probabilities
 from cnnlab.errors import UserError
+from cnnlab.run.claim import claim
 from tests.conftest import REPOSITORY, SMALL
 from tests.sweep.runs import begin, end, job
 
@@ -107,7 +108,7 @@ def test_a_run_that_has_not_completed_says_what_it_is(tmp_path: Path):
     begin(one)
     with pytest.raises(UserError, match="no completed run there, it is killed, can be resumed"):
         load_finished(tmp_path / "run")
-    one.folder.claim(resume=True)
+    claim(one.folder, resume=True)
     with pytest.raises(UserError, match="no completed run there, it is running;"):
         load_finished(tmp_path / "run")
     end(one, "completed")

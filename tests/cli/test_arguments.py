@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from cnnlab.cli.arguments import CHOICES, FLAGS, SHORT_FLAGS, SHORT_OPTIONS, prepare
+from cnnlab.cli.arguments import prepare
 from cnnlab.errors import UserError
+from cnnlab.run.flags import CommandLine
 from tests.cli.conftest import Typed
 
 
@@ -31,6 +32,7 @@ from tests.cli.conftest import Typed
         ("-M seed=0,1", "-M is not a flag; did you mean -m?"),
         ("optimizer＝adam", "optimizer＝adam has letters of full width; write optimizer=adam"),
         ("--nothing", "--nothing is not a flag; "),
+        ("--help --nothing", "--nothing is not a flag; "),
         ("–m seed=0,1", "–m begins with a dash; type a hyphen: -m"),
         ("—multirun seed=0,1", "—multirun begins with a dash; type a hyphen: --multirun"),
         ("—lr 0.1", "—lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
@@ -75,18 +77,6 @@ def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_flags_are_those_that_hydra_has():
-    from hydra._internal.utils import get_args_parser
-
-    hydras = {flag for action in get_args_parser()._actions for flag in action.option_strings}
-    ours = {*FLAGS, *SHORT_FLAGS, *SHORT_FLAGS.values(), *SHORT_OPTIONS, *SHORT_OPTIONS.values()}
-    assert ours | {"--info", "-i", "--experimental-rerun"} == hydras
-    choices = {
-        action.option_strings[0]: tuple(action.choices) for action in get_args_parser()._actions if action.choices
-    }
-    assert choices == CHOICES
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -99,7 +89,7 @@ def test_the_flags_are_those_that_hydra_has():
     ],
 )  # fmt: skip
 def test_what_hydra_reads_rightly_stays_as_it_is(arguments: list[str]):
-    assert prepare(arguments) == arguments
+    assert prepare(arguments) == CommandLine.parse(arguments)
 
 
 FOLDERS = (
@@ -132,10 +122,8 @@ def test_a_users_own_options_may_be_in_folders_and_groups(typed: Typed, tmp_path
     for name, text in {"experiment/mine/quick": "# @package _global_\nseed: 5\n", "note/x": "text: y\n"}.items():
         (tmp_path / "own" / name).parent.mkdir(parents=True)
         (tmp_path / "own" / f"{name}.yaml").write_text(text)
-    assert prepare(["--config-dir", "own", "experiment=mine/quick", "+note=x"])[-2:] == [
-        "experiment=mine/quick",
-        "+note=x",
-    ]
+    line = prepare(["--config-dir", "own", "experiment=mine/quick", "+note=x"])
+    assert line.overrides == ["experiment=mine/quick", "+note=x"]
     code, text = typed("--config-dir", "own", "experiment=mine/quick", "hydra.run.dir=x")
     assert code == 0, text
     assert composed[0].seed == 5
@@ -145,18 +133,29 @@ def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", "/home/민수")
     monkeypatch.setenv("USERPROFILE", "/home/민수")
     typed = ["--config-dir=~/c", "hydra.run.dir=~/x", "data.root='~/x y'", "resume=~", "hydra.sweep.dir=~/s"]
-    assert prepare([*typed, "hydra.sweeper.storage=sqlite:///~/x.db", "hydra.launcher.submitit_folder=~/f"]) == [
+    typed += ["hydra.sweeper.storage=sqlite:///~/x.db", "hydra.launcher.submitit_folder=~/f"]
+    assert prepare(typed).arguments() == [
         "--config-dir=/home/민수/c", "hydra.run.dir='/home/민수/x'", "data.root='/home/민수/x y'",
         "resume='/home/민수'", "hydra.sweep.dir='/home/민수/s'", "hydra.sweeper.storage='sqlite:////home/민수/x.db'",
         "hydra.launcher.submitit_folder='/home/민수/f'",
     ]  # fmt: skip
-    assert prepare(["-m", "data.root=~/a,/b"]) == ["-m", "data.root='/home/민수/a',/b"]
-    assert prepare(["-cd", "~/c"]) == ["-cd", "/home/민수/c"]
+    assert prepare(["-m", "data.root=~/a,/b"]).overrides == ["data.root='/home/민수/a',/b"]
+    assert prepare(["-cd", "~/c", "--config-path", "~/p"]).flags == {
+        "config_dir": "/home/민수/c",
+        "config_path": "/home/민수/p",
+    }
+
+
+def test_a_relative_config_path_is_taken_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    assert prepare(["a=1", "-cp=mine"]).flags == {"config_path": str(tmp_path / "mine")}
+    assert prepare(["--help", "-cp", "pkg://mine"]).flags["config_path"] == "pkg://mine"
+    assert prepare(["-cd", "mine", "-cp="]).flags == {"config_dir": "mine", "config_path": ""}
 
 
 def test_a_text_with_letters_that_the_grammar_lacks_is_quoted():
-    assert prepare(["sweep.name=λ", "+logger.name=내 실험"]) == ["sweep.name='λ'", "+logger.name='내 실험'"]
-    assert prepare(["optimizer.lr=${oc.decode:${oc.env:LR}}"]) == ["optimizer.lr='${oc.decode:${oc.env:LR}}'"]
+    assert prepare(["sweep.name=λ", "+logger.name=내 실험"]).overrides == ["sweep.name='λ'", "+logger.name='내 실험'"]
+    assert prepare(["optimizer.lr=${oc.decode:${oc.env:LR}}"]).overrides == ["optimizer.lr='${oc.decode:${oc.env:LR}}'"]
 
 
 def test_a_flag_without_its_value_is_one_line():

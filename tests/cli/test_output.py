@@ -41,3 +41,25 @@ def test_a_character_that_the_encoding_lacks_is_written_as_its_code(monkeypatch:
     with safe_output():
         print("größe")
     assert content.getvalue() == b"gr\\xf6\\xdfe\n"
+
+
+def test_what_a_library_cannot_write_leaves_one_line_and_no_traceback(tmp_path: Path):
+    program = """
+import logging, threading
+from cnnlab.cli.output import safe_output
+
+def fail():
+    raise OSError(28, "No space left on device", "events")
+
+with safe_output():
+    logging.getLogger().addHandler(logging.FileHandler("/dev/full"))
+    logging.getLogger().warning("lost")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[0] == (
+        "warning: a thread could not write (No space left on device: events), and has ended"
+    )
+    assert "in fail" not in done.stderr

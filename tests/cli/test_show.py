@@ -11,24 +11,24 @@ from hydra.types import RunMode
 from cnnlab.cli.preflight import Preflight
 from cnnlab.cli.show import take_request
 from cnnlab.errors import HydraBypass, UserError
+from cnnlab.run.flags import CommandLine
 from tests.experiment.configs import composed, hydra_loader
 from tests.processes import start
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, Any]:
     """The first line and the content that a command prints, by Hydra's callback."""
-    typed = take_request(list(arguments))
-    overrides = [text for text in typed if not text.startswith("-")]
+    line = take_request(CommandLine.parse(arguments))
     with hydra_loader() as loader:
-        if "--multirun" in typed:
-            config = loader.load_configuration("train", [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+        if "multirun" in line.flags:
+            config = loader.load_configuration("train", [*line.overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
         else:
-            config = composed(*overrides, "hydra.mode=RUN")
+            config = composed(*line.overrides, "hydra.mode=RUN")
         with pytest.raises(SystemExit) as end:
             callback = Preflight()
-            (callback.on_multirun_start if "--multirun" in typed else callback.on_run_start)(config)
+            (callback.on_multirun_start if "multirun" in line.flags else callback.on_run_start)(config)
         assert end.value.code in (None, 0)
-    take_request([])
+    take_request(CommandLine({}, []))
     text = capsys.readouterr().out
     return text.splitlines()[0], yaml.safe_load(text)
 
@@ -71,10 +71,10 @@ def test_interpolations_are_resolved_on_request(capsys: pytest.CaptureFixture[st
 
 
 def test_a_part_that_does_not_exist_is_one_line():
-    take_request(["--cfg", "job", "--package", "nothing"])
+    take_request(CommandLine({"cfg": "job", "package": "nothing"}, []))
     with hydra_loader(), pytest.raises(HydraBypass) as error:
         Preflight().on_run_start(composed())
-    take_request([])
+    take_request(CommandLine({}, []))
     assert str(error.value.error) == "--package nothing is not in this config; --cfg job lists its keys"
 
 
@@ -90,7 +90,7 @@ def test_a_part_that_does_not_exist_is_one_line():
 )
 def test_flags_that_contradict_each_other_are_one_line(typed: str, words: str):
     with pytest.raises(UserError, match=words):
-        take_request(typed.split())
+        take_request(CommandLine.parse(typed.split()))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_flags_that_contradict_each_other_are_one_line(typed: str, words: str):
     ],
 )
 def test_hydras_other_flags_stay_hydras(typed: str, kept: str):
-    assert take_request(typed.split()) == kept.split()
+    assert take_request(CommandLine.parse(typed.split())) == CommandLine.parse(kept.split())
     assert not GlobalHydra.instance().is_initialized()
 
 

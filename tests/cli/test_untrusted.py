@@ -4,11 +4,11 @@ import os
 from typing import Any
 
 import pytest
-from hydra._internal.utils import get_args_parser
 
 from cnnlab.cli import untrusted
 from cnnlab.cli.main import config_folder
 from cnnlab.cli.untrusted import check_untrusted, take_trust
+from cnnlab.run.flags import CommandLine
 from cnnlab.sweep.engines.node import NodeEnvironment
 from tests.attack import GLOBAL, SHORT, Attack
 
@@ -91,7 +91,7 @@ def test_a_harmless_experiment_of_a_stranger_passes(attack: Attack):
         ],
         ["experiment=fine", "callbacks.keep.dirpath=/tmp/kept", "hydra.run.dir=/tmp/x", "+hydra.job.env_set.A=b"],
     ):
-        typed = [f"--config-dir={attack.folder}", *arguments]
+        typed = CommandLine.parse([f"--config-dir={attack.folder}", *arguments])
         check_untrusted(typed, typed, config_folder())
 
 
@@ -117,7 +117,8 @@ def test_an_ordinary_start_is_not_composed_twice(attack: Attack):
         ["--cfg", "job"],
         ["--help"],
     ):
-        check_untrusted(arguments, arguments, config_folder())
+        line = CommandLine.parse(arguments)
+        check_untrusted(line, line, config_folder())
     assert composed == []
 
 
@@ -126,12 +127,3 @@ def test_a_worker_uses_the_config_that_the_first_process_has_checked(attack: Att
     flags = ["--config-dir=STRANGER", "experiment=evil", *SHORT]
     os.environ["LOCAL_RANK"] = "0"  # a leftover of something else is no proof of a check
     attack.is_refused(*flags, because="callbacks.x._target_=os.mkdir")
-
-
-def test_the_flags_are_read_as_hydra_reads_them():
-    for line in ("-cd x a=1", "-cd=x -m a=1", "--config-d=x", "-cp x -cn y a=1 b=2", "-m a=1", "--exp=x", "-c job a=1"):
-        theirs = get_args_parser().parse_args(line.split())
-        flags, texts = untrusted._parse(line.split())
-        for name in ("config_dir", "config_path", "config_name", "experimental_rerun", "cfg", "multirun"):
-            assert getattr(flags, name) == getattr(theirs, name), line
-        assert texts == theirs.overrides

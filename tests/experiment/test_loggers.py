@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import fingerprint
 from cnnlab.experiment.loggers import active_loggers, check_loggers, nest_overrides
+from cnnlab.run.flags import CommandLine
 from cnnlab.run.resume import expand_resume
 
 LIGHTNING = "lightning.pytorch.loggers"
@@ -123,4 +124,4 @@ def test_an_older_run_with_a_loggers_value_resumes(tmp_path: Path, recorded: str
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("[logger=wandb, logger.project=x]")
     (tmp_path / ".hydra" / "config.yaml").write_text(f"logger: {recorded}")
-    assert expand_resume([f"resume={tmp_path}"])[:2] == ["logger=wandb", override]
+    assert expand_resume(CommandLine({}, [f"resume={tmp_path}"])).overrides[:2] == ["logger=wandb", override]

@@ -6,7 +6,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.run.resume import expand_resume, finished, quote
+from cnnlab.run import resume
+from cnnlab.run.flags import CommandLine
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.resume import quote
+
+
+def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
+    return resume.expand_resume(CommandLine.parse(arguments), conf).arguments()
+
+
+def finished(arguments: list[str]) -> RunFolder | None:
+    return resume.finished(CommandLine.parse(arguments))
 
 
 @pytest.fixture
@@ -172,8 +183,8 @@ def test_the_recorded_config_folders_come_back_before_the_overrides(folder: Path
         typed=("hydra.job.num=3", "hydra.run.dir=/x", "hydra.callbacks.x._target_=os.system"),
     )
     arguments = expand_resume([f"resume={folder}", "console=lines"], Path("/program/conf"))
-    flags, overrides = arguments[:4], arguments[4:]
-    assert flags == ["--config-dir", str(folder), "--config-name", "mine"]
+    flags, overrides = arguments[:2], arguments[2:]
+    assert flags == [f"--config-dir={folder}", "--config-name=mine"]
     assert overrides[:3] == ["optimizer=adam", "seed=3", "console=lines"]
     search_path = next(text for text in overrides if text.startswith("hydra.searchpath="))
     parsed = OverridesParser.create().parse_override(search_path).value()
@@ -187,8 +198,8 @@ def test_the_recorded_config_folders_come_back_before_the_overrides(folder: Path
 def test_flags_beside_resume_replace_the_recorded_ones(folder: Path):
     record_hydra(folder, ("command-line", "file", folder / "gone"))
     arguments = expand_resume([f"resume={folder}", "--config-dir=new", "-c", "job"])
-    assert arguments[:4] == ["--config-dir", "new", "--cfg", "job"]
-    assert expand_resume(["-cd", "new", f"resume={folder}"]) == [*arguments[:2], *arguments[4:]]
+    assert arguments[:2] == ["--config-dir=new", "--cfg=job"]
+    assert expand_resume(["-cd", "new", f"resume={folder}"]) == [arguments[0], *arguments[2:]]
 
 
 @pytest.mark.parametrize(
@@ -210,10 +221,10 @@ def test_a_config_folder_that_was_moved_is_named(folder: Path, provider: str, hi
 
 def test_another_config_path_comes_back_but_not_that_of_this_program_before_it_was_moved(folder: Path):
     record_hydra(folder, ("main", "file", folder))
-    assert expand_resume([f"resume={folder}"], Path("/program/conf"))[:2] == ["--config-path", str(folder)]
-    assert "--config-path" not in expand_resume([f"resume={folder}"], folder)
+    assert expand_resume([f"resume={folder}"], Path("/program/conf"))[0] == f"--config-path={folder}"
+    assert expand_resume([f"resume={folder}"], folder)[0] == "optimizer=adam"
     record_hydra(folder, ("main", "file", "/before/conf"))
-    assert "--config-path" not in expand_resume([f"resume={folder}"], Path("/program/conf"))
+    assert expand_resume([f"resume={folder}"], Path("/program/conf"))[0] == "optimizer=adam"
 
 
 def test_a_finished_run_is_finished_with_its_config_folder_too(folder: Path):

@@ -49,3 +49,12 @@ def result(status: str, error: str | None = None, **more: Any) -> str:
     """The content of a result.json, as far as a sweep reads it."""
     read: dict[str, Any] = {key: {} for key in MAPPINGS} | {"overrides": []}
     return json.dumps(read | {"status": status, "error": error} | more)
+
+
+def run_in(folder: Path, status: str | None = None, error: str | None = None) -> RunFolder:
+    """A run that has started, with a result if it has a status."""
+    one = job(folder)
+    begin(one)
+    if status is not None:
+        end(one, status, error)
+    return one.folder

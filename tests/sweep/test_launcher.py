@@ -55,8 +55,8 @@ def test_the_local_launcher_says_what_to_take_where_nothing_can_be_forked(monkey
 @pytest.mark.parametrize(
     ("typed", "flags"),
     [
-        ("-cd more -cn=mine", ["--config-name", "mine", "--config-dir", "more"]),
-        ("--config-d=more --config-na mine", ["--config-name", "mine", "--config-dir", "more"]),  # as Hydra takes them
+        ("-cd more -cn=mine", ["--config-name=mine", "--config-dir=more"]),
+        ("--config-d=more --config-na mine", ["--config-name=mine", "--config-dir=more"]),  # as Hydra takes them
         ("optimizer=sgd,adam hydra.verbose=true", []),
     ],
 )

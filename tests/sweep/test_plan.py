@@ -10,6 +10,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import UserError
+from cnnlab.run.claim import clear
 from cnnlab.run.folder import RunFolder
 from cnnlab.sweep import Action, Job, plan, print_plan
 from cnnlab.sweep.estimate import Estimate
@@ -230,7 +231,7 @@ def test_a_run_that_was_killed_before_it_recorded_itself_makes_room(tmp_path: Pa
     one.folder.path.mkdir()
     (one.folder.path / "run.log").touch()
     assert one.folder.status is None
-    one.folder.clear()
+    clear(one.folder)
     assert not one.folder.path.exists()
 
 
@@ -238,5 +239,5 @@ def test_what_is_not_a_runs_is_left(tmp_path: Path):
     one = job(tmp_path)
     one.folder.path.mkdir()
     (one.folder.path / "notes.txt").touch()
-    one.folder.clear()
+    clear(one.folder)
     assert (one.folder.path / "notes.txt").exists()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.run import folder as folder_module
+from cnnlab.run import claim as claim_module
+from cnnlab.run.flags import CommandLine
 from cnnlab.run.resume import expand_resume
 from cnnlab.sweep import Action, Job, Task, plan
 from tests.sweep.runs import begin, end, job, result
@@ -119,7 +120,7 @@ STATES: dict[Callable[[Job], None], str] = {
 def test_every_state_of_a_jobs_folder_has_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Callable[[Job], None], way: str
 ):
-    monkeypatch.setattr(folder_module, "_CLAIMED", claimed := [])
+    monkeypatch.setattr(claim_module, "_CLAIMED", claimed := [])
     whole = job(tmp_path / "whole")
     begin(whole)
     one = job(tmp_path / "seed=3")
@@ -133,7 +134,7 @@ def test_every_state_of_a_jobs_folder_has_a_way_out(
     arguments = Task(step.job, Path("train.py"), ("data=mnist_5k", "seed=3")).prepare()
     is_resumed = arguments[-1].startswith("resume=")
     assert is_resumed == (way == "resumes")
-    expand_resume(arguments)
-    step.job.folder.claim(resume=is_resumed)
+    expand_resume(CommandLine.parse(arguments))
+    claim_module.claim(step.job.folder, resume=is_resumed)
     for lock in claimed:
         lock.release()

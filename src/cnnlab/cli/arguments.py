@@ -1,12 +1,10 @@
 """What is done with the command line before Hydra reads it: paths that it would misread, and mistakes in its form."""
 
-import argparse
 import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -18,55 +16,44 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.check import TOP_LEVEL
 from cnnlab.files import expand_home
 from cnnlab.program import program
+from cnnlab.run.flags import FLAGS, CommandLine
 from cnnlab.run.resume import quote
 
-# what Hydra's parser takes; it has no public name
-FLAGS = ("--hydra-help", "--version", "--resolve")
-SHORT_FLAGS = {"--help": "-h", "--run": "-r", "--multirun": "-m", "--shell-completion": "-sc"}
-SHORT_OPTIONS = {
-    "--cfg": "-c",
-    "--package": "-p",
-    "--config-path": "-cp",
-    "--config-name": "-cn",
-    "--config-dir": "-cd",
-}
-CHOICES = {
-    "--cfg": ("job", "hydra", "all"),
-    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
-}
 PATHS = (
     *("resume", "data.root", "data.files.folder", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
     *("hydra.output_subdir", "hydra.launcher.submitit_folder", "hydra.sweeper.storage"),
 )
 NEEDED = ("optimizer.lr", "optimizer.weight_decay")  # and all that are in no group
 FUNCTIONS = r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\("
+UNREAD = {"help", "hydra_help", "version", "shell_completion"}  # flags with which no override is read
 DASHES = "‐‑‒–—―−"  # of word processors
 TYPOGRAPHIC_QUOTES = "“”„«»‘’‚"
 
 
-def prepare(arguments: list[str]) -> list[str]:
+def prepare(arguments: list[str]) -> CommandLine:
     """Quotes what Hydra would misread in paths and names, expands `~`, and rejects what it cannot read.
 
     Args:
-        arguments: The command line after the program's name.
+        arguments: The words after the program's name.
 
     Raises:
         UserError: With what to type.
     """
-    flags, others = _parser().parse_known_args(arguments)
-    if flags.help or flags.hydra_help or flags.shell_completion or flags.version:
-        return arguments
-    tree = config_tree(arguments)
-    _check_form(arguments, flags.overrides, others, tree)
-    is_sweep = flags.multirun or any(text.startswith(("sweep=", "hydra.mode=M")) for text in flags.overrides)
-    prepared = [_prepare(text, is_sweep=is_sweep) if text in flags.overrides else text for text in arguments]
-    return _expand_config_folders(prepared)
+    line = CommandLine.parse(arguments)
+    tree = config_tree(line)
+    _check_flags(arguments, line, tree)
+    flags = _with_paths(line.flags)
+    if UNREAD & flags.keys():
+        return CommandLine(flags, line.overrides)
+    _check_form(arguments, line, tree)
+    is_sweep = "multirun" in flags or any(text.startswith(("sweep=", "hydra.mode=M")) for text in line.overrides)
+    return CommandLine(flags, [_prepare(text, is_sweep=is_sweep) for text in line.overrides])
 
 
-def config_tree(arguments: list[str]) -> ConfigTree:
+def config_tree(line: CommandLine) -> ConfigTree:
     """The config groups, with those of `--config-dir`."""
-    flags, _ = _parser().parse_known_args(arguments)
-    return ConfigTree([config_folder(), *([] if flags.config_dir is None else [Path(expand_home(flags.config_dir))])])
+    added = line.flags.get("config_dir")
+    return ConfigTree([config_folder(), *([] if added is None else [Path(expand_home(str(added)))])])
 
 
 def choices(arguments: list[str], tree: ConfigTree) -> dict[str, list[str]]:
@@ -75,39 +62,24 @@ def choices(arguments: list[str], tree: ConfigTree) -> dict[str, list[str]]:
     return {group: [*re.split(r"[,\s]+", value)] for group, _, value in named if group in tree.groups and value}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {program()} --hydra-help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(add_help=False)
-    parser.add_argument("overrides", nargs="*")
-    for flag in FLAGS:
-        parser.add_argument(flag, action="store_true")
-    for flag, short in SHORT_FLAGS.items():
-        parser.add_argument(flag, short, action="store_true")
-    for option, short in SHORT_OPTIONS.items():
-        parser.add_argument(option, short, choices=CHOICES.get(option))
-    parser.add_argument("--experimental-rerun")
-    parser.add_argument("--info", "-i", nargs="?", const="all", choices=CHOICES["--info"])
-    return parser
-
-
-def _check_form(arguments: list[str], overrides: list[str], others: list[str], tree: ConfigTree) -> None:
-    """Rejects flags that do not exist or come too late, and overrides that are not `key=value`."""
+def _check_flags(arguments: list[str], line: CommandLine, tree: ConfigTree) -> None:
+    """Rejects flags that do not exist."""
     for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
         name = text.lstrip(f"{DASHES}-")
         typed = f"{'--' if len(name) > 2 else '-'}{name}"
-        if text[:1] in tuple(DASHES) and _is_flag(typed):
+        if text[:1] in tuple(DASHES) and typed.partition("=")[0] in FLAGS:
             raise UserError(f"{text} begins with a dash; type a hyphen: {typed}")
-        if text[:1] in tuple(DASHES) or (text in others and text.startswith("-")):
+        if text[:1] in tuple(DASHES) or text in line.unknown:
             raise UserError(_explain_flag(text, name, following, tree))
-    if others:
-        moved = [text for text in arguments if text not in overrides and text not in others]
+
+
+def _check_form(arguments: list[str], line: CommandLine, tree: ConfigTree) -> None:
+    """Rejects flags that come too late, and overrides that are not `key=value`."""
+    overrides = line.overrides
+    if not line.is_in_order:
+        moved = [text for text in arguments if text not in overrides]
         flag = next(text for text in moved if text.startswith("-"))
-        command = shlex.join([*moved, *(text for text in arguments if text in overrides or text in others)])
-        raise UserError(f"put {flag} first: {program()} {command}")
+        raise UserError(f"put {flag} first: {as_command([*moved, *overrides])}")
     for number, text in enumerate(overrides):
         is_cut = text.endswith("=") and "=" not in "".join(overrides[number + 1 : number + 2] or "=")
         if ("=" not in text and text[:1] != "~") or text.startswith("=") or is_cut:
@@ -119,18 +91,13 @@ def _check_form(arguments: list[str], overrides: list[str], others: list[str], t
             )
 
 
-def _is_flag(text: str) -> bool:
-    known = [*FLAGS, *SHORT_FLAGS, *SHORT_FLAGS.values(), *SHORT_OPTIONS, *SHORT_OPTIONS.values(), "--info", "-i"]
-    return text.partition("=")[0] in known
-
-
 def _explain_flag(text: str, typed: str, following: str, tree: ConfigTree) -> str:
     name, _, value = typed.partition("=")
     if not value and following and "=" not in following and not following.startswith("-"):
         value = following
-    if text.lower() in SHORT_FLAGS.values():
+    if text.lower() in FLAGS:
         return f"{text} is not a flag; did you mean {text.lower()}?"
-    if near := nearest(text.partition("=")[0], [*FLAGS, *SHORT_FLAGS, *SHORT_OPTIONS, "--info"]):
+    if near := nearest(text.partition("=")[0], [flag for flag in FLAGS if flag.startswith("--")]):
         return f"{text} is not a flag; did you mean {near[0]}?"
     typed = f"{name}={value}" if name in tree.groups or name in tree.keys else suggest_key(tree, name, value, {})
     hint = f"write {typed}" if typed.startswith(f"{name}=") else typed
@@ -241,17 +208,15 @@ def _parse(text: str) -> Override | None:
         return None
 
 
-def _expand_config_folders(arguments: list[str]) -> list[str]:
-    """Expands `~` in `--config-dir=~/x`, where the shell does not."""
-    flags = ("--config-dir", "-cd", "--config-path", "-cp")
-
-    def expanded(text: str, before: str) -> str:
-        flag, equals, path = text.partition("=")
-        if equals and flag in flags:
-            return f"{flag}={expand_home(path)}"
-        return expand_home(text) if before in flags else text
-
-    return [expanded(text, before) for text, before in zip(arguments, ["", *arguments], strict=False)]
+def _with_paths(flags: dict[str, str | bool]) -> dict[str, str | bool]:
+    """Flags with `~` expanded, and `--config-path` taken from the current folder; Hydra takes it from a module's."""
+    expanded = dict(flags)
+    for name in {"config_dir", "config_path"} & flags.keys():
+        expanded[name] = expand_home(str(flags[name]))
+    path = str(expanded.get("config_path", ""))
+    if path and "://" not in path:
+        expanded["config_path"] = str(Path(path).absolute())
+    return expanded
 
 
 def as_command(arguments: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cnnlab.cli.arguments import prepare
 from cnnlab.cli.config_tree import config_folder
-from cnnlab.cli.environment import is_worker, isolate
+from cnnlab.cli.distributed import is_worker, isolate
 from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
@@ -25,7 +25,6 @@ from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepF
 from cnnlab.experiment.settle import settle
 from cnnlab.files import expand_home
 from cnnlab.program import program, working_folder
-from cnnlab.run.flags import with_absolute_config_path
 from cnnlab.run.resume import expand_resume, finished
 from cnnlab.run.status import Status
 from cnnlab.signals import SignalGuard, exit_at_once, restored, silent_where_dropped
@@ -110,13 +109,13 @@ def command_line(main: Callable[[], object]) -> int:
         try:
             if not is_worker():  # which has the command line of the first process
                 isolate()
-                sys.argv[1:] = typed = prepare(take_trust(sys.argv[1:]))
+                typed = prepare(take_trust(sys.argv[1:]))
                 if (folder := finished(typed)) is not None and (status := folder.status) is not None:
                     print(f"nothing to do: the run in {folder} is {status.label}")
                     return status.exit_code
-                sys.argv[1:] = expand_resume(typed, config_folder())
-                sys.argv[1:] = take_request(with_absolute_config_path(sys.argv[1:]))
-                check_untrusted(typed, sys.argv[1:], config_folder())
+                line = take_request(expand_resume(typed, config_folder()))
+                sys.argv[1:] = line.arguments()
+                check_untrusted(typed, line, config_folder())
             main()
         except HydraBypass as carrier:
             return _report(carrier.error)

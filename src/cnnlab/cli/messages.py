@@ -13,6 +13,7 @@ from cnnlab.cli.arguments import as_command, choices, config_tree
 from cnnlab.cli.suggestions import nearest, suggest_key
 from cnnlab.errors import users_mistake
 from cnnlab.experiment.schema import RULES
+from cnnlab.run.flags import CommandLine
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -57,7 +58,7 @@ def printable(text: str) -> str:
 def _explain_key(key: str, arguments: list[str]) -> str:
     typed = (text.lstrip("+").partition("=") for text in arguments)
     value = next((value for name, _, value in typed if name == key), "")
-    tree = config_tree(arguments)
+    tree = config_tree(CommandLine.parse(arguments))
     return f"{key} is not in this config; {suggest_key(tree, key, value, choices(arguments, tree))}"
 
 

@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.cli.environment import is_worker
+from cnnlab.cli.distributed import is_worker
 from cnnlab.cli.show import requested, show_run, show_sweep
 from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
@@ -20,6 +20,7 @@ from cnnlab.experiment.schema import OURS, check_values
 from cnnlab.experiment.settle import settle
 from cnnlab.experiment.targets import check_targets
 from cnnlab.files import expand_home
+from cnnlab.run.claim import claim
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
 from cnnlab.signals import exit_at_once, restored
@@ -73,7 +74,7 @@ class Preflight(Callback):
             HydraConfig.instance().set_config(config)
             check(config, dict(config.hydra.runtime.choices), texts(config.hydra.overrides.task))
             _check_devices(config)
-            folder.claim(resume=config.resume is not None)
+            claim(folder, resume=config.resume is not None)
             check_same_experiment(config)
         except Exception as error:
             raise HydraBypass(error) from error

@@ -45,11 +45,11 @@ def requested() -> Request | None:
     return _requested[-1] if _requested else None
 
 
-def take_request(arguments: list[str]) -> list[str]:
+def take_request(line: CommandLine) -> CommandLine:
     """Removes `--cfg` and its flags from a command line, to print the config later.
 
     Args:
-        arguments: The command line after the program's name.
+        line: The command line.
 
     Returns:
         The command line for Hydra.
@@ -58,21 +58,18 @@ def take_request(arguments: list[str]) -> list[str]:
         UserError: If the flags contradict each other.
     """
     _requested.clear()
-    line = CommandLine.parse(arguments)
-    if line is None:
-        return arguments
     flags = dict(line.flags)
     if "hydra_help" in flags:
-        return CommandLine(flags, []).arguments()  # it knows no config of ours
+        return CommandLine(flags, [])  # it knows no config of ours
     if "help" not in flags:
         _check_flags(line)
     if {"help", "info"} & set(flags) and flags.pop("multirun", False):  # Hydra shows single runs only
-        return CommandLine(flags, _without_sweeps(line.overrides)).arguments()
+        return CommandLine(flags, _without_sweeps(line.overrides))
     if "cfg" not in flags or "help" in flags:
-        return arguments
+        return line
     part, package, resolve = flags.pop("cfg"), flags.pop("package", None), flags.pop("resolve", False)
     _requested.append(Request(str(part), None if package in (None, "_global_") else str(package), bool(resolve)))
-    return CommandLine(flags, line.overrides).arguments()
+    return CommandLine(flags, line.overrides)
 
 
 def show_run(config: DictConfig, request: Request) -> None:

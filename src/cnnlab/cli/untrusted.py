@@ -5,7 +5,6 @@ Hydra builds its callbacks, launcher, sweeper and logging before this program ca
 neither our conf/ nor the user's own command line gives must be harmless. docs/security.md says what is promised.
 """
 
-import argparse
 import itertools
 import math
 import os
@@ -13,7 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.config_search_path import ConfigSearchPath
@@ -29,11 +28,13 @@ from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_v
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts as texts_of
 from cnnlab.experiment.targets import check_targets, is_trusted, trust, trust_typed_variables
+from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.resumable import KEY
 from cnnlab.run.resume import NOT_RESUMED, quote
 
 TRUST_KEY = "trust="
 CHECKED = "CNNLAB_CHECKED"  # environment variable: this process was started by one that has checked its config
+NO_RUN = {"help", "hydra_help", "version", "cfg", "info", "shell_completion"}  # flags with which Hydra builds nothing
 PRIMARY = "train"
 MAX_COMBINATIONS = 100  # of a sweep's options from elsewhere: each is composed, which takes a sixth of a second
 JOB = "main"  # Hydra's name of it
@@ -58,12 +59,12 @@ def take_trust(arguments: list[str]) -> list[str]:
     return [text for text in arguments if text not in given]
 
 
-def check_untrusted(typed: list[str], arguments: list[str], conf: Path) -> None:
+def check_untrusted(typed: CommandLine, line: CommandLine, conf: Path) -> None:
     """Rejects a command whose config could run a stranger's code, or write outside its folder.
 
     Args:
-        typed: The command line that the user typed.
-        arguments: The command line for Hydra, which a resume completes by the run's recorded overrides.
+        typed: What the user typed.
+        line: The command line for Hydra, which a resume completes by the run's recorded overrides.
         conf: The folder of our own configs.
 
     Raises:
@@ -71,16 +72,14 @@ def check_untrusted(typed: list[str], arguments: list[str], conf: Path) -> None:
     """
     if "LOCAL_RANK" in os.environ and CHECKED in os.environ:
         return  # a worker, whose config is that of the first process
-    flags, texts = _parse(arguments)
-    if flags.experimental_rerun is not None:
+    if "experimental_rerun" in line.flags:
         raise UserError("--experimental-rerun reads a pickle, which can run code; use resume=<run folder>")
-    recorded = [text for text in texts if text not in typed and not _is_added_by_resume(text)]
-    selects = any(value is not None for value in (flags.config_dir, flags.config_path, flags.config_name))
-    if selects or recorded or any(map(_needs_check, texts)):
-        check = _Check(flags, texts, [text for text in texts if text not in recorded], conf)
-        is_shown = any((flags.help, flags.hydra_help, flags.version, flags.cfg, flags.info, flags.shell_completion))
+    texts = [text for text in line.overrides if "=" in text or text.startswith("~")]
+    recorded = [text for text in texts if text not in typed.overrides and not _is_added_by_resume(text)]
+    if set(CONFIG_FLAGS) & line.flags.keys() or recorded or any(map(_needs_check, texts)):
+        check = _Check(line.flags, texts, [text for text in texts if text not in recorded], conf)
         try:
-            check.sources() if is_shown else check.run()
+            check.sources() if NO_RUN & line.flags.keys() else check.run()
         except YAMLError as error:
             raise UserError(f"a config file is not plain YAML: {' '.join(str(error).split())}") from error
     os.environ[CHECKED] = "1"
@@ -90,17 +89,17 @@ class _Check:
     """The check of one command line.
 
     Args:
-        flags: Hydra's flags.
+        flags: Hydra's.
         texts: All overrides.
         typed: Those that the user typed.
         conf: The folder of our own configs.
     """
 
-    def __init__(self, flags: argparse.Namespace, texts: list[str], typed: list[str], conf: Path) -> None:
+    def __init__(self, flags: dict[str, str | bool], texts: list[str], typed: list[str], conf: Path) -> None:
         self.conf = conf
-        self.name = flags.config_name or PRIMARY
-        self.main = flags.config_path or str(conf)
-        self.folders = [] if flags.config_dir is None else [str(Path(flags.config_dir).absolute())]
+        self.name = str(flags.get("config_name") or PRIMARY)
+        self.main = str(flags.get("config_path") or conf)
+        self.folders = [str(Path(str(flags["config_dir"])).absolute())] if "config_dir" in flags else []
         parser = OverridesParser.create()
         self.overrides = parser.parse_overrides(texts)
         self.typed = {key for override in parser.parse_overrides(typed) for key in _keys(override)}
@@ -269,23 +268,3 @@ def _keys(override: Override) -> Iterator[str]:
 def _list(override: Override) -> list[str]:
     value = override.value()
     return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message)
-
-
-def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Hydra's flags, abbreviations included, and the overrides."""
-    parser = _Parser(add_help=False)
-    for names in (("-h", "--help"), ("--hydra-help",), ("--version",), ("--resolve",), ("-r", "--run"),
-                  ("-m", "--multirun"), ("-sc", "--shell-completion")):  # fmt: skip
-        parser.add_argument(*names, action="store_true")
-    for names in (("-c", "--cfg"), ("-p", "--package"), ("-cp", "--config-path"), ("-cn", "--config-name"),
-                  ("-cd", "--config-dir"), ("--experimental-rerun",)):  # fmt: skip
-        parser.add_argument(*names)
-    parser.add_argument("-i", "--info", nargs="?", const="all")
-    parser.add_argument("overrides", nargs="*")
-    flags, rest = parser.parse_known_args(arguments)
-    return flags, [text for text in [*flags.overrides, *rest] if "=" in text or text.startswith("~")]

@@ -17,9 +17,9 @@ import torch
 from filelock import FileLock, Timeout
 
 from cnnlab.data.source import Expected, Images, check_part, check_sha256
+from cnnlab.data_files import find_files, gunzip
 from cnnlab.errors import UserError
-from cnnlab.files import gunzip, kind, read_file
-from cnnlab.places import find_files
+from cnnlab.files import kind, read_file
 
 logger = logging.getLogger(__name__)
 

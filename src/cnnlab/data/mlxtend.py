@@ -9,8 +9,9 @@ import torch
 
 from cnnlab.data.source import Expected, Images, check_part, check_sha256
 from cnnlab.data.split import stratified_split
+from cnnlab.data_files import gunzip
 from cnnlab.errors import UserError
-from cnnlab.files import gunzip, read_file
+from cnnlab.files import read_file
 
 MAX_BYTES = 1 << 26  # of the text; 5,000 images have 9 MB
 

@@ -10,7 +10,7 @@ from lightning import LightningDataModule
 
 from cnnlab.data.augmentation import Augmentation
 from cnnlab.data.batches import Batch, EpochShuffle, FixedOrder, ResidentBatches, ShuffledBatches
-from cnnlab.data.source import Expected, Images, Source
+from cnnlab.data.source import Expected, Images, Source, check_images, with_channels
 from cnnlab.data.split import stratified_split
 from cnnlab.errors import UserError
 
@@ -127,9 +127,12 @@ class ImageDataModule(LightningDataModule):
 
     def load(self) -> dict[str, Batch]:
         """Reads, checks, splits and normalises the images and labels of each part."""
-        expected = Expected(self.image_shape, self.num_classes, self.num_train, self.num_test)
-        parts = self.split(self.files.load(expected))
+        parts = self.split(self.files.load(self._expected))
         return {part: (_normalise(images, self.mean, self.std), labels) for part, (images, labels) in parts.items()}
+
+    @property
+    def _expected(self) -> Expected:
+        return Expected(self.image_shape, self.num_classes, self.num_train, self.num_test)
 
     def share(self) -> None:
         """Loads the data for all modules with the same identity in this process and its forks."""
@@ -150,41 +153,13 @@ class ImageDataModule(LightningDataModule):
             UserError: If the number of images, their shape or the labels differ from the config, or `num_val` is too
                 large.
         """
-        for part, (pixels, labels) in {"training": images[:2], "test": images[2:]}.items():
-            if len(pixels) != len(labels):
-                raise UserError(
-                    f"data={self.name} has {len(pixels)} {part} images, but {len(labels)} labels; correct data.files"
-                )
-        found = (len(images.train_images), len(images.test_images))
-        if found != (self.num_train, self.num_test):
-            raise UserError(
-                f"data={self.name} has {found[0]} training and {found[1]} test images, but data.num_train="
-                f"{self.num_train} and data.num_test={self.num_test}; set them to match, or correct data.files"
-            )
-        self._check_shape_and_labels(images)
+        check_images(self.name, images, self._expected)
         parts = {"train": (images.train_images, images.train_labels), "test": (images.test_images, images.test_labels)}
         if self.num_val > 0:
             kept, held_out = stratified_split(images.train_labels, self.num_val, self.split_seed)
             parts["train"] = (images.train_images[kept], images.train_labels[kept])
             parts["val"] = (images.train_images[held_out], images.train_labels[held_out])
         return parts
-
-    def _check_shape_and_labels(self, images: Images) -> None:
-        for part in (images.train_images, images.test_images):
-            shape = list(_with_channels(part).shape[1:])
-            if shape != self.image_shape:
-                raise UserError(
-                    f"data={self.name} has images of shape {shape} (channels, height, width), but data.image_shape="
-                    f"{self.image_shape}; set data.image_shape to match, or correct data.files"
-                )
-        labels = torch.cat([images.train_labels, images.test_labels])
-        lowest, highest = int(labels.min()), int(labels.max())
-        if (lowest, highest) != (0, self.num_classes - 1):
-            raise UserError(
-                f"data={self.name} has labels from {lowest} to {highest}, but data.num_classes={self.num_classes} "
-                f"needs 0 to {self.num_classes - 1}; set data.num_classes and data.classes to match, or "
-                "correct data.files"
-            )
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -296,9 +271,4 @@ class ImageDataModule(LightningDataModule):
 
 def _normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
     """uint8 (N, H, W) or (N, C, H, W) to float32 (N, C, H, W): to [0, 1], then mean 0 and standard deviation 1."""
-    return _with_channels(images).to(torch.float32).div_(255).sub_(mean).div_(std)
-
-
-def _with_channels(images: torch.Tensor) -> torch.Tensor:
-    """(N, H, W) to (N, 1, H, W); (N, C, H, W) as it is."""
-    return images.unsqueeze(1) if images.ndim == 3 else images
+    return with_channels(images).to(torch.float32).div_(255).sub_(mean).div_(std)

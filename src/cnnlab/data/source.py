@@ -1,4 +1,4 @@
-"""The interface of a source of images, and the check of its files."""
+"""The interface of a source of images, and the checks of its files and of what it loads."""
 
 import hashlib
 import math
@@ -102,6 +102,50 @@ def check_part(
             f"{expected.num_classes} allows 0 to {expected.num_classes - 1}; set data.num_classes and data.classes to "
             "match, or replace the file"
         )
+
+
+def check_images(name: str, images: Images, expected: Expected) -> None:
+    """Rejects a data set that is not what the config says, whatever its source has checked.
+
+    Args:
+        name: The data set's name, for the message.
+        images: The data set.
+        expected: What the config says.
+
+    Raises:
+        UserError: If the number of images, their shape or the labels differ from the config.
+    """
+    for part, (pixels, labels) in {"training": images[:2], "test": images[2:]}.items():
+        if len(pixels) != len(labels):
+            raise UserError(
+                f"data={name} has {len(pixels)} {part} images, but {len(labels)} labels; correct data.files"
+            )
+    found = (len(images.train_images), len(images.test_images))
+    if found != (expected.num_train, expected.num_test):
+        raise UserError(
+            f"data={name} has {found[0]} training and {found[1]} test images, but data.num_train="
+            f"{expected.num_train} and data.num_test={expected.num_test}; set them to match, or correct data.files"
+        )
+    for pixels in (images.train_images, images.test_images):
+        shape = list(with_channels(pixels).shape[1:])
+        if shape != expected.image_shape:
+            raise UserError(
+                f"data={name} has images of shape {shape} (channels, height, width), but data.image_shape="
+                f"{expected.image_shape}; set data.image_shape to match, or correct data.files"
+            )
+    labels = torch.cat([images.train_labels, images.test_labels])
+    lowest, highest = int(labels.min()), int(labels.max())
+    if (lowest, highest) != (0, expected.num_classes - 1):
+        raise UserError(
+            f"data={name} has labels from {lowest} to {highest}, but data.num_classes={expected.num_classes} "
+            f"needs 0 to {expected.num_classes - 1}; set data.num_classes and data.classes to match, or "
+            "correct data.files"
+        )
+
+
+def with_channels(images: torch.Tensor) -> torch.Tensor:
+    """(N, H, W) to (N, 1, H, W); (N, C, H, W) as it is."""
+    return images.unsqueeze(1) if images.ndim == 3 else images
 
 
 def check_sha256(path: Path, content: bytes, expected: str) -> None:

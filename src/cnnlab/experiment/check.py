@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.data_files import find_files
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
@@ -15,7 +16,6 @@ from cnnlab.experiment.schema import as_typed, check_values, integer
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
-from cnnlab.places import find_files
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")

@@ -1,80 +1,89 @@
-"""Hydra's flags in a command line, apart from the overrides."""
+"""The command line: Hydra's flags, apart from the overrides."""
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
 
+from cnnlab.errors import UserError
+from cnnlab.program import program
+
+# what Hydra's parser takes; it has no public name
+SWITCHES = (
+    *(("--help", "-h"), ("--hydra-help",), ("--version",), ("--resolve",), ("--run", "-r"), ("--multirun", "-m")),
+    ("--shell-completion", "-sc"),
+)
+OPTIONS = (
+    *(("--cfg", "-c"), ("--info", "-i"), ("--package", "-p"), ("--experimental-rerun",)),
+    *(("--config-path", "-cp"), ("--config-name", "-cn"), ("--config-dir", "-cd")),
+)
+CHOICES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}
+ALONE = {"--info": "all"}  # the value of an option that needs none
+FLAGS = tuple(name for names in (*SWITCHES, *OPTIONS) for name in names)
 CONFIG_FLAGS = ("config_path", "config_name", "config_dir")  # which config is composed, and from where
-INFORMATION = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise argparse.ArgumentError(None, message)
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {program()} --hydra-help")
 
 
 def _parser() -> _Parser:
-    """Accepts Hydra's flags, in the forms that Hydra accepts: abbreviated, with `=` or a space, before or after."""
     parser = _Parser(add_help=False)
-    for short, long in (("-cp", "--config-path"), ("-cn", "--config-name"), ("-cd", "--config-dir")):
-        parser.add_argument(short, long)
-    parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
-    parser.add_argument("-p", "--package")
-    parser.add_argument("-i", "--info", const="all", nargs="?", choices=INFORMATION)
-    parser.add_argument("--experimental-rerun")
-    for short, long in (("-h", "--help"), ("-r", "--run"), ("-m", "--multirun"), ("-sc", "--shell-completion")):
-        parser.add_argument(short, long, action="store_true")
-    for long in ("--hydra-help", "--version", "--resolve"):
-        parser.add_argument(long, action="store_true")
+    for names in SWITCHES:
+        parser.add_argument(*names, action="store_true")
+    for names in OPTIONS:
+        alone = ALONE.get(names[0])
+        parser.add_argument(*names, choices=CHOICES.get(names[0]), nargs="?" if alone else None, const=alone)
     parser.add_argument("overrides", nargs="*")
     return parser
 
 
-@dataclass
+@dataclass(frozen=True)
 class CommandLine:
     """A command line: Hydra's flags by name, such as `config_dir`, and the overrides.
 
     Attributes:
         flags: Those that were typed; True for one without a value.
         overrides: In their order.
+        unknown: Words that begin as flags do, and are none.
+        is_in_order: Whether Hydra would read it: not with flags between the overrides.
     """
 
     flags: dict[str, str | bool]
     overrides: list[str]
+    unknown: list[str] = field(default_factory=list)
+    is_in_order: bool = field(default=True, compare=False)
 
     @classmethod
-    def parse(cls, arguments: Sequence[str]) -> "CommandLine | None":
-        """From the arguments after the program's name; None if they are no valid command line."""
-        try:
-            typed = vars(_parser().parse_intermixed_args(list(arguments)))
-        except argparse.ArgumentError:
-            return None
-        overrides = typed.pop("overrides")
-        return cls({name: value for name, value in typed.items() if value not in (None, False)}, overrides)
+    def parse(cls, arguments: Sequence[str]) -> "CommandLine":
+        """Reads a command line as Hydra does: abbreviated flags, with `=` or a space, before or after the overrides.
+
+        Args:
+            arguments: The words after the program's name.
+
+        Raises:
+            UserError: If a flag lacks its value, or has a wrong one.
+        """
+        known, others = _parser().parse_known_args(arguments)
+        typed = vars(known)
+        unknown = [text for text in others if text.startswith("-")]
+        late = [text for text in others if text not in unknown]
+        overrides = [*typed.pop("overrides"), *late]
+        flags = {name: value for name, value in typed.items() if value not in (None, False)}
+        return cls(flags, overrides, unknown, is_in_order=not late)
 
     def arguments(self) -> list[str]:
         """The flags, then the overrides: Hydra takes overrides in one piece only."""
-        words: list[str] = []
-        for name, value in self.flags.items():
-            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-        return [*words, *self.overrides]
+        return [*self._words(self.flags), *self.overrides]
 
     def config_flags(self) -> list[str]:
         """The flags that select the config."""
-        return CommandLine({name: self.flags[name] for name in CONFIG_FLAGS if name in self.flags}, []).arguments()
+        return self._words([name for name in CONFIG_FLAGS if name in self.flags])
 
-
-def with_absolute_config_path(arguments: list[str]) -> list[str]:
-    """A command line whose relative `--config-path` is taken from the current folder; Hydra takes it from a module's.
-
-    Args:
-        arguments: The command line after the program's name.
-    """
-    line = CommandLine.parse(arguments)
-    path = "" if line is None else str(line.flags.get("config_path", ""))
-    if line is None or not path or "://" in path:
-        return arguments
-    return CommandLine(
-        {**line.flags, "config_path": str(Path(path).expanduser().absolute())}, line.overrides
-    ).arguments()
+    def _words(self, names: Iterable[str]) -> list[str]:
+        flags = [(f"--{name.replace('_', '-')}", self.flags[name]) for name in names]
+        return [flag if value is True else f"{flag}={value}" for flag, value in flags]

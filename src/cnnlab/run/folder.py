@@ -1,23 +1,18 @@
-"""A run's folder: its files, and the status that they imply."""
+"""A run's folder: its files, and the status that they imply. `claim.py` has which process may use it."""
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
-from cnnlab.files import irregular, is_locked, read_file, try_lock
+from cnnlab.files import is_locked, read_file
 from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 
@@ -29,17 +24,7 @@ ABSENT = {
     "overrides": {"hydra": []},
 }
 PRE_RUN_FILES = {".hydra", "run.log", LOCK}  # what remains if the process is killed before the run starts
-FOLDERS = (".hydra", "checkpoints", "pictures")
-FILES = (
-    LOCK,
-    "run.log",
-    "metrics.csv",
-    "result.json",
-    *(f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")),
-)
-REMOVED = ".removed-"  # starts the name of a folder that is being removed
 RESULT_MAX_BYTES = 1 << 22
-_CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
 
 @dataclass(frozen=True)
@@ -131,7 +116,7 @@ class RunFolder:
     def remains(self) -> str | None:
         """Why a folder that a run has left cannot be used, and what to do; None if nothing of a run is there."""
         try:
-            names = self._names()
+            names = self.names()
         except OSError as error:
             return f"it cannot be read ({error.strerror}); change its permissions, or ask its owner"
         if ".hydra" in names and names <= PRE_RUN_FILES:
@@ -223,102 +208,13 @@ class RunFolder:
             raise self._damaged("hydra", "it lacks hydra.runtime.choices")
         return {str(group): option for group, option in node.items()}
 
-    def claim(self, *, resume: bool) -> None:
-        """Creates the folder and locks it until the process ends, so that no other run can use it.
-
-        Args:
-            resume: Whether to resume the run in it.
-
-        Raises:
-            UserError: If the folder belongs to another run, or the run could not write in it, or would write elsewhere.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._check_entries()
-            if not resume and not (self.path / LOCK).exists():
-                self._check_free()  # no lock is left in a folder of something else
-            lock = try_lock(self.path / LOCK)
-        except OSError as error:
-            raise self._unusable(str(error.strerror), resume=resume) from None
-        if lock is None:
-            raise UserError(f"another process is using {self}; wait for it, or stop it")
-        try:
-            if not resume:
-                self._check_free()
-            for folder in (self.path, *(self.path / name for name in FOLDERS)):
-                if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
-                    raise self._unusable(f"{folder.name} is read-only", resume=resume)
-        except UserError:
-            lock.release()
-            raise
-        _CLAIMED.append(lock)
-
-    def clear(self) -> None:
-        """Removes a run that failed, or was killed before it started, to make room for a new run; nothing else.
-
-        Raises:
-            UserError: If a process is working in the folder, on a run that is resumed by hand, for example.
-        """
-        if not self._can_be_cleared():
-            return
-        with self.locked():
-            if self._can_be_cleared():  # and still can, now that nobody else can start there
-                remains = self.path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
-                self.path.rename(remains)  # first, so that a kill leaves no half of a run
-                shutil.rmtree(remains)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from using the folder, which must exist.
-
-        Raises:
-            UserError: If a process is working in it.
-        """
-        lock = try_lock(self.path / LOCK)
-        if lock is None:
-            raise UserError(f"another process is using {self}; wait for it, or stop it")
-        try:
-            yield
-        finally:
-            lock.release()
+    def names(self) -> set[str]:
+        """The names of what is in the folder; empty if there is none."""
+        return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
 
     def other_files(self) -> list[str]:
         """What is in the folder that no run leaves before it starts, by name."""
-        return sorted(self._names() - PRE_RUN_FILES)
-
-    def _can_be_cleared(self) -> bool:
-        names = self._names()
-        is_unused = bool(names) and not self.has_started and names <= PRE_RUN_FILES
-        return is_unused or self.status_without_lock is Status.FAILED
-
-    def _check_entries(self) -> None:
-        """Rejects what would make the run write into another folder, or wait for ever, or fail at its end."""
-        if found := next(iter(irregular(self.path)), None):
-            path, what = found
-            raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
-        for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
-            for path in (self.path / name for name in names):
-                if os.path.lexists(path) and not is_right(path):  # also a link to nothing
-                    raise UserError(f"{path} must be a {word}, and is not; remove it")
-
-    def _check_free(self) -> None:
-        if self.has_started:
-            way_on = f"choose another hydra.run.dir, or resume the run in it: resume={self}"
-        elif others := self.other_files():
-            way_on = f"choose another hydra.run.dir, or move away {others[0]}"
-        else:
-            return
-        raise UserError(f"{self} is not empty, and runs cannot share a folder; {way_on}")
-
-    def _unusable(self, reason: str, *, resume: bool) -> UserError:
-        if resume:
-            return UserError(
-                f"cannot write in the run folder {self}: {reason}; change its permissions, or resume a copy of it"
-            )
-        return UserError(f"cannot create the run folder {self}: {reason}; choose another with hydra.run.dir=…")
-
-    def _names(self) -> set[str]:
-        return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        return sorted(self.names() - PRE_RUN_FILES)
 
     def _record(self, name: str) -> Path:
         return self.path / ".hydra" / f"{name}.yaml"

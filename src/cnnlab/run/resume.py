@@ -23,11 +23,11 @@ SEARCH_PATH = "hydra.searchpath"
 JOB_KEYS = ("hydra.job.num=", "hydra.job.id=", "hydra.job.name=")  # to which a value may refer
 
 
-def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
+def expand_resume(line: CommandLine, conf: Path | None = None) -> CommandLine:
     """Replaces `resume=<run folder>` by the run's recorded overrides, its config folders and its own folder.
 
     Args:
-        arguments: The command line after the program's name.
+        line: What the user typed.
         conf: The folder of this program's configs.
 
     Returns:
@@ -36,10 +36,9 @@ def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
     Raises:
         UserError: If there is no run in that folder.
     """
-    named = [argument for argument in arguments if argument.lstrip("+").startswith(KEY) and argument != f"{KEY}null"]
-    line = CommandLine.parse(arguments) if named else None
-    if line is None:
-        return arguments
+    named = _naming(line)
+    if not named:
+        return line
     if "multirun" in line.flags:
         raise UserError(f"{named[-1]} resumes a single run, but -m starts many; remove one of them")
     folder = named_folder(named[-1])
@@ -53,7 +52,7 @@ def expand_resume(arguments: list[str], conf: Path | None = None) -> list[str]:
     own = [f"hydra.run.dir={quote(folder.path)}", "hydra.output_subdir=null", SINGLE_RUN]
     own += [text for text in source.overrides if _key(text) not in map(_key, added)]
     overrides = [*recorded, *added, *(text for text in own if text not in added), f"{KEY}{quote(folder.path)}"]
-    return CommandLine({**source.flags, **line.flags}, overrides).arguments()
+    return CommandLine({**source.flags, **line.flags}, overrides)
 
 
 def recorded_source(folder: RunFolder, typed: CommandLine, conf: Path | None = None) -> CommandLine:
@@ -71,7 +70,7 @@ def recorded_source(folder: RunFolder, typed: CommandLine, conf: Path | None = N
     flags: dict[str, str | bool] = {}
     search_path = []
     for source in hydra.runtime.config_sources:
-        path = Path(hydra.runtime.cwd, source.path)
+        path = Path(hydra.runtime.cwd, source.path).absolute()
         if source.provider == "main" and conf is not None and source.schema == "file" and path != conf:
             if path.is_dir() or path.name != conf.name:  # else this program itself has been moved
                 flags["config_path"] = _existing(path, "config_path", folder, typed)
@@ -105,22 +104,24 @@ def _key(override: str) -> str:
     return override.lstrip("+").partition("=")[0]
 
 
-def finished(arguments: list[str]) -> RunFolder | None:
+def finished(line: CommandLine) -> RunFolder | None:
     """The folder that `resume=` names, if its run is final and what else is typed are its config folder or its values.
 
     Args:
-        arguments: The command line after the program's name.
+        line: What the user typed.
     """
-    line = CommandLine.parse(arguments)
-    if line is None or set(line.flags) - set(CONFIG_FLAGS):
-        return None
-    named = [text for text in line.overrides if text.lstrip("+").startswith(KEY) and text != f"{KEY}null"]
-    if not named:
+    named = _naming(line)
+    if not named or set(line.flags) - set(CONFIG_FLAGS):
         return None
     folder, others = named_folder(named[-1]), [text for text in line.overrides if text not in named]
     if folder.status is None or not folder.status.is_final:
         return None
     return folder if not others or set(others) <= set(folder.overrides()) else None
+
+
+def _naming(line: CommandLine) -> list[str]:
+    """The overrides that name a run to resume."""
+    return [text for text in line.overrides if text.lstrip("+").startswith(KEY) and text != f"{KEY}null"]
 
 
 def check_same_experiment(config: DictConfig) -> None:

@@ -17,9 +17,9 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
 from cnnlab.files import write_atomically
+from cnnlab.run.claim import REMOVED
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.flaws import find_flaw
-from cnnlab.run.folder import REMOVED
 from cnnlab.run.result import objective_value
 from cnnlab.run.resume import SINGLE_RUN, quote
 from cnnlab.sweep.check import check_job
@@ -204,8 +204,7 @@ def _job_keys(job: Job) -> list[str]:
 
 def _config_flags() -> list[str]:
     """Hydra's command-line flags that select the config."""
-    line = CommandLine.parse(sys.argv[1:])
-    return [] if line is None else line.config_flags()
+    return CommandLine.parse(sys.argv[1:]).config_flags()
 
 
 def _job_return(job: Job) -> JobReturn:

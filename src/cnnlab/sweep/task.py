@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cnnlab.files import read_text, write_atomically
 from cnnlab.program import program
+from cnnlab.run.claim import clear, locked
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resumable import KEY
 from cnnlab.run.resume import quote
@@ -43,7 +44,7 @@ class Task:
         folder = self.job.folder
         if _can_resume(folder):
             return [*self.arguments, f"{KEY}{quote(folder.path)}"]
-        folder.clear()
+        clear(folder)
         return list(self.arguments)
 
     def log_line(self, arguments: list[str]) -> str:
@@ -59,7 +60,7 @@ def _can_resume(folder: RunFolder) -> bool:
     if not folder.has_checkpoint:
         return False
     step, record = str((folder.result() or {}).get("steps")), folder.path / RETRIED
-    with folder.locked():  # a run that is resumed by hand at this time is not tried here
+    with locked(folder):  # a run that is resumed by hand at this time is not tried here
         with contextlib.suppress(OSError):  # there is none, or the disk is full
             if read_text(record) == step:
                 return False

@@ -12,6 +12,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from cnnlab.errors import UserError
 from cnnlab.files import append_bytes, cut_torn_line
+from cnnlab.run.claim import locked
 from cnnlab.run.folder import RunFolder
 
 TORN = ".torn"  # ends the name of the file that keeps what was cut
@@ -113,7 +114,7 @@ def set_aside(folder: Path, num_trials: int) -> None:
     number = next(number for number in range(1, 10**6) if not os.path.lexists(folder / f"earlier-{number}"))
     aside = folder / f"earlier-{number}"
     for name in unknown:
-        with RunFolder(folder / name).locked():
+        with locked(RunFolder(folder / name)):
             aside.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
     print(f"the study has {num_trials} trials; {len(unknown)} runs here are of others, and were moved to {aside}")

@@ -1,4 +1,4 @@
-"""The environment variables of launchers, by which Lightning would take this process for part of something else.
+"""Whether this process is part of a distributed run: launchers leave variables by which Lightning would believe it.
 
 A run depends on its config alone. `trainer=ddp` starts its workers itself; these inherit `FIRST_PROCESS`, with which
 they are told from a process in whose environment torchrun, Slurm or a notebook has left such variables.

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cnnlab.cli.environment import FIRST_PROCESS, LAUNCHERS, is_worker, isolate
+from cnnlab.cli.distributed import FIRST_PROCESS, LAUNCHERS, is_worker, isolate
 from cnnlab.errors import UserError
 
 

@@ -1,10 +1,12 @@
-"""Where the files of a data set lie: in their folder, or where torchvision's layout is named one level off."""
+"""The files of a data set: where they lie, in their folder or one level off torchvision's layout, and gzip."""
 
+import contextlib
 import hashlib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnnlab.files import gunzip, read_file
+from cnnlab.files import read_file
 
 MAX_BYTES = 1 << 22  # of the file that identifies a data set, its test labels
 
@@ -46,6 +48,22 @@ def in_folder(folder: Path, names: dict[str, str]) -> dict[str, Path]:
         if (path := next((path for path in paths if path.is_file()), None)) is not None:
             found[name] = path
     return found
+
+
+def gunzip(content: bytes, max_bytes: int) -> bytes:
+    """Decompresses gzip content, all its members (RFC 1952); of a damaged file as far as possible.
+
+    Args:
+        content: The compressed file.
+        max_bytes: What is longer is cut there, so that a small file cannot fill the memory.
+    """
+    plain = bytearray()
+    with contextlib.suppress(zlib.error):
+        while content and len(plain) < max_bytes:
+            member = zlib.decompressobj(wbits=31)
+            plain += member.decompress(content, max_bytes - len(plain))
+            content = member.unused_data
+    return bytes(plain)
 
 
 def _other_places(folder: Path, published_as: str) -> Iterator[Path]:
