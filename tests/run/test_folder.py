@@ -299,6 +299,8 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path:
         ("run.log", os.mkfifo, "is a named pipe"),
         ("result.json", os.mkdir, "must be a file, and is not"),
         ("checkpoints/last.ckpt", os.makedirs, "must be a file, and is not"),
+        (".result.json.tmp", os.mkdir, "must be a file, and is not"),
+        ("checkpoints/.last.ckpt.tmp", os.makedirs, "must be a file, and is not"),
         ("checkpoints", lambda path: path.touch(), "must be a folder, and is not"),
         ("metrics.csv", lambda path: path.symlink_to(path.name), "must be a file, and is not"),
     ):

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
-from cnnlab.files import irregular, is_locked, read_file, try_lock
+from cnnlab.files import irregular, is_locked, read_file, temporary_of, try_lock
 from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 
@@ -296,8 +296,11 @@ class RunFolder:
         if found := next(iter(irregular(self.path)), None):
             path, what = found
             raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
-        for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
-            for path in (self.path / name for name in names):
+        files = [self.path / name for name in FILES]
+        files += [temporary_of(path) for path in files]
+        folders = [self.path / name for name in FOLDERS]
+        for paths, word, is_right in ((folders, "folder", Path.is_dir), (files, "file", Path.is_file)):
+            for path in paths:
                 if os.path.lexists(path) and not is_right(path):  # also a link to nothing
                     raise UserError(f"{path} must be a {word}, and is not; remove it")
 
