@@ -41,7 +41,7 @@ def test_the_curve_shows_errors_in_percent_and_losses(folder: Path):
 )
 def test_a_table_without_the_columns_of_a_curve_is_refused(tmp_path: Path, content: str):
     (tmp_path / "metrics.csv").write_text(content)
-    with pytest.raises(UserError, match="metrics.csv has no values of .*; choose another run"):
+    with pytest.raises(UserError, match=r"metrics\.csv has no values of .*; choose another run"):
         draw_curve(read_metrics(tmp_path))
 
 
