@@ -4,6 +4,7 @@ For a run: its error and loss. For a sweep: each setting's validation error, mea
 """
 
 import argparse
+import io
 
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
@@ -26,8 +27,16 @@ def main() -> None:
         figure = draw_curve(read_metrics(folder), title) if is_run else draw_curves(folder, title)
     except UserError as error:
         parser.error(str(error))
-    figure.savefig(arguments.picture, dpi=120)
-    print(f"written: {arguments.picture}")
+    picture = arguments.picture if arguments.picture.suffix else arguments.picture.with_suffix(".png")
+    content = io.BytesIO()
+    try:
+        figure.savefig(content, dpi=120, format=picture.suffix[1:])
+        picture.write_bytes(content.getvalue())
+    except ValueError as error:  # the format
+        parser.error(f"{picture}: {error}")
+    except OSError as error:
+        parser.error(f"cannot write {picture} ({error.strerror}); give another file")
+    print(f"written: {picture}")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ def user_path(text: str) -> Path:
     return Path(expand_home(text))
 
 
+def temporary_of(path: Path) -> Path:
+    """The file that `write_atomically` writes first: a fixed name, so that a killed run leaves at most one."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces a file so that a reader, or a crash at any moment, finds the old content or the new, never a part.
 
@@ -45,7 +50,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         path: The file; its folder must exist. A temporary file beside it is written and renamed.
         content: The new content.
     """
-    temporary = path.with_name(f".{path.name}.tmp")  # a fixed name, so that a killed run leaves at most one
+    temporary = temporary_of(path)
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file:  # follows no link: it must be a new file

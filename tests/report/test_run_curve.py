@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.errors import UserError
 from cnnlab.report import draw_curve, read_metrics
 from tests.conftest import REPOSITORY
 from tests.report.test_sweep_curves import write_run
@@ -31,6 +32,26 @@ def test_the_curve_shows_errors_in_percent_and_losses(folder: Path):
     }
     assert [list(line.get_ydata()) for line in losses.lines] == [[0.5, 0.25], [0.25, 0.125]]
     assert [text.get_text() for text in errors.texts] == ["10.00", "2.50"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1,2\n", "val/acc,val/loss\n0.5,1\n", "epoch,val/acc\n1,0.5\n"],
+    ids=["another file", "no epoch", "no loss"],
+)
+def test_a_table_without_the_columns_of_a_curve_is_refused(tmp_path: Path, content: str):
+    (tmp_path / "metrics.csv").write_text(content)
+    with pytest.raises(UserError, match=r"metrics\.csv has no values of .*; choose another run"):
+        draw_curve(read_metrics(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["missing/curve.png", "curve.xyz"])
+def test_a_picture_that_cannot_be_written_is_one_line(folder: Path, name: str):
+    command = [sys.executable, str(REPOSITORY / "scripts" / "curve.py"), str(folder), str(folder / name)]
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr
+    assert name in failed.stderr.splitlines()[-1]
 
 
 def test_the_report_does_not_need_torch():

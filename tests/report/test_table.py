@@ -87,6 +87,7 @@ def test_a_result_that_no_run_wrote_is_named_and_left_out(tmp_path: Path, capsys
     (tmp_path / "folder" / "result.json").mkdir(parents=True)
     foreign = ["", b"\xff", "[]", '{"status": "completed"}', json.dumps(result("sgd", 1, 0.5) | {"params": []})]
     foreign += [json.dumps(result("sgd", 2, 0.5) | {"metrics": {"test/acc": "0.9"}}), "[" * 5000]
+    foreign += [json.dumps(result("sgd", 2, accuracy)) for accuracy in (float("nan"), float("-inf"), 10**400)]
     for number, content in enumerate(foreign):
         write(tmp_path / f"foreign-{number}", content)
     assert len(read_results(tmp_path)) == 1
@@ -99,3 +100,17 @@ def test_a_result_of_another_version_may_lack_a_metric(tmp_path: Path):
     write(tmp_path / "seed=1", json.dumps(result("sgd", 0, 0.5) | {"metrics": {}, "seconds": {}, "choices": {}}))
     write(tmp_path / "seed=2", json.dumps(result("sgd", 1, 0.5)))
     assert format_markdown(*tabulate(read_results(tmp_path))).count("not completed") == 1
+
+
+def test_a_run_that_does_not_say_what_it_was_merges_no_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "a", json.dumps(result("sgd", 0, None, "failed") | {"choices": {}, "params": {}}))
+    write(tmp_path / "b", json.dumps(result("sgd", 0, 0.5)))
+    write(tmp_path / "c", json.dumps(result("adam", 0, 0.9)))
+    assert [row.accuracies for row in tabulate(read_results(tmp_path))[1]] == [[0.9], [0.5]]
+    assert capsys.readouterr().err.endswith("result.json is left out: it does not say what was run (failed)\n")
+
+
+def test_a_value_that_the_first_run_lacks_is_a_column():
+    typed = result("sgd", 0, 0.5)
+    typed["params"]["trainer.gradient_clip_val"] = 1.0
+    assert tabulate([result("sgd", 0, 0.9), typed])[0] == tabulate([typed, result("sgd", 0, 0.9)])[0] != []

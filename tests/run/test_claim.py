@@ -159,6 +159,8 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path:
         ("run.log", os.mkfifo, "is a named pipe"),
         ("result.json", os.mkdir, "must be a file, and is not"),
         ("checkpoints/last.ckpt", os.makedirs, "must be a file, and is not"),
+        (".result.json.tmp", os.mkdir, "must be a file, and is not"),
+        ("checkpoints/.last.ckpt.tmp", os.makedirs, "must be a file, and is not"),
         ("checkpoints", lambda path: path.touch(), "must be a folder, and is not"),
         ("metrics.csv", lambda path: path.symlink_to(path.name), "must be a file, and is not"),
     ):
@@ -176,3 +178,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Pat
         UserError, match=r"cannot write in the run folder .*: checkpoints is read-only; .* a copy of it"
     ):
         claim(run, resume=True)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path):
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "project" / "bin").mkdir(parents=True)
+    (tmp_path / "project" / "bin" / "python").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="project is not empty, .*choose another hydra.run.dir, or move away bin"):
+        claim(RunFolder(tmp_path / "project"), resume=False)
+    assert not (tmp_path / "project" / ".lock").exists()

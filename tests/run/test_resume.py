@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / ".hydra").mkdir()
     OmegaConf.save(OmegaConf.create(["optimizer=adam", "seed=3"]), tmp_path / ".hydra" / "overrides.yaml")
     return tmp_path
+
+
+@pytest.mark.parametrize("content", [None, b"hydra: null", b"hydra: {overrides: {task: 5}}", b"[1]", b"\xff", b""])
+def test_a_sweep_whose_record_is_somebody_elses_is_still_told_from_a_run(tmp_path: Path, content: bytes | None):
+    record = tmp_path / "multirun.yaml"
+    os.mkfifo(record) if content is None else record.write_bytes(content)
+    with pytest.raises(UserError, match="a sweep's folder; the command that started it resumes all of its jobs"):
+        expand_resume([f"resume={tmp_path}"])
 
 
 def test_the_recorded_overrides_come_back_with_the_folder(folder: Path):

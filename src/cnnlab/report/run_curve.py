@@ -42,7 +42,14 @@ def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
     Args:
         metrics: Columns from `read_metrics`: accuracies as fractions, losses in nats.
         title: The figure's title.
+
+    Raises:
+        UserError: If the columns are not those of a run.
     """
+    watched = [split for split in SPLITS if f"{split}/acc" in metrics] or ["train"]
+    needed = ["epoch", *(f"{split}/{name}" for split in watched for name in ("acc", "loss"))]
+    if missing := [name for name in needed if name not in metrics]:
+        raise UserError(f"metrics.csv has no values of {', '.join(missing)}; choose another run")
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     error_axes, loss_axes = figure.subplots(1, 2)
     for split, (name, color) in SPLITS.items():

@@ -47,6 +47,8 @@ def read_runs(folder: Path) -> dict[Path, dict[str, Any]]:
     for run in RunFolder.all_in(folder):
         result = run.result()
         flaw = "not readable, or without a status" if result is None else find_flaw(result)
+        if flaw is None and result is not None and not result["params"]:  # it failed before they were known
+            flaw = f"it does not say what was run ({result['status']})"
         if flaw is not None or result is None:
             print(f"{run.result_json} is left out: {flaw}", file=sys.stderr)
         else:
@@ -71,16 +73,21 @@ def varied_names(results: list[dict[str, Any]]) -> list[str]:
     Args:
         results: The content of each result.json.
     """
-    choices = [name for name in results[0]["choices"] if _is_varied(name, "choices", results)]
+    choices = [name for name in _names("choices", results) if _is_varied(name, "choices", results)]
     params = [
         name
-        for name in results[0]["params"]
+        for name in _names("params", results)
         if name not in ("seed", "resume")
         and not name.startswith("callbacks.pruning.")  # a search's, of each trial
         and (name.partition(".")[0] not in choices or _is_typed(name, results))
         and _is_varied(name, "params", results)
     ]
     return [*choices, *params]
+
+
+def _names(key: str, results: list[dict[str, Any]]) -> dict[str, None]:
+    """The names that any run has, in the first one's order: an option may have values that another one lacks."""
+    return dict.fromkeys(name for result in results for name in result[key])
 
 
 def _is_varied(name: str, key: str, results: list[dict[str, Any]]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import BaseFileLock
 
 from cnnlab.errors import UserError
-from cnnlab.files import irregular, try_lock
+from cnnlab.files import irregular, temporary_of, try_lock
 from cnnlab.run.folder import LOCK, PRE_RUN_FILES, RunFolder
 from cnnlab.run.status import Status
 
@@ -22,6 +22,7 @@ FILES = (
     "result.json",
     *(f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")),
 )
+RUN_NAMES = {*FOLDERS, *(name.partition("/")[0] for name in FILES)}
 REMOVED = ".removed-"  # starts the name of a folder that is being removed
 _CLAIMED: list[BaseFileLock] = []  # released when the process ends
 
@@ -38,6 +39,8 @@ def claim(folder: RunFolder, *, resume: bool) -> None:
     """
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
+        if not resume and folder.names() - RUN_NAMES:
+            _check_free(folder)  # first: in a folder of something else, no file of it is in the way
         _check_entries(folder)
         if not resume and not (folder.path / LOCK).exists():
             _check_free(folder)  # no lock is left in a folder of something else
@@ -106,8 +109,11 @@ def _check_entries(folder: RunFolder) -> None:
     if found := next(iter(irregular(folder.path)), None):
         path, what = found
         raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")
-    for names, word, is_right in ((FOLDERS, "folder", Path.is_dir), (FILES, "file", Path.is_file)):
-        for path in (folder.path / name for name in names):
+    files = [folder.path / name for name in FILES]
+    files += [temporary_of(path) for path in files]
+    folders = [folder.path / name for name in FOLDERS]
+    for paths, word, is_right in ((folders, "folder", Path.is_dir), (files, "file", Path.is_file)):
+        for path in paths:
             if os.path.lexists(path) and not is_right(path):  # also a link to nothing
                 raise UserError(f"{path} must be a {word}, and is not; remove it")
 

@@ -1,5 +1,6 @@
 """What may be wrong with a result.json that somebody else has written, or edited."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,13 @@ def find_flaw(result: Mapping[str, Any]) -> str | None:
             return f"{key} is not {name}"
     for key in NUMBERS:
         for name, value in result[key].items():
-            if isinstance(value, bool) or not isinstance(value, int | float | None):
+            if value is not None and not _is_finite(value):
                 return f"{key}.{name} is not a number"
     return None
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # JSON's integers have no limit
+        return False

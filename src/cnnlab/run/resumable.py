@@ -6,15 +6,14 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
 from cnnlab.files import expand_home
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.record import read_record
 from cnnlab.run.status import Status
 
 KEY = "resume="
@@ -87,9 +86,8 @@ def _reason(path: Path) -> str:
 def _sweep_command(sweep: Path) -> str:
     """The command that started a sweep, as far as it is recorded."""
     try:
-        record = OmegaConf.load(sweep / "multirun.yaml")
-        typed = texts(record.hydra.overrides.task)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException, TypeError):
+        typed = texts(read_record(sweep / "multirun.yaml").hydra.overrides.task)
+    except (ValueError, TypeError, AttributeError, OmegaConfBaseException):  # RecordError, or somebody else's file
         return "the command that started it"
     return f"{program()} {shlex.join(['-m', *typed, f'hydra.sweep.dir={sweep}'])}"
 
