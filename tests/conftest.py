@@ -1,12 +1,15 @@
 """Shared fixtures. Every test passes without MNIST's files: mnist_5k replaces them."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and the tests' processes would inherit that
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests run in parallel, and their processes with them
 os.environ["CNNLAB_TRUST"] = "tests"  # whose callbacks stop, kill and fail
 

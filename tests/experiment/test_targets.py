@@ -244,3 +244,11 @@ def test_the_exploits_of_these_tests_work_where_they_are_not_refused(tmp_path: P
         torch.load(tmp_path / "evil.pt", weights_only=False)
     assert (tmp_path / "call").is_dir()
     assert (tmp_path / "pickle").is_dir()
+
+
+@pytest.mark.parametrize("target", ["os.system", "builtins.exec", "subprocess.run"])
+def test_nobody_is_advised_to_trust_the_standard_library(target: str):
+    with pytest.raises(UserError) as error:
+        check_targets({"model": {"_target_": target}})
+    assert "is not allowed" in str(error.value)
+    assert "trust" not in str(error.value)

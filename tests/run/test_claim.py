@@ -184,6 +184,6 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path):
     (tmp_path / "elsewhere").touch()
     (tmp_path / "project" / "bin").mkdir(parents=True)
     (tmp_path / "project" / "bin" / "python").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="project is not empty, .*choose another hydra.run.dir, or move away bin"):
+    with pytest.raises(UserError, match=r"project is not empty, .*choose another hydra\.run\.dir, or move away bin"):
         claim(RunFolder(tmp_path / "project"), resume=False)
     assert not (tmp_path / "project" / ".lock").exists()

@@ -92,3 +92,20 @@ def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
     images = torch.randn(8, 1, 28, 28)
     assert compiled.network._compiled_call_impl is not None
     torch.testing.assert_close(compiled(images), plain(images))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+optimizer.betas=[0.9]"], "optimizer: list index out of range"),
+        (["+optimizer.betas=0.9"], "optimizer: 'float' object is not subscriptable"),
+        (["optimizer._partial_=false"], r"optimizer is built with .*; set \+\+optimizer._partial_=true"),
+        (
+            ["optimizer._target_=torch.optim.Adm"],
+            "_target_=torch.optim.Adm does not exist; correct its name",
+        ),
+    ],
+)
+def test_what_an_optimiser_refuses_is_the_users_mistake(compose_run, overrides: list[str], message: str):
+    with pytest.raises(UserError, match=message):
+        build_classifier(compose_run("optimizer=adam", *overrides)).configure_optimizers()

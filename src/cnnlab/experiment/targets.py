@@ -6,6 +6,7 @@ pass; here everything is refused that is not listed.
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -225,6 +226,8 @@ def _check_kind(where: str, target: str) -> None:
     if target in NAMES:
         return
     found = _find(target)
+    if found is None and not is_trusted(target):  # Hydra tells why a trusted one cannot be imported
+        raise UserError(f"{where}={target} does not exist; correct its name")
     if found is None or (is_trusted(target) and is_trusted(str(getattr(found, "__module__", "")))):
         return
     if not any(family.has(target) and family.accepts(target, found) for family in FAMILIES):
@@ -246,7 +249,7 @@ def _refusal(where: str, target: str) -> UserError:
     package = target.partition(".")[0]
     hint = (
         f"; if you trust all code of {package}, add trust={package} to the command, or set {TRUST}={package}"
-        if package.isidentifier()
+        if package.isidentifier() and package not in sys.stdlib_module_names  # to trust os is to trust everything
         else ""
     )
     shown = target if target.isprintable() else repr(target)

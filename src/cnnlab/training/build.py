@@ -45,7 +45,7 @@ def user_errors(group: str) -> Iterator[None]:
         if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError | ImportError):
             raise
         raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
-    except (ValueError, TypeError, MisconfigurationException, ImportError) as error:
+    except (ValueError, TypeError, IndexError, MisconfigurationException, ImportError) as error:
         raise UserError(f"{group}: {' '.join(str(error).split())}") from error
 
 
@@ -101,6 +101,10 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
     settings = dict(config.optimizer)
     if config.trainer.gradient_clip_val is not None and "mixed" in str(config.trainer.precision):
         settings.pop("fused", None)  # Lightning refuses to clip a fused optimiser's gradients there
+    if settings.get("_partial_") is not True:
+        raise UserError(
+            "optimizer is built with the network's weights, which come later; set ++optimizer._partial_=true"
+        )
     factory: Callable[..., Any] = instantiate(settings, _convert_="all")
     return factory
 
