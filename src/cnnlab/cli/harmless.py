@@ -63,7 +63,7 @@ def check_value(config: DictConfig, path: KeyPath, folder: str) -> None:
         if path[1] == "launcher" and not str(value).isprintable():
             raise _refusal(key, value, "it is more than a line of a script")
         return
-    if path[0] == "logger" and len(path) > 1 and _argument(config, path) not in LABELS | FOLDERS:
+    if path[0] == "logger" and len(path) > 1 and _argument(config, path) not in LABELS:
         raise _refusal(key, value, "it can say where a run is sent")
     if key in NEVER and value is not None:
         raise _refusal(key, value, NEVER[key])
