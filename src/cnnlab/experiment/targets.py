@@ -83,6 +83,7 @@ NAMES = {
     "cnnlab.cli.preflight.Preflight",
     "cnnlab.sweep.search.EveryCombination",
     "cnnlab.sweep.search.pruning.Pruning",
+    # as the configs of hydra/launcher=basic and hydra/sweeper=basic name them
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
     "hydra_plugins.cnnlab_plugins.grid.GridSweeper",

@@ -63,7 +63,7 @@ def run(config: DictConfig) -> float | None:
         UserError: If the config or the data is invalid.
         Diverged: If a loss became NaN or infinite.
         Pruned: If a search ended the run early.
-        Interrupted: On SIGINT or SIGTERM.
+        Interrupted: On SIGINT, SIGTERM or SIGHUP.
     """
     this_run = Run(config)
     if config.resume is None and this_run.folder.result_json.exists():
