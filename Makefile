@@ -7,7 +7,7 @@ CONSTRAINTS := $(if $(LOCKED),--constraint constraints.txt)
 VARIANT := $(if $(LOCKED),-locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev lock train bench test test-fast torture coverage lint format clean
+.PHONY: help install install-dev lock train bench bench-gpu test test-fast torture coverage lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="
 
 bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)
+
+bench-gpu: install-dev  ## how fast an epoch and a sweep are on a GPU, and the tests that need one, under 6 minutes
+	$(BIN)/python scripts/bench_gpu.py $(ARGS)
+	$(BIN)/pytest -m gpu
 
 test: install-dev  ## all tests, in parallel
 	$(BIN)/pytest --numprocesses 2 --durations 15
