@@ -24,6 +24,7 @@ def quieten() -> None:
         shared.addFilter(_is_wanted)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on torch from 2.9
     warnings.filterwarnings("ignore", "GPU available but not used")  # trainer=cpu was chosen
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores .* not enabled")  # 32-true was chosen
     warnings.filterwarnings("ignore", "The number of training batches .* is smaller than the logging interval")
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # no validation images
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # a ModelCheckpoint resumes
