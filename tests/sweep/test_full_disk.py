@@ -1,7 +1,5 @@
 """A sweep on a disk that is full, which is a small file system of its own."""
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,6 @@ JOBS = (
     *("+callbacks.fault._target_=tests.sweep.faults.Fault", "+callbacks.fault.how=none,fill", "seed=0,1"),
 )
 NONE, FILL = "+callbacks.fault.how=none", "+callbacks.fault.how=fill"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Its folder."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "cnnlab", folder]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"needs a file system of its own: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.slow
