@@ -102,9 +102,29 @@ class ConfigTree:
     @cached_property
     def hydra_keys(self) -> set[str]:
         """Keys of Hydra's part that are often set, with those of the launchers and sweepers."""
-        found = {f"hydra.{path.parent.name}.{key}" for folder in self.folders
-                 for path in folder.glob("hydra/*er/*.yaml") for key, _ in flatten(_read(path))}  # fmt: skip
-        return {*HYDRA_KEYS, *(key for key in found if "._" not in key and not key.endswith(".defaults"))}
+        return {*HYDRA_KEYS, *(key for keys in self._hydra_options.values() for key in keys)}
+
+    def hydra_owners(self, key: str) -> str:
+        """The launcher or sweeper that has a key, as typed; empty if every one has it, or none."""
+        having = [option for option, keys in self._hydra_options.items() if key in keys]
+        rooms = sorted({option.partition("=")[0] for option in having}, key=len)
+        owners = " or ".join(sorted(option for option in having if option.startswith(f"{rooms[0]}=")) if rooms else [])
+        is_part = bool(rooms) and rooms[0].count("/") > 1  # of a sweeper that has a sampler or a pruner
+        return f"hydra/sweeper=optuna with {owners}" if is_part else owners
+
+    @cached_property
+    def _hydra_options(self) -> dict[str, set[str]]:
+        """The dotted keys of each launcher, sweeper, sampler and pruner, by `hydra/launcher=local`."""
+        found: dict[str, set[str]] = {}
+        for folder in self.folders:
+            for path in (folder / "hydra").glob("*er/**/*.yaml"):
+                room = path.parent.relative_to(folder).as_posix()
+                dotted = room.replace("/", ".")
+                keys = {f"{dotted}.{key}" for key, _ in flatten({**_read(path), "defaults": None})}
+                found[f"{room}={path.stem}"] = {
+                    key for key in keys if "._" not in key and not key.endswith(".defaults")
+                }
+        return found
 
     @cached_property
     def common(self) -> set[str]:
