@@ -23,7 +23,7 @@ def test_jobs_that_meet_a_full_disk_fail_and_are_completed_when_there_is_room(di
     reasons = {line.partition(": failed: ")[0].strip(): line.partition(": failed: ")[2] for line in text.splitlines()}
     running, before = reasons[f"{FILL},seed=0"], reasons[f"{FILL},seed=1"]
     assert running.startswith("cannot write the run's files: No space left on device: "), text
-    assert before == f"no space left on the disk of {folder}", text
+    assert before == f"No space left on device: {folder}", text
     assert not list(folder.rglob("*.tmp"))
 
     (folder / FILLER).write_bytes(b"")

@@ -16,7 +16,7 @@ from cnnlab.errors import UserError
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE
 from cnnlab.sweep.search import study as study_module
 from cnnlab.sweep.search.journal import repair, set_aside
-from cnnlab.sweep.search.study import Storage, open_storage
+from cnnlab.sweep.search.study import Storage, in_words, open_storage, storage_errors
 from cnnlab.sweep.search.study_info import StudyInfo
 
 DISTRIBUTION = {"lr": optuna.distributions.FloatDistribution(0.0, 1.0)}
@@ -62,8 +62,9 @@ def test_a_disk_that_fills_while_a_search_runs_does_not_tear_the_journal(journal
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(storage_errors()) as error:
             study.ask(DISTRIBUTION)
+        assert in_words(error.value) == "File too large"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert journal.read_bytes() == before
@@ -83,9 +84,11 @@ def test_a_whole_journal_is_left_as_it_is(journal: Path, capsys: pytest.CaptureF
 def test_a_journal_that_is_damaged_elsewhere_is_named_with_its_line(journal: Path):
     lines = journal.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"op_code": 2, "wor{"op_code": 4}\n'
-    journal.write_bytes(b"".join(lines))
+    content = b"".join(lines) + b"\xff, torn"
+    journal.write_bytes(content)
     with pytest.raises(UserError, match=r"study\.journal is damaged in line 2; restore a copy, cut the file before"):
         Storage(None, journal.parent).open()
+    assert journal.read_bytes() == content
 
 
 @pytest.mark.parametrize("content", [b"3\n", b"{}\n", b'{"op_code": 99}\n', b'"a"\n'])

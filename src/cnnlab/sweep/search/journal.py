@@ -5,9 +5,11 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from cnnlab.errors import UserError
@@ -37,8 +39,8 @@ def repair(journal: Path) -> None:
         return
     if not journal.is_file():
         raise UserError(f"{journal} is not a file; remove it, or choose another sweep.name")
+    _check(journal)  # first, so that a file that is something else is left as it is
     cut(journal, JournalFileSymlinkLock(str(journal)))
-    _check(journal)
 
 
 def cut(journal: Path, lock: JournalFileSymlinkLock) -> None:
@@ -63,7 +65,7 @@ def cut(journal: Path, lock: JournalFileSymlinkLock) -> None:
 
 
 class WholeLines(JournalFileBackend):
-    """Optuna's journal in a file, which never appends to a torn line.
+    """Optuna's journal in a file, which never appends to a torn line, and fails as a database does.
 
     Args:
         path: The file.
@@ -74,20 +76,40 @@ class WholeLines(JournalFileBackend):
         super().__init__(path, lock_obj=self._optunas)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Appends lines, all or none of which are left if the disk is full."""
-        cut(self._path, self._optunas)
+        """Appends lines, all or none of which are left if the disk is full.
+
+        Raises:
+            StorageInternalError: If they cannot be written.
+        """
         try:
-            super().append_logs(logs)
-        except OSError:
             cut(self._path, self._optunas)
-            raise
+            try:
+                super().append_logs(logs)
+            except OSError:
+                cut(self._path, self._optunas)
+                raise
+        except OSError as error:
+            raise StorageInternalError(str(self._path)) from error
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Reads the lines after the first ones.
+
+        Raises:
+            StorageInternalError: If the file was removed, or damaged.
+        """
+        try:
+            yield from super().read_logs(log_number_from)
+        except (OSError, ValueError) as error:
+            raise StorageInternalError(str(self._path)) from error
 
 
 def _check(journal: Path) -> None:
+    """Rejects a journal that is damaged before its last line, which may be torn."""
     with journal.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                json.loads(line)
+                if line.endswith(b"\n"):
+                    json.loads(line)
             except (ValueError, RecursionError):
                 raise UserError(
                     f"{journal} is damaged in line {number}; restore a copy, cut the file before that line, or choose "

@@ -94,7 +94,7 @@ def _open_database(url: str) -> BaseStorage:
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """What a database raises while it is used, if it is locked or unreachable."""
+    """What a storage raises while it is used, if it is locked, unreachable or full."""
     from sqlalchemy.exc import SQLAlchemyError
 
     return optuna.exceptions.StorageInternalError, SQLAlchemyError
@@ -103,7 +103,8 @@ def storage_errors() -> tuple[type[Exception], ...]:
 def in_words(error: Exception) -> str:
     """A storage's error on one line, without the statement and its values."""
     cause = error.__cause__ or error
-    return " ".join(str(getattr(cause, "orig", None) or cause).split())
+    said = getattr(cause, "orig", None) or (cause.strerror if isinstance(cause, OSError) else None) or cause
+    return " ".join(str(said).split())
 
 
 class Storage:
