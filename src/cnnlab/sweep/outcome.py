@@ -105,7 +105,7 @@ def _explain(ended: Ended) -> str:
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
     log, folder = ended.job.log, ended.job.folder.path.parent
-    if os.path.lexists(log) and not log.is_file():
+    if log.is_symlink() or (log.exists() and not (log.is_file() and os.access(log, os.W_OK))):
         return f"cannot write the log {log}; remove what is there"
     if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
         return f"{os.strerror(errno.ENOSPC)}: {folder}"

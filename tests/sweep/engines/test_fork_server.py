@@ -14,6 +14,7 @@ from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines import Ended, fork_server
 from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.engines.local import LocalEngine
+from cnnlab.sweep.outcome import determine_outcome
 from tests.processes import Forked, launch_by_fork
 from tests.sweep.kills import is_alive, jobs, parent
 
@@ -165,8 +166,13 @@ def test_what_is_not_a_log_fails_its_job_alone_and_is_named(launched: Launches, 
     logs.mkdir()
     os.mkfifo(logs / "a.log")  # which would hang whoever opens it
     (logs / "b.log").mkdir()
-    ended = {end.job.name: end.exit_code for end in ends(engine(), tasks)}
-    assert ended == {"a": 2, "b": 2, "c": 0, "d": 0}
+    (tmp_path / "mine").touch()
+    (logs / "d.log").symlink_to(tmp_path / "mine")
+    ended = {end.job.name: end for end in ends(engine(), tasks)}
+    assert {name: end.exit_code for name, end in ended.items()} == {"a": 2, "b": 2, "c": 0, "d": 2}
+    reasons = {determine_outcome(ended[name]).reason for name in "abd"}
+    assert reasons == {f"cannot write the log {logs / name}.log; remove what is there" for name in "abd"}
+    assert (tmp_path / "mine").read_bytes() == b""
     assert (logs / "c.log").read_text(encoding="utf-8").endswith("λ\n")
 
 

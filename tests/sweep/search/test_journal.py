@@ -98,7 +98,9 @@ def test_a_journal_that_is_none_is_named(tmp_path: Path, content: bytes):
         Storage(None, tmp_path).open()
 
 
-@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path.name)])
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path.name), lambda path: path.symlink_to("elsewhere")]
+)
 def test_something_else_in_its_place_is_named(tmp_path: Path, put: Callable[[Path], None]):
     put(tmp_path / "study.journal")
     with pytest.raises(UserError, match=r"study\.journal is not a file; remove it"):

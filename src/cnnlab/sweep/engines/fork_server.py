@@ -10,10 +10,10 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import Protocol
 
 from cnnlab.errors import UserError
+from cnnlab.files import open_to_append
 from cnnlab.signals import blocked
 from cnnlab.sweep.engines.serve import NUMBER
 from cnnlab.sweep.task import Task
@@ -206,13 +206,9 @@ def redirect_output(log: Path) -> None:
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        # without O_NONBLOCK, a FIFO would be waited for
-        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+        file = open_to_append(log)
     except OSError as error:
         raise UserError(f"cannot write the log {log} ({error.strerror}); remove what is there") from None
-    if not S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise UserError(f"cannot write the log {log} (not a regular file); remove what is there")
     for stream in (1, 2):
         os.dup2(file, stream)
     if file > 2:  # else a stream was closed, and this is one

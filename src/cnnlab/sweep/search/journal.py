@@ -37,7 +37,7 @@ def repair(journal: Path) -> None:
         lock.unlink()  # of a killed search whose folder was moved: Optuna would wait for ever
     if not os.path.lexists(journal):
         return
-    if not journal.is_file():
+    if journal.is_symlink() or not journal.is_file():
         raise UserError(f"{journal} is not a file; remove it, or choose another sweep.name")
     _check(journal)  # first, so that a file that is something else is left as it is
     cut(journal, JournalFileSymlinkLock(str(journal)))
