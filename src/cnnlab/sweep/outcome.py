@@ -107,6 +107,8 @@ def _explain(ended: Ended) -> str:
     log, folder = ended.job.log, ended.job.folder.path.parent
     if log.is_symlink() or (log.exists() and not (log.is_file() and os.access(log, os.W_OK))):
         return f"cannot write the log {log}; remove what is there"
+    if not folder.exists():
+        return "the sweep's folder was removed"
     if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
         return f"{os.strerror(errno.ENOSPC)}: {folder}"
     return f"exited with code {ended.exit_code} before the run completed"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -74,6 +75,31 @@ def test_a_disk_that_fills_while_a_search_runs_does_not_tear_the_journal(journal
     assert num_trials(journal.parent) == 3
 
 
+def replace_by_a_folder(journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda journal: journal.write_bytes(b""), "{} was emptied or cut while it was used"),
+        (lambda journal: journal.write_bytes(journal.read_bytes() + b"\xff\n{}\n"), "{} is damaged"),
+        (Path.unlink, "No such file or directory"),
+        (replace_by_a_folder, "Is a directory"),
+    ],
+)
+def test_a_journal_that_is_spoilt_while_it_is_used_fails_as_a_database_does(
+    journal: Path, spoil: Callable[[Path], object], words: str
+):
+    study = optuna.load_study(study_name="s", storage=Storage(None, journal.parent).open())
+    study.tell(study.ask(DISTRIBUTION), 0.5)
+    spoil(journal)
+    with pytest.raises(storage_errors()) as error:
+        study.ask(DISTRIBUTION)
+    assert in_words(error.value) == words.format(journal)
+
+
 def test_a_whole_journal_is_left_as_it_is(journal: Path, capsys: pytest.CaptureFixture[str]):
     whole = journal.read_bytes()
     repair(journal)
@@ -116,10 +142,12 @@ def test_runs_that_the_study_does_not_know_are_kept_apart(tmp_path: Path, capsys
     for name in ("0000,lr=0.1", "0001,lr=0.2", "10000,lr=0.3", "logs", "experiment"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(name)
+    (tmp_path / "0002,lr=0.4").touch()
+    os.mkfifo(tmp_path / "0003,lr=0.4")
     set_aside(tmp_path, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"0000,lr=0.1", "logs", "experiment", "earlier-1"}
     assert (tmp_path / "earlier-1" / "0001,lr=0.2" / "result.json").read_text() == "0001,lr=0.2"
-    assert "the study has 1 trials; 2 runs here are of others, and were moved to" in capsys.readouterr().out
+    assert "the study has 1 trials; 4 runs here are of others, and were moved to" in capsys.readouterr().out
     set_aside(tmp_path, 1)
     assert capsys.readouterr().out == ""
     set_aside(tmp_path, 0)
@@ -165,6 +193,19 @@ def test_a_locked_database_is_waited_for_and_then_named(locked: str):
     with pytest.raises(UserError, match=r"sqlite cannot be opened .*database is locked") as error:
         open_storage(locked)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite://"])
+def test_a_database_in_memory_is_rejected_since_jobs_and_the_next_start_would_not_see_it(url: str):
+    with pytest.raises(UserError, match=f"hydra.sweeper.storage={re.escape(url)} is a database in memory, .*name a fi"):
+        open_storage(url)
+
+
+def test_a_database_that_cannot_be_opened_is_named_in_the_drivers_words(tmp_path: Path):
+    (tmp_path / "text.db").write_text("rubbish")
+    for name, words in {"text.db": "file is not a database", "missing/x.db": "unable to open database file"}.items():
+        with pytest.raises(UserError, match=rf"sqlite cannot be opened \(\w+: {words}\); correct the URL, or use null"):
+            open_storage(f"sqlite:///{tmp_path / name}")
 
 
 @pytest.mark.parametrize(

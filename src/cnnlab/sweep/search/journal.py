@@ -43,16 +43,20 @@ def repair(journal: Path) -> None:
     cut(journal, JournalFileSymlinkLock(str(journal)))
 
 
-def cut(journal: Path, lock: JournalFileSymlinkLock) -> None:
+def cut(journal: Path, lock: JournalFileSymlinkLock) -> int:
     """Cuts off a torn last line, which is kept in a file beside, and says so.
 
     Args:
         journal: The file.
         lock: Optuna's, since jobs write there too, and those on a cluster may outlive their sweep.
+
+    Returns:
+        The size of what is left.
     """
     lock.acquire()
     try:
         torn = cut_torn_line(journal)
+        size = journal.stat().st_size if journal.exists() else 0
     finally:
         lock.release()
     if torn:
@@ -62,6 +66,7 @@ def cut(journal: Path, lock: JournalFileSymlinkLock) -> None:
             kept = f"kept in {journal.name}{TORN}"
         message = f"{journal}: the last line was torn, by a full disk or a kill; its {len(torn)} bytes are cut, {kept}"
         print(message, file=sys.stderr, flush=True)
+    return size
 
 
 class WholeLines(JournalFileBackend):
@@ -73,16 +78,19 @@ class WholeLines(JournalFileBackend):
 
     def __init__(self, path: str) -> None:
         self._path, self._optunas = Path(path), JournalFileSymlinkLock(path)
+        self._size = 0  # at the last append, of whole lines, which only grows
         super().__init__(path, lock_obj=self._optunas)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Appends lines, all or none of which are left if the disk is full.
 
         Raises:
-            StorageInternalError: If they cannot be written.
+            StorageInternalError: If they cannot be written, or others were removed.
         """
         try:
-            cut(self._path, self._optunas)
+            before, self._size = self._size, cut(self._path, self._optunas)
+            if self._size < before:
+                raise StorageInternalError(f"{self._path} was emptied or cut while it was used")
             try:
                 super().append_logs(logs)
             except OSError:
@@ -99,8 +107,10 @@ class WholeLines(JournalFileBackend):
         """
         try:
             yield from super().read_logs(log_number_from)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise StorageInternalError(str(self._path)) from error
+        except ValueError:
+            raise StorageInternalError(f"{self._path} is damaged") from None
 
 
 def _check(journal: Path) -> None:
@@ -118,7 +128,7 @@ def _check(journal: Path) -> None:
 
 
 def set_aside(folder: Path, num_trials: int) -> None:
-    """Moves away the runs of trials that the study does not have: it was emptied, cut, or removed.
+    """Moves away what has the name of a trial that the study does not have: it was emptied, cut, or removed.
 
     New trials get their numbers, and must not be mixed up with them.
 
@@ -129,14 +139,14 @@ def set_aside(folder: Path, num_trials: int) -> None:
     Raises:
         UserError: If a process is working in one of them.
     """
-    names = [path.name for path in sorted(folder.iterdir()) if path.is_dir()]
+    names = sorted(path.name for path in folder.iterdir())
     unknown = [name for name in names if (start := TRIAL.match(name)) and int(start.group(1)) >= num_trials]
     if not unknown:
         return
     number = next(number for number in range(1, 10**6) if not os.path.lexists(folder / f"earlier-{number}"))
     aside = folder / f"earlier-{number}"
     for name in unknown:
-        with locked(RunFolder(folder / name)):
+        with locked(RunFolder(folder / name)) if (folder / name).is_dir() else contextlib.nullcontext():
             aside.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
     print(f"the study has {num_trials} trials; {len(unknown)} runs here are of others, and were moved to {aside}")

@@ -62,8 +62,10 @@ def open_storage(text: str) -> BaseStorage:
     """
     try:
         return _open_database(text) if "://" in text else JournalStorage(WholeLines(text))
+    except UserError:
+        raise
     except Exception as error:  # by SQLAlchemy, a driver or the system
-        reason = " ".join(str(error).replace(text, "…").split())  # it may hold a password
+        reason = in_words(error).replace(text, "…")  # it may hold a password
         if "://" not in text:
             raise UserError(
                 f"{text} cannot be read ({type(error).__name__}: {reason}); restore a copy, or choose another "
@@ -81,6 +83,11 @@ def _open_database(url: str) -> BaseStorage:
     from sqlalchemy.exc import DBAPIError
 
     parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise UserError(
+            f"hydra.sweeper.storage={url} is a database in memory, which ends with this process; name a file, as in "
+            "sqlite:///study.db, or use null for a journal in the sweep's folder"
+        )
     create_engine(parsed).dispose()  # connects to nothing, but fails if the driver is missing
     if parsed.host:
         print(f"opening the study's database at {parsed.host}", file=sys.stderr, flush=True)
