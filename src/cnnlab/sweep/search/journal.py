@@ -88,9 +88,10 @@ class WholeLines(JournalFileBackend):
             StorageInternalError: If they cannot be written, or others were removed.
         """
         try:
-            before, self._size = self._size, cut(self._path, self._optunas)
-            if self._size < before:
+            size = cut(self._path, self._optunas)
+            if size < self._size:
                 raise StorageInternalError(f"{self._path} was emptied or cut while it was used")
+            self._size = size
             try:
                 super().append_logs(logs)
             except OSError:

@@ -36,7 +36,8 @@ class Pruning(Callback):
             return
         import optuna
 
-        from cnnlab.sweep.search.study import open_storage, quieten
+        from cnnlab.sweep.search.storage import open_storage
+        from cnnlab.sweep.search.study import quieten
 
         quieten()
         study = optuna.load_study(
@@ -61,7 +62,7 @@ class Pruning(Callback):
 
     def _report(self, trial: "optuna.Trial", value: float, epoch: int, *, is_last: bool) -> str:
         """Reports an epoch, and returns why the run is pruned; empty if it is not."""
-        from cnnlab.sweep.search.study import in_words, storage_errors
+        from cnnlab.sweep.search.storage import in_words, storage_errors
 
         try:
             known = trial.study.get_trials(deepcopy=False)[self.number].intermediate_values

@@ -14,16 +14,14 @@ from cnnlab.sweep.plan import at_a_time_text
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.journal import set_aside
 from cnnlab.sweep.search.space import Space
+from cnnlab.sweep.search.storage import Storage, in_words, storage_errors
 from cnnlab.sweep.search.study import (
-    Storage,
     check_sampling,
-    in_words,
     is_grid,
     make_pruner,
     make_sampler,
     open_study,
     quieten,
-    storage_errors,
 )
 from cnnlab.sweep.search.study_info import StudyInfo
 from cnnlab.sweep.search.trials import Trials

@@ -15,7 +15,7 @@ from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.names import job_name
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.search.space import Space, Value
-from cnnlab.sweep.search.study import in_words, storage_errors
+from cnnlab.sweep.search.storage import in_words, storage_errors
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
