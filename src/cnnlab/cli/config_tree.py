@@ -105,12 +105,10 @@ class ConfigTree:
         return {*HYDRA_KEYS, *(key for keys in self._hydra_options.values() for key in keys)}
 
     def hydra_owners(self, key: str) -> str:
-        """The launcher or sweeper that has a key, as typed; empty if every one has it, or none."""
-        having = [option for option, keys in self._hydra_options.items() if key in keys]
-        rooms = sorted({option.partition("=")[0] for option in having}, key=len)
-        owners = " or ".join(sorted(option for option in having if option.startswith(f"{rooms[0]}=")) if rooms else [])
-        is_part = bool(rooms) and rooms[0].count("/") > 1  # of a sweeper that has a sampler or a pruner
-        return f"hydra/sweeper=optuna with {owners}" if is_part else owners
+        """The launchers or sweepers that have a key, as typed; empty if none has it."""
+        owners = " or ".join(sorted(option for option, keys in self._hydra_options.items() if key in keys))
+        is_part = key.startswith(("hydra.sweeper.sampler.", "hydra.sweeper.pruner."))
+        return f"hydra/sweeper=optuna with {owners}" if owners and is_part else owners
 
     @cached_property
     def _hydra_options(self) -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """The fork server of a sweep on this machine, killed at every moment, with jobs that are trivial."""
 
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.errors import UserError
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines import Ended, fork_server
 from cnnlab.sweep.engines.fork_server import Allocation, Server
@@ -99,6 +101,23 @@ def test_a_server_that_is_always_killed_ends_the_sweep_and_not_in_a_traceback(
     assert "1 killed, 3 not started" in text
     assert "a: killed, can be resumed: the fork server was killed 3 times before the job could start" in text
     assert len(launched.pids) == 3
+
+
+def test_a_system_without_processes_or_files_left_is_said_in_one_line(
+    launched: Launches, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    started = engine()
+    monkeypatch.setattr(fork_server.socket, "send_fds", lambda *args: os.kill(launched.pids[0], signal.SIGKILL))
+    monkeypatch.setattr(fork_server, "launch", fail)
+    (ended,) = ends(started, tasks)
+    line = "cannot be started (Too many open files); reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
+    assert (ended.exit_code, ended.reason) == (-signal.SIGKILL, f"the job {line}")
+    with pytest.raises(UserError) as error:
+        engine()
+    assert str(error.value) == f"the fork server {line}"
 
 
 def test_jobs_survive_their_server_and_the_next_ones_get_another(launched: Launches, tasks: list[Task], tmp_path: Path):

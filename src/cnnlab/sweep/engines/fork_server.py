@@ -20,6 +20,7 @@ from cnnlab.sweep.task import Task
 
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
+CANNOT_START, WAY_OUT = "cannot be started", "reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
 NUM_STARTS = 3  # of the server for one job, before the job counts as killed
 LOG_ENCODING = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 SERVER = """
@@ -103,7 +104,10 @@ class Server:
     def __init__(self, threads: int, config: str) -> None:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
         self._config = config
-        self._control, self._process = launch(config)  # loads while the sweep is planned
+        try:
+            self._control, self._process = launch(config)  # loads while the sweep is planned
+        except OSError as error:
+            raise UserError(f"the fork server {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
 
     def start(self, task: Task, allocation: Allocation) -> JobProcess:
         """Starts a process that runs the task; a server that was killed is started again.
@@ -111,17 +115,20 @@ class Server:
         Raises:
             ServerLost: If that did not help.
         """
-        for attempt in range(NUM_STARTS):
-            if attempt:
-                print("the fork server was killed (out of memory?); it is started again", file=sys.stderr, flush=True)
-                self.close()
-                self._control, self._process = launch(self._config)
-            process = self._request(task, allocation)
-            if process is not None:
-                return process
+        try:
+            for attempt in range(NUM_STARTS):
+                if attempt:
+                    message = "the fork server was killed (out of memory?); it is started again"
+                    print(message, file=sys.stderr, flush=True)
+                    self.close()
+                    self._control, self._process = launch(self._config)
+                process = self._request(task, allocation)
+                if process is not None:
+                    return process
+        except OSError as error:  # too many files, or no memory
+            raise ServerLost(f"the job {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
         raise ServerLost(
-            f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); reduce "
-            "hydra.launcher.n_jobs, or use hydra/launcher=basic"
+            f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); {WAY_OUT}"
         )
 
     def close(self) -> None:
