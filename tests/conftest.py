@@ -19,6 +19,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
+from tests.disks import CannotMount, small_disk
+
 if TYPE_CHECKING:
     from tests.attack import Attack
 
@@ -71,6 +73,16 @@ def compose_run(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     yield compose_config
     GlobalHydra.instance().clear()
     HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own, which a test can fill."""
+    try:
+        with small_disk(tmp_path / "disk", 4000) as folder:
+            yield folder
+    except CannotMount as error:
+        pytest.skip(f"needs a file system of its own: {error}")
 
 
 @pytest.fixture(scope="session")

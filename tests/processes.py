@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -62,10 +63,12 @@ class Forked:
     pid: int
 
     def wait(self) -> None:
-        os.waitpid(self.pid, 0)
+        with suppress(ChildProcessError):  # it was waited for before
+            os.waitpid(self.pid, 0)
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def launch_by_fork(config: str, preload: Callable[[], None] = lambda: None) -> tuple[socket.socket, Forked]:

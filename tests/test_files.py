@@ -150,8 +150,17 @@ def test_a_torn_line_is_cut_and_no_other(tmp_path: Path, content: bytes, kept: b
     assert path.read_bytes() == kept + "λ\n".encode()
 
 
-def test_what_is_no_file_is_not_cut(tmp_path: Path):
+def test_what_is_no_file_is_not_cut_and_nothing_is_appended_to_it(tmp_path: Path):
     os.mkfifo(tmp_path / "fifo")
     assert cut_torn_line(tmp_path / "missing") == cut_torn_line(tmp_path / "fifo") == cut_torn_line(tmp_path) == b""
     with pytest.raises(OSError, match="No such device"):
         append_line(tmp_path / "fifo", "x")
+    (tmp_path / "torn").write_text("torn")
+    for target in ("torn", "missing"):
+        (tmp_path / "link").symlink_to(target)
+        assert cut_torn_line(tmp_path / "link") == b""
+        with pytest.raises(OSError, match=f"it is a link to {target}, not a file"):
+            append_line(tmp_path / "link", "x")
+        (tmp_path / "link").unlink()
+    assert (tmp_path / "torn").read_text() == "torn"
+    assert not (tmp_path / "missing").exists()

@@ -127,13 +127,13 @@ def cut_torn_line(path: Path) -> bytes:
     """Cuts a file of lines back to its last newline: a full disk, or a kill, may have torn the last line.
 
     Args:
-        path: The file; it need not exist.
+        path: The file; it need not exist. What a link names is left alone.
 
     Returns:
         What was cut; empty if the file was whole.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(path.lstat().st_mode):
             return b""
         with path.open("rb+") as file:
             start = end = file.seek(0, os.SEEK_END)
@@ -172,11 +172,33 @@ def append_bytes(path: Path, content: bytes) -> None:
         content: What to append.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: As for `open_to_append`, or if it cannot be written.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
+    with os.fdopen(open_to_append(path), "wb", buffering=0) as file:
         file.write(content)
+
+
+def open_to_append(path: Path) -> int:
+    """Opens a regular file, and neither follows a link nor waits for the other end of a pipe.
+
+    Args:
+        path: The file; created if there is none.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: If something else is in its place, or it cannot be opened.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"it is a link to {path.readlink()}, not a file", str(path))
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o666)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, f"it is {kind(mode)}, not a file", str(path))
 
 
 def make_folder(path: Path) -> None:

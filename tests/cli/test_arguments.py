@@ -158,6 +158,15 @@ def test_a_text_with_letters_that_the_grammar_lacks_is_quoted():
     assert prepare(["optimizer.lr=${oc.decode:${oc.env:LR}}"]).overrides == ["optimizer.lr='${oc.decode:${oc.env:LR}}'"]
 
 
+def test_so_is_each_value_of_a_sweep_and_the_others_stay_as_they_are():
+    assert prepare(["-m", "optimizer=sgd,λ,x:y", "sweep.name=λ"]).overrides == [
+        "optimizer=sgd,'λ',x:y",
+        "sweep.name='λ'",
+    ]
+    with pytest.raises(UserError, match="cannot be read; quote the value"):
+        prepare(["optimizer=sgd,λ"])
+
+
 def test_a_flag_without_its_value_is_one_line():
     with pytest.raises(UserError, match="expected one argument; see "):
         prepare(["--config-dir"])

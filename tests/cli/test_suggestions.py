@@ -41,6 +41,19 @@ def test_the_nearest_comes_first_and_what_is_far_not_at_all():
         ("optimizer=adma", f"optimizer=adma is not an option; choose from {OPTIONS}"),
         ("optimizer=Adam", f"optimizer=Adam is not an option; choose from {OPTIONS}"),
         ("hydra.launcher.njobs=2", "hydra.launcher.njobs is not in this config; did you mean hydra.launcher.n_jobs=2?"),
+        *(
+            (f"-m seed=0,1 {key}=3", f"{key} is not in this config; it belongs to {owner}; add that, or leave it out")
+            for key, owner in (
+                ("hydra.sweeper.n_trials", "hydra/sweeper=optuna"),
+                ("hydra.launcher.partition", "hydra/launcher=slurm"),
+                ("hydra.launcher.ray.init.address", "hydra/launcher=ray"),
+                ("hydra.sweeper.pruner.n_warmup_steps", "hydra/sweeper=optuna with hydra/sweeper/pruner=median"),
+            )
+        ),
+        (
+            "-m hydra/launcher=basic seed=0,1 hydra.launcher.n_jobs=3",
+            "hydra.launcher.n_jobs is not in this config; it belongs to hydra/launcher=local; add that, or leave",
+        ),
         ("hydra/launchr=local", "hydra/launchr is not in this config; did you mean hydra/launcher=local?"),
         (
             "optimizer=adam optimizer.momentum=0.9",

@@ -44,6 +44,14 @@ def test_room_is_made_for_a_run_that_starts_and_never_at_the_cost_of_another(tmp
     assert {path.name for path in tmp_path.iterdir()} == {"stopped", "killed", "done", "foreign"}
 
 
+def test_a_link_to_a_run_is_removed_and_the_run_is_not(tmp_path: Path):
+    run_in(tmp_path / "elsewhere", "failed")
+    (tmp_path / "run").symlink_to("elsewhere")
+    clear(RunFolder(tmp_path / "run"))
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    assert (tmp_path / "elsewhere" / "result.json").is_file()
+
+
 def test_a_folder_in_which_a_process_runs_is_not_removed(tmp_path: Path):
     run = run_in(tmp_path / "run", "failed")
     with subprocess.Popen([sys.executable, "-c", RESUME, str(run)], stdout=subprocess.PIPE) as other:

@@ -47,7 +47,11 @@ def test_a_record_that_is_not_ours_does_not_count(tmp_path: Path, content: bytes
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
-def test_something_else_in_its_place_is_no_hindrance(tmp_path: Path, put: Callable[[Path], None]):
+def test_something_else_in_its_place_is_named_and_no_hindrance(
+    tmp_path: Path, put: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+):
     put(tmp_path / FILE)
     assert current_names(tmp_path, NAMES) == {"a~3", "b", "c~2"}
+    line = f"{tmp_path / FILE} cannot be read; of a job with several runs, tables and curves count the newest\n"
+    assert capsys.readouterr().err == line
     command(tmp_path, "a~2")

@@ -47,5 +47,5 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, name: str):
     (folder / name).touch()
     code, text = sweep(folder, *FEW)
     assert (code, text.count("\n")) == (2, 1), text
-    assert f"cannot create the sweep's folder {folder / name} (" in text
+    assert f"cannot use the sweep's folder {folder / name} (" in text
     assert "remove what is there" in text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.sweep.launcher import _config_flags
+from cnnlab.sweep.launcher import _config_flags, make_folder
 from hydra_plugins.cnnlab_plugins.local import LocalLauncher
 from tests.conftest import SMALL
 from tests.processes import start
@@ -27,6 +27,9 @@ from tests.processes import start
             ("seed=0,1", "sweep.name=a,b"),
             "sweep.name=a,b: a sweep's own settings cannot be swept; give sweep.name a single value",
         ),
+        (("sweep=pooling", "seed=3,3"), "seed=3,3 repeats 3, which would be the same run; give each value once"),
+        (("seed=3,3", "hydra/sweeper=basic"), "the job seed=3 is repeated, which would be the same run; give each"),
+        (("seed=0,1", "sweep.name="), "sweep.name= is not allowed; it must be null or a name, of one folder: write sw"),
         (("sweep=pooling", "++seed=3"), "two jobs would share the folder pool=avg"),
     ],
 )
@@ -39,8 +42,21 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, arguments: tuple[str, ..
     assert not folder.exists() or [path.name for path in folder.iterdir()] == ["multirun.yaml"]  # Hydra's own
 
 
-def test_a_value_that_is_typed_twice_is_run_once_and_a_name_may_be_a_number(tmp_path: Path):
-    typed = ("seed=0,1,0", "sweep.name=2024", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path}")
+def test_logs_are_not_written_behind_a_link(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "logs").symlink_to("elsewhere")
+    with pytest.raises(UserError, match=r"logs \(it is a link to elsewhere, not a folder\); remove what is there"):
+        make_folder(tmp_path / "logs", may_be_link=False)
+
+
+def test_read_only_logs_are_refused_before_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # nothing is read-only for root
+    with pytest.raises(UserError, match=r"\(Permission denied\); change its permissions, or choose another sweep"):
+        make_folder(tmp_path)
+
+
+def test_a_name_may_be_a_number(tmp_path: Path):
+    typed = ("seed=0,1", "sweep.name=2024", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path}")
     code, text = start(tmp_path / "output", "-m", *SMALL, *typed).wait()
     assert code == 0, text
     assert text.splitlines()[2:] == ["  seed=0: new", "  seed=1: new"]

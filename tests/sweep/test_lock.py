@@ -1,5 +1,6 @@
 """Two sweeps never run in the same folder."""
 
+import errno
 import json
 import os
 import subprocess
@@ -56,6 +57,23 @@ def test_a_damaged_lock_is_no_lock(tmp_path: Path):
 def test_something_else_in_a_locks_place_is_named(tmp_path: Path, name: str, put: Callable[[Path], None]):
     put(tmp_path / name)
     with pytest.raises(UserError, match=f"{name} is not a file, .*; remove it"), lock_sweep(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [(errno.EROFS, "change its permissions"), (errno.ENOSPC, "free some space"), (errno.EIO, "remove what is there")],
+)
+@pytest.mark.parametrize("call", ["try_lock", "write_atomically"])
+def test_a_folder_that_cannot_be_written_is_named_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, way_out: str
+):
+    def fail(path: Path, *content: bytes) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(f"cnnlab.sweep.lock.{call}", fail)
+    line = f"cannot use the sweep's folder {tmp_path} \\({os.strerror(number)}\\); {way_out}, or choose"
+    with pytest.raises(UserError, match=line), lock_sweep(tmp_path):
         pass
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hypothesis import given
 from hypothesis.strategies import text
 from omegaconf import OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.sweep.names import EXCLUDED, folder_name, job_name, name_sweep, with_number, without_number
 from tests.conftest import REPOSITORY
 
@@ -75,3 +77,19 @@ def test_a_sweep_is_called_by_the_keys_that_are_swept():
     assert named("seed=1", "sweep.dry_run=true")[0] == named("seed=1")[0] == "seed"
     assert named() == ("one", [])
     assert len(named(*(f"+callbacks.key_{number}=0,1" for number in range(50)))[0]) == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("hydra.sweep.dir", "", "hydra.sweep.dir= names no folder"),
+        ("sweep.name", "${hydra:job.num}", "sweep.name refers to a value that only a job has"),
+    ],
+)
+def test_a_sweep_without_a_folder_or_with_a_jobs_name_is_rejected(key: str, value: str, words: str):
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        config = compose("train", [], return_hydra_config=True)
+    OmegaConf.update(config, key, value)
+    HydraConfig.instance().set_config(config)
+    with pytest.raises(UserError, match=words):
+        name_sweep(config)

@@ -157,3 +157,8 @@ def test_a_record_of_another_shape_is_no_hindrance(tmp_path: Path, record: str):
     begin(one)
     (one.folder.path / ".hydra" / "config.yaml").write_text(record)
     assert of(one, -signal.SIGKILL).status is Status.KILLED
+
+
+def test_a_sweeps_folder_that_was_removed_is_named(tmp_path: Path):
+    one = job(tmp_path / "sweep" / "seed=3")
+    assert determine_outcome(Ended(one, 1, 1.0)) == Outcome(one, Status.FAILED, "the sweep's folder was removed", 1.0)

@@ -5,9 +5,10 @@ import random
 import tempfile
 from pathlib import Path
 
+from tests.disks import can_mount
 from tests.torture.campaign import Family, campaign, table
 from tests.torture.damages import damage_run, damage_sweep
-from tests.torture.disks import can_mount, fill_under_run, fill_under_sweep
+from tests.torture.disks import fill_under_run, fill_under_sweep
 from tests.torture.kills import kill_run, kill_search, kill_starting, kill_sweep, start_together
 
 FAMILIES = (

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
+from tests.disks import can_mount
 from tests.torture.__main__ import FAMILIES, NEEDS_MOUNT
 from tests.torture.campaign import Ending, Family, Wrong, campaign, table
-from tests.torture.disks import can_mount
 
 SEED = 13
 

@@ -171,6 +171,9 @@ def _prepare(text: str, *, is_sweep: bool) -> str:
         return f"{key}={','.join(_path_values(value, is_sweep=is_sweep))}"
     if parsed is None and not re.search(r"""["'\[\]{}()$,=\\]""", value):
         return f"{key}={quote(value)}"  # a plain text with letters or spaces that the grammar lacks
+    if parsed is None and is_sweep and not re.search(r"""["'\[\]{}()$=\\]""", value):
+        parts = [part if _parse(f"{key}={part}") is not None else quote(part) for part in value.split(",")]
+        return f"{key}={','.join(parts)}"
     if parsed is None and value.startswith("${") and not re.search(r"""["'\\]""", value):
         return f"{key}={quote(value)}"  # it lacks interpolations in interpolations too
     if parsed is None:

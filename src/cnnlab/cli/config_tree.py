@@ -102,9 +102,27 @@ class ConfigTree:
     @cached_property
     def hydra_keys(self) -> set[str]:
         """Keys of Hydra's part that are often set, with those of the launchers and sweepers."""
-        found = {f"hydra.{path.parent.name}.{key}" for folder in self.folders
-                 for path in folder.glob("hydra/*er/*.yaml") for key, _ in flatten(_read(path))}  # fmt: skip
-        return {*HYDRA_KEYS, *(key for key in found if "._" not in key and not key.endswith(".defaults"))}
+        return {*HYDRA_KEYS, *(key for keys in self._hydra_options.values() for key in keys)}
+
+    def hydra_owners(self, key: str) -> str:
+        """The launchers or sweepers that have a key, as typed; empty if none has it."""
+        owners = " or ".join(sorted(option for option, keys in self._hydra_options.items() if key in keys))
+        is_part = key.startswith(("hydra.sweeper.sampler.", "hydra.sweeper.pruner."))
+        return f"hydra/sweeper=optuna with {owners}" if owners and is_part else owners
+
+    @cached_property
+    def _hydra_options(self) -> dict[str, set[str]]:
+        """The dotted keys of each launcher, sweeper, sampler and pruner, by `hydra/launcher=local`."""
+        found: dict[str, set[str]] = {}
+        for folder in self.folders:
+            for path in (folder / "hydra").glob("*er/**/*.yaml"):
+                room = path.parent.relative_to(folder).as_posix()
+                dotted = room.replace("/", ".")
+                keys = {f"{dotted}.{key}" for key, _ in flatten({**_read(path), "defaults": None})}
+                found[f"{room}={path.stem}"] = {
+                    key for key in keys if "._" not in key and not key.endswith(".defaults")
+                }
+        return found
 
     @cached_property
     def common(self) -> set[str]:

@@ -72,6 +72,8 @@ def suggest_key(tree: ConfigTree, key: str, value: str, choices: dict[str, list[
         choices: The options of the groups on the command line, several in a sweep.
     """
     if key.startswith("hydra"):
+        if owners := tree.hydra_owners(key):
+            return f"it belongs to {owners}; add that, or leave it out"
         near = nearest(key, [*tree.hydra_keys, *HYDRA_GROUPS])
         return f"did you mean {near[0]}={value}?" if near else "--cfg hydra lists Hydra's keys"
     room, _, rest = key.partition(".")

@@ -60,14 +60,14 @@ def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
 
 
 def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
-    """What to type for a text that would be allowed as a number, or a number that is nearly an integer."""
+    """What to type for a text that would be allowed as a number or null, or a number that is nearly an integer."""
     if type(value) is float and value.is_integer() and rule.holds(int(value)):
         return f": write {key}={int(value)}"
     try:
-        is_quoted = isinstance(value, str) and rule.holds(yaml.safe_load(value))
+        meant = yaml.safe_load(value) if isinstance(value, str) else ABSENT
     except yaml.YAMLError:
-        is_quoted = False
-    if not is_quoted:
+        return ""
+    if meant is ABSENT or not rule.holds(meant):
         return ""
     room, _, name = key.rpartition(".")
     parent = OmegaConf.select(config, room) if room else config
@@ -75,6 +75,8 @@ def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
     if "${oc.env:" in typed:
         decoded = f"{key}=${{oc.decode:{typed}}}"
         return f", but an environment variable is a text: write '{decoded}'"
+    if value == "":
+        return f": write {key}=null"
     return f", but in quotes it is a text: write {key}={value}"
 
 

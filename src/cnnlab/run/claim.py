@@ -76,7 +76,10 @@ def clear(folder: RunFolder) -> None:
         if _can_be_cleared(folder):  # and still can, now that nobody else can start there
             remains = folder.path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
             folder.path.rename(remains)  # first, so that a kill leaves no half of a run
-            shutil.rmtree(remains)
+            if remains.is_symlink():
+                remains.unlink()  # what it names is left alone
+            else:
+                shutil.rmtree(remains)
 
 
 @contextmanager

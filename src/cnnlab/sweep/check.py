@@ -1,9 +1,13 @@
 """Rejects a sweep with an invalid job, before anything is written."""
 
+from collections import Counter
+
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, Sweep
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.errors import UserError
 from cnnlab.experiment.check import check
 from cnnlab.experiment.composed import job_like, without_hydra
 
@@ -48,6 +52,23 @@ def check_jobs(loader: ConfigLoader, config: DictConfig, jobs: list[list[str]]) 
                 OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
         if new:
             _check_composed(job_like(composed, number), job)
+
+
+def check_choices(override: Override) -> None:
+    """Rejects swept values of which two are the same, which would be the same run, or one is a range.
+
+    Raises:
+        UserError: With the value.
+    """
+    choices = override.value()
+    if not isinstance(choices, ChoiceSweep):
+        return
+    typed = override.input_line
+    if any(isinstance(item, Sweep) for item in choices.list):
+        raise UserError(f"{typed} mixes a range with other values; give a range alone, or write all values out")
+    counts = Counter(repr(item.text if isinstance(item, QuotedString) else item) for item in choices.list)
+    if repeated := next((value.strip("'") for value, count in counts.items() if count > 1), None):
+        raise UserError(f"{typed} repeats {repeated}, which would be the same run; give each value once")
 
 
 def _is_value(loader: ConfigLoader, override: str) -> bool:

@@ -1,8 +1,8 @@
 """Which run of a job counts, if it has several: that of the last command, which may have changed the config back."""
 
-import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from cnnlab.sweep.job import Job
 from cnnlab.sweep.names import with_number, without_number
 
 FILE = "current.json"  # in a sweep's folder: job name to the number of its run, for jobs that have had several
+NEWEST = "of a job with several runs, tables and curves count the newest"
 
 
 def record_current(folder: Path, jobs: Iterable[Job]) -> None:
@@ -24,8 +25,10 @@ def record_current(folder: Path, jobs: Iterable[Job]) -> None:
     planned = dict(without_number(job.name) for job in jobs)
     now = known | {name: number for name, number in planned.items() if number > 1 or name in known}
     if now != known:
-        with contextlib.suppress(OSError):  # a full disk: then the newest run counts
+        try:
             write_atomically(folder / FILE, json.dumps(now, indent=2).encode())
+        except OSError as error:
+            print(f"cannot write {folder / FILE} ({error.strerror}); {NEWEST}", file=sys.stderr, flush=True)
 
 
 def current_names(folder: Path, names: Iterable[str]) -> set[str]:
@@ -49,8 +52,11 @@ def current_names(folder: Path, names: Iterable[str]) -> set[str]:
 def _read(folder: Path) -> dict[str, int]:
     try:
         content = json.loads(read_text(folder / FILE))
-    except (OSError, ValueError, RecursionError):
+    except FileNotFoundError:
         return {}
+    except (OSError, ValueError, RecursionError):
+        content = None
     if not isinstance(content, dict):
+        print(f"{folder / FILE} cannot be read; {NEWEST}", file=sys.stderr, flush=True)
         return {}
     return {str(name): number for name, number in content.items() if type(number) is int and number > 0}

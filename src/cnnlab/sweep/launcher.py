@@ -1,5 +1,7 @@
 """The base class of our Hydra launchers, which differ only in where the jobs run."""
 
+import errno
+import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
@@ -13,10 +15,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab import files
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
-from cnnlab.files import write_atomically
 from cnnlab.run.claim import REMOVED
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.flaws import find_flaw
@@ -28,7 +30,7 @@ from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import LOGS, Job
 from cnnlab.sweep.known import DigestOfConfig, KnownJobs
-from cnnlab.sweep.lock import lock_sweep
+from cnnlab.sweep.lock import lock_sweep, unusable
 from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.outcome import earlier_outcome
 from cnnlab.sweep.plan import Action, check_case, plan, print_plan, unique_jobs
@@ -123,8 +125,8 @@ class SweepLauncher(Launcher, ABC):
             config: The config of one job.
         """
         self.check_available()
-        for folder in (self.folder, self.folder / LOGS):
-            make_folder(folder)
+        make_folder(self.folder)
+        make_folder(self.folder / LOGS, may_be_link=False)  # the jobs would write where it points
         with lock_sweep(self.folder):
             for remains in self.folder.glob(f"{REMOVED}*"):  # a kill came in between
                 shutil.rmtree(remains, ignore_errors=True)
@@ -174,25 +176,27 @@ class SweepLauncher(Launcher, ABC):
         return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(SWEEP_KEYS))]
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, may_be_link: bool = True) -> None:
     """Creates a folder of a sweep, unless it exists.
 
     Raises:
-        UserError: If something else is in its place, or it cannot be created.
+        UserError: If something else is in its place, or it cannot be created or written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if may_be_link:
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            files.make_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise UserError(
-            f"cannot create the sweep's folder {folder} ({error.strerror}); choose another sweep.name, or remove what "
-            "is there"
-        ) from None
+        raise unusable(folder, error) from None
 
 
 def write_record(config: DictConfig, folder: Path) -> None:
     """Writes multirun.yaml, which nothing reads: a sweep goes on without it."""
     try:
-        write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(config).encode())
+        files.write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(config).encode())
     except OSError as error:
         print(f"cannot write {folder / 'multirun.yaml'} ({error.strerror})", file=sys.stderr)
 

@@ -1,5 +1,6 @@
 """One sweep at a time in a folder."""
 
+import errno
 import json
 import os
 import socket
@@ -28,20 +29,37 @@ def lock_sweep(folder: Path) -> Iterator[None]:
     for path in (folder / ".lock", record):
         if os.path.lexists(path) and not path.is_file():
             raise UserError(f"{path} is not a file, so the sweep cannot lock its folder; remove it")
-    lock, holder, host = try_lock(folder / ".lock"), _read(record), socket.gethostname()
+    try:
+        lock = try_lock(folder / ".lock")
+    except OSError as error:
+        raise unusable(folder, error) from None
+    holder, host = _read(record), socket.gethostname()
     who = f"a sweep, process {holder.get('pid', '?')} on {holder.get('host', '?')},"
     if lock is None:
         raise UserError(f"{who} is running in {folder}; wait for it, or choose another sweep.name")
     try:
         if holder.get("host", host) != host:
             raise UserError(f"{who} is running in {folder}, or was killed; if it is not running, remove {record}")
-        write_atomically(record, json.dumps({"pid": os.getpid(), "host": host}).encode())
+        try:
+            write_atomically(record, json.dumps({"pid": os.getpid(), "host": host}).encode())
+        except OSError as error:
+            raise unusable(folder, error) from None
         try:
             yield
         finally:
             record.unlink(missing_ok=True)
     finally:
         lock.release()  # `with lock` would acquire it a second time, and release only that
+
+
+def unusable(folder: Path, error: OSError) -> UserError:
+    """Why a sweep cannot use a folder, and what to do."""
+    is_forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    way_out = "change its permissions" if is_forbidden else "free some space" if is_full else "remove what is there"
+    return UserError(
+        f"cannot use the sweep's folder {folder} ({error.strerror}); {way_out}, or choose another sweep.name"
+    )
 
 
 def _read(record: Path) -> dict[str, object]:

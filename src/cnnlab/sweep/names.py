@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
 from cnnlab.run.resume import quote
 
@@ -18,6 +19,9 @@ def name_sweep(config: DictConfig) -> None:
 
     Args:
         config: A sweep's composed config, with Hydra's part, changed in place.
+
+    Raises:
+        UserError: If its folder or its name has no value.
     """
     parser = OverridesParser.create()
     typed = parser.parse_overrides(texts(config.hydra.overrides.task))
@@ -29,8 +33,12 @@ def name_sweep(config: DictConfig) -> None:
     excluded = [*constant, *OmegaConf.select(config, EXCLUDED)]
     named = [override for override in typed if not override.key_or_group.startswith("sweep.")]
     swept = [override for override in named if override.is_sweep_override()] or named
+    if not config.hydra.sweep.dir:
+        raise UserError("hydra.sweep.dir= names no folder; leave it out, or give one")
     with read_write(config), open_dict(config):
         if config.sweep.name is None:
+            if OmegaConf.is_interpolation(config.sweep, "name"):
+                raise UserError("sweep.name refers to a value that only a job has; give a name, or null")
             keys = "+".join(override.key_or_group for override in swept)
             config.sweep.name = folder_name(keys.replace("/", "_")) or "one"
         OmegaConf.update(config, EXCLUDED, excluded)

@@ -1,6 +1,7 @@
 """A job's outcome."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from cnnlab.sweep.task import COMMAND_PREFIX
 
 SIGNAL_BY_EXIT_CODE = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit code to signal
 LOG_TAIL_BYTES = 65_536  # the last error is in there
+DISK_FULL = tuple(os.strerror(number).lower() for number in (errno.ENOSPC, errno.EDQUOT))
 DISK_FULL_BYTES = 32_768  # with less free space, a run cannot start
 
 
@@ -34,6 +36,11 @@ class Outcome:
     status: Status
     reason: str
     seconds: float
+
+    @property
+    def is_for_lack_of_space(self) -> bool:
+        """Whether the disk was full, which says nothing about the run's values."""
+        return self.status is Status.FAILED and any(text in self.reason.lower() for text in DISK_FULL)
 
 
 def earlier_outcome(job: Job) -> Outcome:
@@ -98,8 +105,10 @@ def _explain(ended: Ended) -> str:
         name = names.get(-ended.exit_code, f"signal {-ended.exit_code}")
         return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "")
     log, folder = ended.job.log, ended.job.folder.path.parent
-    if os.path.lexists(log) and not log.is_file():
+    if log.is_symlink() or (log.exists() and not (log.is_file() and os.access(log, os.W_OK))):
         return f"cannot write the log {log}; remove what is there"
+    if not folder.exists():
+        return "the sweep's folder was removed"
     if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
-        return f"no space left on the disk of {folder}"
+        return f"{os.strerror(errno.ENOSPC)}: {folder}"
     return f"exited with code {ended.exit_code} before the run completed"

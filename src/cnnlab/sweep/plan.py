@@ -55,10 +55,10 @@ class Step:
 
 
 def unique_jobs(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs without duplicates.
+    """The jobs, if no two of them would share a folder.
 
     Raises:
-        UserError: If there are no jobs, or two different jobs would share a folder.
+        UserError: If there are no jobs, or two have the same name.
     """
     by_name: dict[str, Job] = {}
     for job in jobs:
@@ -66,6 +66,8 @@ def unique_jobs(jobs: Iterable[Job]) -> list[Job]:
         if same.overrides != job.overrides:
             both = " and ".join(" ".join(each.overrides) for each in (same, job))
             raise UserError(f"two jobs would share the folder {job.name}: {both}; set each key once")
+        if same is not job:
+            raise UserError(f"the job {job.name} is repeated, which would be the same run; give each value once")
     if not by_name:
         raise UserError("this sweep has no jobs: one of the swept values is an empty list; see --help for the options")
     return list(by_name.values())

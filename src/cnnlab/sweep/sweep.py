@@ -4,7 +4,7 @@ import shlex
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +69,7 @@ class Sweep:
         self._next_commands = commands
         self._started = time.monotonic()
         self._is_stopped = False
+        self._is_exhausted = False  # no task remains; other machines may have taken some of a search's
 
     def run(self, engine: Engine, tasks: Iterable[Task]) -> None:
         """Runs the tasks.
@@ -85,7 +86,7 @@ class Sweep:
         try:
             with SignalGuard() as guard:
                 guard.deferring = True
-                self._handle_events(engine, tasks, display, guard)
+                self._handle_events(engine, self._until_exhausted(tasks), display, guard)
         finally:
             display.close()
             self._summarise()
@@ -93,6 +94,10 @@ class Sweep:
             raise Interrupted(guard.received)
         if any(map(self._has_failed, [*self.earlier, *self.outcomes])):
             raise SweepFailed(self.folder)
+
+    def _until_exhausted(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        yield from tasks
+        self._is_exhausted = True
 
     def _handle_events(self, engine: Engine, tasks: Iterable[Task], display: Display, guard: SignalGuard) -> None:
         with closing(engine.run(tasks)) as events:
@@ -127,10 +132,11 @@ class Sweep:
     def _summarise(self) -> None:
         counts = Counter(str(outcome.status) for outcome in self.outcomes)
         counts["done before"] = self.num_done
-        counts["not started"] = self.num_todo - len(self.outcomes)
+        has_started_all = self._is_exhausted and not self._is_stopped
+        counts["not started"] = 0 if has_started_all else self.num_todo - len(self.outcomes)
         parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
         seconds = timedelta(seconds=round(time.monotonic() - self._started))
-        print(f"{self.num_todo + self.num_done} jobs in {seconds}: {parts}")
+        print(f"{counts.total()} jobs in {seconds}: {parts}")
         all_outcomes = [*self.earlier, *self.outcomes]
         for outcome in filter(self._has_failed, all_outcomes):
             print(f"  {outcome.job.name}: {outcome.status.label}: {outcome.reason}\n    {outcome.job.log}")

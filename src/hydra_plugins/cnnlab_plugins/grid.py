@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from cnnlab.errors import UserError
 from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
-from cnnlab.sweep.check import check_jobs
+from cnnlab.sweep.check import check_choices, check_jobs
 from cnnlab.sweep.launcher import make_folder, write_record
 
 
@@ -65,4 +65,5 @@ def _values(override: Override) -> list[str]:
             f"{override.input_line}: an interval has no finite list of values; give values, or search it with "
             "hydra/sweeper=optuna"
         )
+    check_choices(override)
     return [f"{key}={value}" for value in override.sweep_string_iterator()]

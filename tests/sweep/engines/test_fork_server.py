@@ -1,5 +1,6 @@
 """The fork server of a sweep on this machine, killed at every moment, with jobs that are trivial."""
 
+import errno
 import os
 import signal
 import socket
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.errors import UserError
 from cnnlab.sweep import Job, Settings, Sweep, Task
 from cnnlab.sweep.engines import Ended, fork_server
 from cnnlab.sweep.engines.fork_server import Allocation, Server
 from cnnlab.sweep.engines.local import LocalEngine
+from cnnlab.sweep.outcome import determine_outcome
 from tests.processes import Forked, launch_by_fork
 from tests.sweep.kills import is_alive, jobs, parent
 
@@ -100,6 +103,23 @@ def test_a_server_that_is_always_killed_ends_the_sweep_and_not_in_a_traceback(
     assert len(launched.pids) == 3
 
 
+def test_a_system_without_processes_or_files_left_is_said_in_one_line(
+    launched: Launches, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    started = engine()
+    monkeypatch.setattr(fork_server.socket, "send_fds", lambda *args: os.kill(launched.pids[0], signal.SIGKILL))
+    monkeypatch.setattr(fork_server, "launch", fail)
+    (ended,) = ends(started, tasks)
+    line = "cannot be started (Too many open files); reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
+    assert (ended.exit_code, ended.reason) == (-signal.SIGKILL, f"the job {line}")
+    with pytest.raises(UserError) as error:
+        engine()
+    assert str(error.value) == f"the fork server {line}"
+
+
 def test_jobs_survive_their_server_and_the_next_ones_get_another(launched: Launches, tasks: list[Task], tmp_path: Path):
     (tmp_path / "open").unlink()
     killed = False
@@ -165,8 +185,13 @@ def test_what_is_not_a_log_fails_its_job_alone_and_is_named(launched: Launches, 
     logs.mkdir()
     os.mkfifo(logs / "a.log")  # which would hang whoever opens it
     (logs / "b.log").mkdir()
-    ended = {end.job.name: end.exit_code for end in ends(engine(), tasks)}
-    assert ended == {"a": 2, "b": 2, "c": 0, "d": 0}
+    (tmp_path / "mine").touch()
+    (logs / "d.log").symlink_to(tmp_path / "mine")
+    ended = {end.job.name: end for end in ends(engine(), tasks)}
+    assert {name: end.exit_code for name, end in ended.items()} == {"a": 2, "b": 2, "c": 0, "d": 2}
+    reasons = {determine_outcome(ended[name]).reason for name in "abd"}
+    assert reasons == {f"cannot write the log {logs / name}.log; remove what is there" for name in "abd"}
+    assert (tmp_path / "mine").read_bytes() == b""
     assert (logs / "c.log").read_text(encoding="utf-8").endswith("λ\n")
 
 

@@ -10,16 +10,17 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import Protocol
 
 from cnnlab.errors import UserError
+from cnnlab.files import open_to_append
 from cnnlab.signals import blocked
 from cnnlab.sweep.engines.serve import NUMBER
 from cnnlab.sweep.task import Task
 
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
+CANNOT_START, WAY_OUT = "cannot be started", "reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
 NUM_STARTS = 3  # of the server for one job, before the job counts as killed
 LOG_ENCODING = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 SERVER = """
@@ -103,7 +104,10 @@ class Server:
     def __init__(self, threads: int, config: str) -> None:
         os.environ.update(dict.fromkeys(THREADS_VARIABLES, str(threads)))
         self._config = config
-        self._control, self._process = launch(config)  # loads while the sweep is planned
+        try:
+            self._control, self._process = launch(config)  # loads while the sweep is planned
+        except OSError as error:
+            raise UserError(f"the fork server {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
 
     def start(self, task: Task, allocation: Allocation) -> JobProcess:
         """Starts a process that runs the task; a server that was killed is started again.
@@ -111,17 +115,20 @@ class Server:
         Raises:
             ServerLost: If that did not help.
         """
-        for attempt in range(NUM_STARTS):
-            if attempt:
-                print("the fork server was killed (out of memory?); it is started again", file=sys.stderr, flush=True)
-                self.close()
-                self._control, self._process = launch(self._config)
-            process = self._request(task, allocation)
-            if process is not None:
-                return process
+        try:
+            for attempt in range(NUM_STARTS):
+                if attempt:
+                    message = "the fork server was killed (out of memory?); it is started again"
+                    print(message, file=sys.stderr, flush=True)
+                    self.close()
+                    self._control, self._process = launch(self._config)
+                process = self._request(task, allocation)
+                if process is not None:
+                    return process
+        except OSError as error:  # too many files, or no memory
+            raise ServerLost(f"the job {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
         raise ServerLost(
-            f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); reduce "
-            "hydra.launcher.n_jobs, or use hydra/launcher=basic"
+            f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); {WAY_OUT}"
         )
 
     def close(self) -> None:
@@ -206,13 +213,9 @@ def redirect_output(log: Path) -> None:
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        # without O_NONBLOCK, a FIFO would be waited for
-        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+        file = open_to_append(log)
     except OSError as error:
         raise UserError(f"cannot write the log {log} ({error.strerror}); remove what is there") from None
-    if not S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise UserError(f"cannot write the log {log} (not a regular file); remove what is there")
     for stream in (1, 2):
         os.dup2(file, stream)
     if file > 2:  # else a stream was closed, and this is one

@@ -33,11 +33,7 @@ def serve(control: socket.socket, preload: Callable[[], None]) -> None:
     """
     with suppress(Exception):
         preload()
-    woken, wake = os.pipe()
-    os.set_blocking(woken, False)
-    os.set_blocking(wake, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal without a handler does not wake the selector
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    woken, wake = _pipe_of_child_ends()
     statuses: dict[int, int] = {}  # process id to pipe
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
@@ -52,21 +48,42 @@ def serve(control: socket.socket, preload: Callable[[], None]) -> None:
                 if not request:
                     return
                 work, status = pipes
-                try:
-                    pid = os.fork()
-                except OSError:  # no memory or no process left: the sweep sees the pipes closed, and tries again
-                    os.close(work)
-                    os.close(status)
-                    continue
-                if pid == 0:
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    control.close()
-                    for descriptor in (woken, wake, *statuses.values()):
-                        os.close(descriptor)
-                    _become_job(work, status)
-                statuses[pid] = status
-                os.close(work)
+                _fork_job(work, status, statuses, of_server=(control.fileno(), woken, wake))
+
+
+def _pipe_of_child_ends() -> tuple[int, int]:
+    """A pipe in which a byte arrives whenever a child ends; its ends for reading and writing."""
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal without a handler does not wake the selector
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return woken, wake
+
+
+def _fork_job(work: int, status: int, statuses: dict[int, int], of_server: tuple[int, ...]) -> None:
+    """Forks a job's process, and adds its pipe to those of the others.
+
+    Args:
+        work: The pipe that the process reads.
+        status: The pipe that it writes.
+        statuses: The pipes of the other jobs, by process id.
+        of_server: Descriptors that no job may keep.
+    """
+    try:
+        pid = os.fork()
+    except OSError:  # no memory or no process left: the sweep sees the pipes closed, and tries again
+        os.close(work)
+        os.close(status)
+        return
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (*of_server, *statuses.values()):
+            os.close(descriptor)
+        _become_job(work, status)
+    statuses[pid] = status
+    os.close(work)
 
 
 def _pass_on_exit_codes(statuses: dict[int, int]) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
+from cnnlab.errors import UserError
 from cnnlab.experiment.composed import HYDRA_VALUE, job_like, without_hydra
 from cnnlab.experiment.identity import flatten
-from cnnlab.files import write_atomically
+from cnnlab.files import make_folder, write_atomically
 from cnnlab.program import program
 from cnnlab.sweep.search.space import Space
 
@@ -37,6 +37,9 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
         space: The search space.
         folder: The sweep's folder.
         compose: A config from overrides.
+
+    Raises:
+        UserError: If a file cannot be written.
     """
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
@@ -47,18 +50,18 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
     objective = compose(overrides).objective
     head = f"trial {best.number}, the best of {len(completed)} completed trials: {objective} {best.value:.6g}"
     path = folder / "experiment" / f"{NAME}.yaml"
-    print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}")
+    print(f"{head}, {' '.join(f'{name}={value}' for name, value in best.params.items())}", flush=True)
     try:
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, experiment(overrides, compose, head, best.number).encode())
-        pictures = draw(study, folder, objective)
+        print(f"  {program()} --config-dir {shlex.quote(str(folder))} experiment={NAME}", flush=True)
+        for picture in draw(study, folder, objective):
+            print(f"  {picture}", flush=True)
     except OSError as error:
-        print(f"cannot write what the search found: {error.strerror}: {error.filename}", flush=True)
-        return
-    print(f"  {program()} --config-dir {shlex.quote(str(folder))} experiment={NAME}")
-    for picture in pictures:
-        print(f"  {picture}")
-    sys.stdout.flush()
+        raise UserError(
+            f"the search is done, but {error.filename} cannot be written ({error.strerror}); free some space, change "
+            "the permissions, or remove what is in its place, and run the same command again"
+        ) from None
 
 
 def experiment(overrides: list[str], compose: Compose, head: str, number: int = 0) -> str:
@@ -98,7 +101,7 @@ def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def draw(study: Study, folder: Path, objective: str) -> list[Path]:
+def draw(study: Study, folder: Path, objective: str) -> Iterator[Path]:
     """Draws the objective over the trials, and the importance of each parameter.
 
     Args:
@@ -106,15 +109,14 @@ def draw(study: Study, folder: Path, objective: str) -> list[Path]:
         folder: Where the figures are written.
         objective: The name of the objective.
 
-    Returns:
-        The files.
+    Yields:
+        The files, once each is written.
     """
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     values = {trial.value for trial in completed}
-    paths = [_save(plot_optimization_history(study, target_name=objective), folder / "history.png")]
+    yield _save(plot_optimization_history(study, target_name=objective), folder / "history.png")
     if len(values) > 1 and len(completed[0].params) > 1:  # else there are no importances
-        paths.append(_save(plot_param_importances(study, target_name=objective), folder / "importances.png"))
-    return paths
+        yield _save(plot_param_importances(study, target_name=objective), folder / "importances.png")
 
 
 def _save(axes: Axes, path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Prunes a run that does not look promising."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from lightning import Callback, LightningModule, Trainer
@@ -35,7 +36,8 @@ class Pruning(Callback):
             return
         import optuna
 
-        from cnnlab.sweep.search.study import open_storage, quieten
+        from cnnlab.sweep.search.storage import open_storage
+        from cnnlab.sweep.search.study import quieten
 
         quieten()
         study = optuna.load_study(
@@ -53,10 +55,21 @@ class Pruning(Callback):
         epoch = trainer.current_epoch + 1
         reason = ""
         if self._trial is not None:
-            known = self._trial.study.get_trials(deepcopy=False)[self.number].intermediate_values
-            if epoch not in known:  # else reported before the run was killed
-                self._trial.report(pl_module.measured[self.metric], epoch)
-            if epoch != trainer.max_epochs and self._trial.should_prune():
-                reason = f"after epoch {epoch}, by {type(self._trial.study.pruner).__name__}"
+            is_last = epoch == trainer.max_epochs
+            reason = self._report(self._trial, pl_module.measured[self.metric], epoch, is_last=is_last)
         if reason := trainer.strategy.broadcast(reason):
             raise Pruned(reason)
+
+    def _report(self, trial: "optuna.Trial", value: float, epoch: int, *, is_last: bool) -> str:
+        """Reports an epoch, and returns why the run is pruned; empty if it is not."""
+        from cnnlab.sweep.search.storage import in_words, storage_errors
+
+        try:
+            known = trial.study.get_trials(deepcopy=False)[self.number].intermediate_values
+            if epoch not in known:  # else reported before the run was killed
+                trial.report(value, epoch)
+            is_pruned = not is_last and trial.should_prune()
+        except storage_errors() as error:  # the run need not fail for it
+            print(f"epoch {epoch} is not reported to the study: {in_words(error)}", file=sys.stderr, flush=True)
+            return ""
+        return f"after epoch {epoch}, by {type(trial.study.pruner).__name__}" if is_pruned else ""

@@ -14,16 +14,14 @@ from cnnlab.sweep.plan import at_a_time_text
 from cnnlab.sweep.search.best import Compose, conclude
 from cnnlab.sweep.search.journal import set_aside
 from cnnlab.sweep.search.space import Space
+from cnnlab.sweep.search.storage import Storage, in_words, storage_errors
 from cnnlab.sweep.search.study import (
-    Storage,
     check_sampling,
-    in_words,
     is_grid,
     make_pruner,
     make_sampler,
     open_study,
     quieten,
-    storage_errors,
 )
 from cnnlab.sweep.search.study_info import StudyInfo
 from cnnlab.sweep.search.trials import Trials
@@ -89,22 +87,26 @@ def _search(
         study.sampler = make_sampler(config, space, trials.num_started + (0 if storage.is_journal else int(owner, 16)))
         trials.report_finished()
         _print_plan(launcher, config, num_trials, num_done=trials.num_done)
-        try:
-            _sweep(launcher, trials, engine)
-        except SweepFailed:
-            conclude(study, space, launcher.folder, compose)
-            raise
+        failure = _sweep(launcher, trials, engine)
+        trials.record_late()
         conclude(study, space, launcher.folder, compose)
+        if failure is not None:
+            raise failure
     return study.best_trials[0].value if study.best_trials else None
 
 
-def _sweep(launcher: SweepLauncher, trials: Trials, engine: Engine) -> None:
+def _sweep(launcher: SweepLauncher, trials: Trials, engine: Engine) -> SweepFailed | None:
+    """Runs the trials, and returns the failure of some of them: the others have a best one all the same."""
     sweep = Sweep(
         *(launcher.folder, trials.num_todo, trials.num_done, launcher.settings),
         on_outcome=trials.record,
         next_commands=(TENSORBOARD,),  # no table of test accuracies: it would invite selection on the test set
     )
-    sweep.run(engine, trials.tasks())
+    try:
+        sweep.run(engine, trials.tasks())
+    except SweepFailed as failure:
+        return failure
+    return None
 
 
 def _checked(space: Space, launcher: SweepLauncher, compose: Compose) -> DictConfig:

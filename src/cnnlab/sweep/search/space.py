@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.schema import as_typed
+from cnnlab.sweep.check import check_choices
 
 COMPARED_BY = ("objective", "target", "watch")
 
@@ -148,6 +149,7 @@ def _distribution(override: Override) -> BaseDistribution:
     unknown = set(getattr(value, "tags", None) or ()) - {"log"}
     if unknown:
         raise UserError(f"{override.input_line}: unknown tag {min(unknown)}; use log")
+    check_choices(override)
     try:
         if isinstance(value, IntervalSweep):
             return _interval(value)

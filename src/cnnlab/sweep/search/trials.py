@@ -15,7 +15,7 @@ from cnnlab.sweep.launcher import SweepLauncher
 from cnnlab.sweep.names import job_name
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.search.space import Space, Value
-from cnnlab.sweep.search.study import in_words, storage_errors
+from cnnlab.sweep.search.storage import in_words, storage_errors
 from cnnlab.sweep.task import Task
 
 OWNER, REASON = "owner", "reason"  # user attributes of a trial
@@ -56,6 +56,8 @@ class Trials:
         self._owner = owner
         self._is_pruned = not isinstance(study.pruner, NopPruner)
         self._numbers: dict[str, int] = {}  # by job name
+        self._unrecorded: list[Outcome] = []
+        self._failure: Exception | None = None  # of the storage, when it was asked for a trial
 
     @property
     def num_done(self) -> int:
@@ -68,7 +70,18 @@ class Trials:
         return len(self._open_trials()) + max(0, self.num_trials - self.num_started)
 
     def tasks(self) -> Iterator[Task]:
-        """First the open trials, then new ones, each drawn as late as possible, to use all results so far."""
+        """First the open trials, then new ones, each drawn as late as possible, to use all results so far.
+
+        If the storage fails, there are no more, so that those that are running can end; `record_late` then raises.
+        """
+        try:
+            yield from self._tasks()
+        except storage_errors() as error:
+            self._failure = error
+            message = f"no more trials are drawn: the study's storage cannot be used ({in_words(error)})"
+            print(message, file=sys.stderr, flush=True)
+
+    def _tasks(self) -> Iterator[Task]:
         for trial in self._open_trials():
             yield self._task(trial.number, self._reopen(trial))
         while self.num_started < self.num_trials:
@@ -77,13 +90,26 @@ class Trials:
             yield self._task(asked.number, asked.params)
 
     def record(self, outcome: Outcome) -> None:
-        """Tells the study a job's outcome; if that is impossible now, the next start does."""
+        """Tells the study a job's outcome; if that is impossible now, `record_late` tries again."""
         try:
-            self._report(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
-        except Exception as error:
-            if not isinstance(error, (OSError, *storage_errors())):
-                raise
-            print(f"{outcome.job.name}: the study could not be told ({in_words(error)})", file=sys.stderr, flush=True)
+            self._report_outcome(outcome)
+        except storage_errors() as error:
+            message = f"{outcome.job.name}: its outcome cannot be stored in the study yet ({in_words(error)})"
+            print(message, file=sys.stderr, flush=True)
+            self._unrecorded.append(outcome)
+
+    def record_late(self) -> None:
+        """Tells the study the outcomes that could not be recorded before.
+
+        Raises:
+            storage_errors: If that is still impossible, which leaves it to the search's next start; or if `tasks` has
+                ended early.
+        """
+        while self._unrecorded:
+            self._report_outcome(self._unrecorded[0])
+            del self._unrecorded[0]
+        if self._failure is not None:
+            raise self._failure
 
     def report_finished(self) -> None:
         """Tells the study about runs that finished, but whose sweep was killed before it could record them."""
@@ -92,6 +118,10 @@ class Trials:
             status = job.folder.status
             if status is not None and status.is_final:
                 self._report(trial.number, job, status, job.folder.error)
+
+    def _report_outcome(self, outcome: Outcome) -> None:
+        if not outcome.is_for_lack_of_space:  # else the trial stays open, and is resumed once there is room
+            self._report(self._numbers[outcome.job.name], outcome.job, outcome.status, outcome.reason)
 
     def _report(self, number: int, job: Job, status: Status, reason: str) -> None:
         if status is Status.INTERRUPTED or self._trials()[number].state.is_finished():  # by a user, in a dashboard
