@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cnnlab.errors import UserError
+from cnnlab.nn.modes import evaluation_mode
 
 
 @torch.no_grad()
@@ -21,10 +22,8 @@ def try_network(network: nn.Module, image_shape: Sequence[int], num_classes: int
     Raises:
         UserError: If it gives something else.
     """
-    modes = {module: module.training for module in network.modules()}
-    logits = network.eval()(torch.zeros(2, *image_shape))
-    for module, mode in modes.items():
-        module.training = mode
+    with evaluation_mode(network):
+        logits = network(torch.zeros(2, *image_shape))
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, num_classes):
         found = f"shape {list(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise UserError(f"model: two images must give logits of shape {[2, num_classes]}, but give {found}")
