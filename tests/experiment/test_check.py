@@ -150,3 +150,16 @@ def test_an_axis_that_an_experiment_chose_for_another_model_is_named(compose_run
 @pytest.mark.parametrize("key", ["experiment.optimizer", "sweep.optimizer"])
 def test_a_file_without_its_header_is_not_silent(compose_run, key: str):
     assert f"{key} has no effect" in refusal(compose_run(f"+{key}.lr=0.1"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (("model=compact", "+model.width=2"), "width=2"),
+        (("model=compact", "+model.depth=3"), "depth=3"),
+        (("model=cnn", "+model.channels=[2,2]", "~model.depth"), "width=32"),
+    ],
+)
+def test_a_depth_or_width_beside_the_channels_is_refused(compose_run, overrides: tuple[str, ...], key: str):
+    assert f"model.{key} has no effect: model.channels lists" in refusal(compose_run(*overrides))
+    check(compose_run("model=cnn", "+model.channels=[2,2]", "~model.depth", "~model.width"), {}, [])

@@ -26,6 +26,7 @@ class Recorder(DummyLogger):
             self.steps.append(step)
 
 
+@pytest.mark.filterwarnings("ignore:Found 1 module")
 def test_the_last_steps_gradients_updates_and_dead_units(compose_run, tmp_path: Path):
     model = ("data=mnist_5k", "model=mlp", "model.depth=1", "model.width=30", "optimizer=sgd", "trainer=cpu")
     length = ("trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit_val_batches=0")
@@ -33,6 +34,7 @@ def test_the_last_steps_gradients_updates_and_dead_units(compose_run, tmp_path: 
     classifier, data, recorder = build_classifier(config), build_data(config), Recorder()
     first, second = classifier.network.layers[1], classifier.network.layers[3]
     first.bias.data[:6] = -1e4  # six units that no image wakes
+    frozen = classifier.network.layers[2].eval()  # by a callback of the user's
     w1, b1, w2, b2 = (part.detach().clone().requires_grad_() for part in classifier.network.parameters())
     build_trainer(config, tmp_path, [LayerStatistics()], recorder).fit(classifier, datamodule=data)
 
@@ -52,6 +54,7 @@ def test_the_last_steps_gradients_updates_and_dead_units(compose_run, tmp_path: 
     assert scalars["flat/network.layers.2"] == pytest.approx((hidden <= 0).float().mean().item(), abs=1e-6)
     assert second.weight.shape == (10, 30)
     assert classifier.network.training
+    assert not frozen.training
 
 
 @pytest.mark.parametrize("fast", [True, False])

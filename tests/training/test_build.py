@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
 from cnnlab.training.build import build_callbacks, build_classifier, build_trainer
@@ -99,6 +100,8 @@ def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
     [
         (["+optimizer.betas=[0.9]"], "optimizer: list index out of range"),
         (["+optimizer.betas=0.9"], "optimizer: 'float' object is not subscriptable"),
+        (["+optimizer.foreach=true"], "optimizer: `fused` and `foreach` cannot be `True` together"),
+        (["optimizer=lion", "+optimizer.foo=1"], r"optimizer\.foo has no effect: Lion does not read it; remove it"),
         (["optimizer._partial_=false"], r"optimizer is built with .*; set \+\+optimizer._partial_=true"),
         (
             ["optimizer._target_=torch.optim.Adm"],
@@ -108,4 +111,14 @@ def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
 )
 def test_what_an_optimiser_refuses_is_the_users_mistake(compose_run, overrides: list[str], message: str):
     with pytest.raises(UserError, match=message):
-        build_classifier(compose_run("optimizer=adam", *overrides)).configure_optimizers()
+        make_optimizer(compose_run("optimizer=adam", *overrides))
+
+
+@pytest.mark.parametrize("keyword", ["use_palm=true", "betas=[0.5,0.9]", "foreach=false"])
+def test_what_an_optimiser_reads_without_naming_it_is_accepted(compose_run, keyword: str):
+    make_optimizer(compose_run("optimizer=schedule_free", f"+optimizer.{keyword}"))
+
+
+def make_optimizer(config: DictConfig) -> None:
+    classifier = build_classifier(config)
+    classifier.make_optimizer(classifier.network.parameters())

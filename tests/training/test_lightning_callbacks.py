@@ -234,6 +234,38 @@ def test_swa_recomputes_batch_norm_in_one_more_epoch_as_in_lightning(compose_run
     assert sha256_on_disk(config, folder) == result_of(folder)["weights_sha256"]
 
 
+AVERAGE_AT_END = "swa_lrs: 0.05, swa_epoch_start: 2"
+KEPT_ZEROS = "pruning_fn: l1_unstructured, amount: 0.3, use_lottery_ticket_hypothesis: false"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "choices", "moves"),
+    [
+        ("StochasticWeightAveraging", AVERAGE_AT_END, ("select=last",), True),
+        ("StochasticWeightAveraging", AVERAGE_AT_END, ("optimizer=schedule_free",), True),
+        ("ModelPruning", KEPT_ZEROS, ("select=last",), True),
+        ("ModelPruning", KEPT_ZEROS, ("select=best",), True),
+        ("EMAWeightAveraging", "decay: 0.5", ("select=best", "model=cnn", "model.width=2"), False),
+    ],
+)
+def test_the_results_validation_is_of_the_tested_weights(
+    compose_run, folder: Path, name: str, arguments: str, choices: tuple[str, ...], moves: bool
+):
+    config = compose_run(*SHORT, *choices, "optimizer.lr=0.05", added(name, arguments))
+    run(config)
+    classifier, data = build_classifier(config), build_data(config)
+    file = "best" if config.select == "best" else "last"
+    classifier.load_state_dict(torch.load(folder / "checkpoints" / f"{file}.ckpt", weights_only=True)["state_dict"])
+    data.setup()
+    images, labels = data.part("val")
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(classifier.eval()(images), labels).item()
+    metrics = result_of(folder)["metrics"]
+    assert metrics["val/loss"] == pytest.approx(loss, abs=1e-6)
+    logged = float((folder / "metrics.csv").read_text().splitlines()[-1].split(",")[6])
+    assert (abs(logged - loss) > 1e-4) == moves, "the epoch's own was before the callback"
+
+
 def test_pruning_leaves_zeros(compose_run, folder: Path):
     run(compose_run(*SHORT, added("ModelPruning")))
     weights = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
@@ -277,6 +309,7 @@ def test_checkpoints_go_to_a_folder_of_their_own_in_the_run_folder(compose_run, 
         ("every_n_train_steps: 5, save_top_k: -1", ["added/epoch=1-step=5.ckpt", "added/epoch=2-step=10.ckpt"]),
         ("dirpath: kept, filename: weights, save_weights_only: true", ["../kept/weights.ckpt"]),
         ("monitor: epoch, mode: max, filename: a/b", ["added/a/b.ckpt"]),
+        ("train_time_interval: {seconds: 0}, filename: timed", ["added/timed.ckpt"]),
     ],
 )
 def test_each_checkpoint_option_works(compose_run, folder: Path, arguments: str, expected: list[str]):
@@ -351,6 +384,9 @@ def test_a_progress_bar_takes_the_place_of_ours(compose_run, folder: Path, name:
         (added("ModelCheckpoint", "monitor: train/loss, save_on_train_epoch_end: false"), "must be one of val/"),
         (added("Timer", "duration: {hours: 1}"), "added.interval=step would end a run within an epoch"),
         (added("StochasticWeightAveraging", "swa_lrs: 0.1, swa_epoch_start: 4"), "is after the last epoch"),
+        (added("StochasticWeightAveraging", "swa_lrs: 0.1, swa_epoch_start: 1"), "would average the initial weights"),
+        (added("StochasticWeightAveraging", "swa_lrs: 0.1, swa_epoch_start: 0.5"), "would average the initial weights"),
+        (added("EMAWeightAveraging", "update_starting_at_step: 12"), "=12 is after the last of 12 steps"),
         (added("ModelPruning", "pruning_fn: l1, make_pruning_permanent: false"), "cannot be read back"),
     ],
 )
@@ -371,6 +407,11 @@ def test_a_mistake_is_refused_before_anything_is_written(compose_run, override: 
         ((added("WeightAveraging"), "averaging=ema"), "both replace the weights by an average; use averaging=none"),
         ((added("GradientAccumulationScheduler"), "trainer.accumulate_grad_batches=2"), "accumulate_grad_batches=1"),
         ((added("ModelPruning"), "resume=a"), "a resumed run would end in other weights"),
+        ((added("ModelPruning"), "averaging=ema"), "renames the weights that the averaging group has copied before"),
+        (
+            (added("ModelPruning"), added("WeightAveraging").replace("added", "b")),
+            "renames the weights that WeightAveraging has copied before",
+        ),
         (
             ("+averaging._target_=lightning.pytorch.callbacks.BatchSizeFinder",),
             "averaging: BatchSizeFinder trains with the batch size that fits",

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.trainer import num_steps
 from cnnlab.metrics import METRICS, SPLITS, metric_names
 
 LIGHTNINGS = "lightning.pytorch.callbacks."
@@ -140,6 +141,10 @@ def _special(config: DictConfig, place: str, settings: DictConfig, name: str) ->
         yield "DeviceStatsMonitor needs the package psutil for a CPU; install it: pip install psutil"
     if name == "StochasticWeightAveraging":
         yield from _stochastic_averaging(config, place, settings)
+    if name == "EMAWeightAveraging":
+        yield from _average_that_never_starts(config, place, settings)
+    if name == "ModelPruning" and (average := _average(config)) is not None:
+        yield f"ModelPruning renames the weights that {average} has copied before; use one of them"
     if name in AVERAGES and place != "averaging" and config.averaging:
         yield f"{name} and the averaging group both replace the weights by an average; use averaging=none"
 
@@ -148,8 +153,28 @@ def _stochastic_averaging(config: DictConfig, place: str, settings: DictConfig) 
     start, epochs = settings.get("swa_epoch_start", 0.8), config.trainer.max_epochs
     if type(start) is int and start > epochs:
         yield f"{place}.swa_epoch_start={start} is after the last epoch, trainer.max_epochs={epochs}; lower it"
+    elif type(start) in (int, float) and (start if type(start) is int else int(epochs * start)) < 2:
+        yield (
+            f"{place}.swa_epoch_start={start} with trainer.max_epochs={epochs} would average the initial weights too: "
+            f"an epoch's weights are taken at its start; use {place}.swa_epoch_start=2 or more, of as many epochs"
+        )
     if config.select == "best":
         yield f"{place} averages after the last validation, so select=best never tests the average; use select=last"
+
+
+def _average_that_never_starts(config: DictConfig, place: str, settings: DictConfig) -> Iterator[str]:
+    first, steps = settings.get("update_starting_at_step"), num_steps(config)
+    if type(first) is int and first >= steps:
+        yield (
+            f"{place}.update_starting_at_step={first} is after the last of {steps} steps, so that the initial weights "
+            "would be tested; lower it"
+        )
+
+
+def _average(config: DictConfig) -> str | None:
+    """What averages the weights, if anything does."""
+    names = [lightning_class(settings) for _, settings in _callbacks(config) if isinstance(settings, DictConfig)]
+    return "the averaging group" if config.averaging else next((name for name in names if name in AVERAGES), None)
 
 
 def _lacks_psutil(config: DictConfig, settings: DictConfig) -> bool:

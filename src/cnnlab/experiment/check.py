@@ -158,6 +158,12 @@ def _check_data(config: DictConfig) -> None:
 def _check_shapes(config: DictConfig) -> None:
     """The network is built for the images and classes of the data set, and must fit its fallback too."""
     data = config.data
+    for key in ("depth", "width"):
+        if config.model.get("channels") is not None and config.model.get(key) is not None:
+            raise UserError(
+                f"model.{key}={config.model[key]} has no effect: model.channels lists the channels of each "
+                "convolution; remove one of them, such as ~model.channels"
+            )
     for key in ("image_shape", "num_classes"):
         if key in config.model and config.model[key] != data[key]:
             raise UserError(

@@ -114,6 +114,22 @@ def num_processes(trainer: DictConfig) -> int:
     return max(devices, 1) if isinstance(devices, int) else max(len(devices or [0]), 1)
 
 
+def num_steps(config: DictConfig) -> int:
+    """The optimiser steps of the fit on the data set of the config, if each epoch accumulates alike."""
+    data, trainer = config.data, config.trainer
+    num_batches = _num_batches(trainer, data.num_train - data.num_val, data.batch_size)
+    limit = trainer.get("overfit_batches") or trainer.get("limit_train_batches", 1.0)
+    num_batches = min(num_batches, limit) if type(limit) is int else int(num_batches * limit)
+    if fast := trainer.get("fast_dev_run"):
+        return min(num_batches, int(fast))
+    return int(trainer.max_epochs * math.ceil(num_batches / trainer.get("accumulate_grad_batches", 1)))
+
+
+def _num_batches(trainer: DictConfig, num_images: int, batch_size: int) -> int:
+    """The batches of an epoch in each process."""
+    return math.ceil(math.ceil(num_images / num_processes(trainer)) / batch_size)
+
+
 def _is_distributed(trainer: DictConfig) -> bool:
     return num_processes(trainer) > 1 or trainer.get("devices") in ("auto", "-1", -1)
 
@@ -131,7 +147,7 @@ def _empty_fractions(config: DictConfig) -> Iterator[str]:
         ("limit_test_batches", "test", data.eval_batch_size),
     ):
         fraction = trainer.get(limit, 1.0)
-        num_batches = math.ceil(math.ceil(images[split] / num_processes(trainer)) / batch_size)
+        num_batches = _num_batches(trainer, images[split], batch_size)
         if type(fraction) is float and fraction > 0 and num_batches > 0 and int(num_batches * fraction) == 0:
             size = "data.batch_size" if split == "train" else "data.eval_batch_size"
             yield (

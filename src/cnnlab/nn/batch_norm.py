@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from cnnlab.nn.modes import evaluation_mode
+
 NUM_BATCHES = 50  # as many as schedule-free's authors take
 
 
@@ -32,22 +34,18 @@ def recompute_running_statistics(network: nn.Module, images: torch.Tensor) -> No
     norms = list(_norms(network))
     if not norms:
         return
-    modes = {module: module.training for module in network.modules()}
     momenta = {norm: norm.momentum for norm in norms}
-    network.eval()
-    for norm in norms:
-        norm.reset_running_stats()  # type: ignore[operator]
-        norm.momentum = None  # type: ignore[assignment]  # the mean over all batches
-        norm.train()
-    try:
-        with torch.no_grad():
+    with evaluation_mode(network), torch.no_grad():
+        for norm in norms:
+            norm.reset_running_stats()  # type: ignore[operator]
+            norm.momentum = None  # type: ignore[assignment]  # the mean over all batches
+            norm.train()
+        try:
             for batch in _batches(images):
                 network(batch)
-    finally:
-        for norm, momentum in momenta.items():
-            norm.momentum = momentum
-        for module, mode in modes.items():
-            module.training = mode
+        finally:
+            for norm, momentum in momenta.items():
+                norm.momentum = momentum
 
 
 def _norms(network: nn.Module) -> Iterable[nn.Module]:

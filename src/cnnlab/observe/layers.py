@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cnnlab.data import ImageDataModule, evenly_spaced
+from cnnlab.nn.modes import evaluation_mode
 from cnnlab.observe.statistics import dead_fraction, flat_fraction, gradient_norm, relative_slopes, update_ratio
 
 NUM_IMAGES = 500  # training images on which activations are measured
@@ -71,13 +72,11 @@ class LayerStatistics(Callback):
                     scalars[f"dead/{name}"] = dead_fraction(slopes)
 
                 handles.append(module.register_forward_pre_hook(measure))
-        pl_module.eval()
         try:
-            with torch.no_grad():
+            with evaluation_mode(pl_module), torch.no_grad():
                 images = evenly_spaced(data.part("train")[0], NUM_IMAGES)
                 pl_module(images.to(next(pl_module.parameters()).dtype))
         finally:
-            pl_module.train()
             for handle in handles:
                 handle.remove()
         return scalars

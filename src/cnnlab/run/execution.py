@@ -41,9 +41,11 @@ from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
+from cnnlab.training.origin import users_mistake
 from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
+from cnnlab.training.user_callbacks import may_change_validated_weights
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -213,9 +215,9 @@ class Run:
             trainer.fit(classifier, datamodule=data, ckpt_path=resumed, weights_only=True)
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
-        except RuntimeError as error:  # known only now if a user's own callback could have logged the metric
-            if str(error).startswith("Early stopping conditioned on metric"):
-                raise UserError(f"callbacks: {' '.join(str(error).split())}") from error
+        except Exception as error:
+            if (mistake := users_mistake(error, self.config)) is not None:
+                raise mistake from error
             raise
         finally:
             self._record_data(data)
@@ -246,8 +248,18 @@ class Run:
         self.result.selected_epoch = int(row["epoch"])
         self.result.metrics |= {name: row.get(name) for name in metric_names(self.config.watch)}
 
+    def _validate_changed(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
+        """Validates the weights that are tested, if a callback may have changed them since their epoch's validation."""
+        names = [name for name in metric_names(self.config.watch) if self.result.metrics.get(name) is not None]
+        if not names or not may_change_validated_weights(trainer):
+            return
+        best = self.checkpoints.best
+        trainer.validate(classifier, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
+        self.result.metrics |= {name: classifier.measured[name] for name in names}
+
     def _test(self, trainer: Trainer, classifier: Classifier, data: ImageDataModule) -> None:
         self.checkpoints.check_best(self.history.best_row())
+        self._validate_changed(trainer, classifier, data)
         trainer.test(classifier, datamodule=data, ckpt_path=self.checkpoints.best, verbose=False, weights_only=True)
         if self.config.trainer.get("limit_test_batches") == 0:  # Lightning then skips the hooks that load the weights
             weights = load_checkpoint(self.checkpoints.best or self.folder.last_checkpoint)

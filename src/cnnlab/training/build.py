@@ -1,7 +1,11 @@
 """Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
+import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.process import ProcessSettings
+from cnnlab.training.trial import try_loss, try_network
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
@@ -45,7 +50,7 @@ def user_errors(group: str) -> Iterator[None]:
         if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError | ImportError):
             raise
         raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
-    except (ValueError, TypeError, IndexError, MisconfigurationException, ImportError) as error:
+    except (ValueError, TypeError, IndexError, MisconfigurationException, RuntimeError, ImportError) as error:
         raise UserError(f"{group}: {' '.join(str(error).split())}") from error
 
 
@@ -81,12 +86,15 @@ def build_classifier(config: DictConfig) -> Classifier:
         network = members[0] if len(members) == 1 else Committee(members)
     with user_errors("init"), torch.no_grad():
         instantiate(config.init, _convert_="all")(network)
+    with user_errors("model"):
+        try_network(network, config.data.image_shape, config.data.num_classes)
     if config.model.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.model.compile:
         network.compile()
     with user_errors("loss"):
         loss: nn.Module = instantiate(config.loss, _convert_="all")
+        try_loss(loss, config.data.num_classes)
     return Classifier(
         network,
         loss,
@@ -106,7 +114,18 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
             "optimizer is built with the network's weights, which come later; set ++optimizer._partial_=true"
         )
     factory: Callable[..., Any] = instantiate(settings, _convert_="all")
+    if isinstance(factory, partial) and (unread := _unread_keyword(factory.func, factory.keywords)):
+        raise UserError(f"optimizer.{unread} has no effect: {factory.func.__name__} does not read it; remove it")
     return factory
+
+
+def _unread_keyword(kind: Any, given: dict[str, Any]) -> str | None:
+    """The first argument that a class takes among any (`**kwargs`), as many of pytorch_optimizer's, but never reads."""
+    known = inspect.signature(kind).parameters
+    if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
+        return None  # it rejects the others itself
+    sources = "".join(inspect.getsource(sys.modules[base.__module__]) for base in kind.__mro__[:-1])
+    return next((name for name in given if name not in known and f"'{name}'" not in sources), None)
 
 
 def build_trainer(
@@ -124,16 +143,13 @@ def build_trainer(
         settings["profiler"] = _in_folder(profiler, folder)
     with user_errors("trainer"):
         make: Callable[..., Trainer] = instantiate(settings, _partial_=True, _convert_="all")
-        try:
-            trainer = make(
-                default_root_dir=str(folder),
-                callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
-                logger=logger or False,
-                plugins=[checkpoints or AtomicCheckpointIO()],
-                enable_progress_bar=bar,
-            )
-        except RuntimeError as error:  # such as two callbacks whose states have the same key
-            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+        trainer = make(
+            default_root_dir=str(folder),
+            callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
+            logger=logger or False,
+            plugins=[checkpoints or AtomicCheckpointIO()],
+            enable_progress_bar=bar,
+        )
     precision = config.trainer.get("precision")
     if is_half_mixed(precision) and trainer.strategy.root_device.type == "cpu":
         raise UserError(half_mixed_on_cpu(precision))  # accelerator=auto, on a machine without a GPU
@@ -161,7 +177,10 @@ def build_averaging(config: DictConfig) -> list[Callback]:
 def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
     arguments = _in_folder(settings, folder)
     with user_errors(place):
-        callback: Callback = instantiate(arguments, _convert_="all")
+        objects = {}
+        if isinstance(interval := arguments.get("train_time_interval"), dict):  # of ModelCheckpoint; YAML has no type
+            objects["train_time_interval"] = timedelta(**interval)
+        callback: Callback = instantiate(arguments, _convert_="all", **objects)
     if not isinstance(callback, Callback):
         raise UserError(f"{place} is not a lightning.Callback, but {type(callback).__name__}: correct {place}._target_")
     for base in type(callback).__mro__:
