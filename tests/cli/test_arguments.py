@@ -80,6 +80,7 @@ def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
 @pytest.mark.parametrize(
     "arguments",
     [
+        [],
         ["--cfg", "job", "seed=1"], ["seed=1", "--cfg", "job"], ["-sc", "query=bash"], ["--help", "adam"], ["--info"],
         ["-m", "optimizer=adam,sgd", "seed=range(0,3)", "optimizer.lr=choice(0.1,0.2)"], ["~optimizer.fused"],
         ["--multi", "seed=0,1"], ["-m", "data.root=a,b"], ["sweep=grid", "data.root=a,b"],
@@ -90,6 +91,12 @@ def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
 )  # fmt: skip
 def test_what_hydra_reads_rightly_stays_as_it_is(arguments: list[str]):
     assert prepare(arguments) == CommandLine.parse(arguments)
+
+
+def test_nothing_need_be_typed(typed: Typed, composed: list[DictConfig]):
+    code, text = typed()
+    assert code == 0, text
+    assert len(composed) == 1
 
 
 FOLDERS = (

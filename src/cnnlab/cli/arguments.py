@@ -4,6 +4,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -64,7 +65,7 @@ def choices(arguments: list[str], tree: ConfigTree) -> dict[str, list[str]]:
 
 def _check_flags(arguments: list[str], line: CommandLine, tree: ConfigTree) -> None:
     """Rejects flags that do not exist."""
-    for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for text, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         name = text.lstrip(f"{DASHES}-")
         typed = f"{'--' if len(name) > 2 else '-'}{name}"
         if text[:1] in tuple(DASHES) and typed.partition("=")[0] in FLAGS:
