@@ -249,5 +249,5 @@ def test_a_text_with_letters_that_the_grammar_lacks_is_quoted():
 
 
 def test_a_flag_without_its_value_is_one_line():
-    with pytest.raises(UserError, match="^--config-dir needs a value; see "):
+    with pytest.raises(UserError, match=r"^--config-dir needs a value; see "):
         prepare(["--config-dir"])

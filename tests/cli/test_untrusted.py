@@ -105,6 +105,14 @@ def test_trust_is_typed_and_inherited_but_never_recorded(attack: Attack):
     attack.is_refused(*typed, "trust=/x", because="trust=/x is not allowed; it must be the names of packages")
 
 
+def test_no_library_of_which_a_part_is_listed_can_be_trusted(attack: Attack):
+    load = "+callbacks.x={_target_: torch.load, f: MARK, weights_only: false}"
+    attack.is_refused(load, *SHORT, because="callbacks.x._target_=torch.load is not allowed: ")
+    attack.is_refused(load, "trust=torch", *SHORT, because="trust=torch is not allowed: torch cannot be trusted beyond")
+    os.environ["CNNLAB_TRUST"] = "torch"
+    attack.is_refused(load, *SHORT, because="CNNLAB_TRUST=torch is not allowed: torch cannot be trusted beyond what")
+
+
 def test_an_ordinary_start_is_not_composed_twice(attack: Attack):
     composed: list[Any] = []
     attack.patch.setattr(untrusted, "compose", lambda *args, **kwargs: composed.append(args))

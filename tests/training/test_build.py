@@ -83,6 +83,21 @@ def test_channels_last_is_the_same_function_of_weights_in_another_order(compose_
     torch.testing.assert_close(turned.eval()(images), plain.eval()(images))
 
 
+@pytest.mark.parametrize(
+    ("group", "target"),
+    [
+        ("model", "cnnlab.nn.Nothing"),
+        ("activation", "torch.nn.Nothing"),
+        ("loss", "torch.nn.Nothing"),
+        ("init", "cnnlab.nn.init.nothing"),
+        ("scheduler", "cnnlab.optim.scheduler.nothing"),
+    ],
+)
+def test_a_class_that_does_not_exist_is_named_with_its_group(compose_run, group: str, target: str):
+    with pytest.raises(UserError, match=rf"^{group}\._target_={target} does not exist; correct its name$"):
+        build_classifier(compose_run(f"{group}._target_={target}"))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
@@ -102,7 +117,7 @@ def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
         (["optimizer._partial_=false"], r"optimizer is built with .*; set \+\+optimizer._partial_=true"),
         (
             ["optimizer._target_=torch.optim.Adm"],
-            "_target_=torch.optim.Adm does not exist; correct its name",
+            "^optimizer._target_=torch.optim.Adm does not exist; correct its name",
         ),
     ],
 )

@@ -16,9 +16,10 @@ from torch import nn
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.axes import MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import UNUSABLE
 from cnnlab.experiment.identity import with_fallback
-from cnnlab.experiment.targets import instantiate
+from cnnlab.experiment.targets import buildable, instantiate
 from cnnlab.experiment.trainer import half_mixed_on_cpu, is_half_mixed
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
@@ -56,9 +57,11 @@ def build_data(config: DictConfig) -> ImageDataModule:
 
 def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) -> ImageDataModule:
     with user_errors("data"):
-        files = instantiate(config.data.files, _convert_="all")
+        files = instantiate(config.data.files, "data.files", _convert_="all")
     with user_errors("augmentation"):
-        augmentation = instantiate(config.augmentation, _convert_="all") if config.augmentation else None
+        augmentation = (
+            instantiate(config.augmentation, "augmentation", _convert_="all") if config.augmentation else None
+        )
     return ImageDataModule(
         **{name: config.data[name] for name in DATA_FACTS},
         files=files,
@@ -76,22 +79,27 @@ def build_classifier(config: DictConfig) -> Classifier:
     """The network with its initial weights, a function of the seed, its loss, optimiser and schedule."""
     torch.manual_seed(derive_seed(config.seed, "init"))
     with user_errors("model"):
+        for axis in MODEL_AXES:
+            if uses_axis(config, axis):
+                buildable(config[axis], axis)  # here, so that an error names the axis, and not the model that has it
         settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
-        members: list[nn.Module] = [instantiate(settings, _convert_="all") for _ in range(config.model.num_members)]
+        members: list[nn.Module] = [
+            instantiate(settings, "model", _convert_="all") for _ in range(config.model.num_members)
+        ]
         network = members[0] if len(members) == 1 else Committee(members)
     with user_errors("init"), torch.no_grad():
-        instantiate(config.init, _convert_="all")(network)
+        instantiate(config.init, "init", _convert_="all")(network)
     if config.model.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.model.compile:
         network.compile()
     with user_errors("loss"):
-        loss: nn.Module = instantiate(config.loss, _convert_="all")
+        loss: nn.Module = instantiate(config.loss, "loss", _convert_="all")
     return Classifier(
         network,
         loss,
         optimizer=_with_user_errors("optimizer", _optimizer_factory(config)),
-        scheduler=_with_user_errors("scheduler", instantiate(config.scheduler, _convert_="all")),
+        scheduler=_with_user_errors("scheduler", instantiate(config.scheduler, "scheduler", _convert_="all")),
         seed=config.seed,
         watch=config.watch,
     )
@@ -105,7 +113,7 @@ def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
         raise UserError(
             "optimizer is built with the network's weights, which come later; set ++optimizer._partial_=true"
         )
-    factory: Callable[..., Any] = instantiate(settings, _convert_="all")
+    factory: Callable[..., Any] = instantiate(settings, "optimizer", _convert_="all")
     return factory
 
 
@@ -123,7 +131,7 @@ def build_trainer(
     if isinstance(profiler := settings.get("profiler"), DictConfig):
         settings["profiler"] = _in_folder(profiler, folder)
     with user_errors("trainer"):
-        make: Callable[..., Trainer] = instantiate(settings, _partial_=True, _convert_="all")
+        make: Callable[..., Trainer] = instantiate(settings, "trainer", _partial_=True, _convert_="all")
         try:
             trainer = make(
                 default_root_dir=str(folder),
@@ -161,7 +169,7 @@ def build_averaging(config: DictConfig) -> list[Callback]:
 def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
     arguments = _in_folder(settings, folder)
     with user_errors(place):
-        callback: Callback = instantiate(arguments, _convert_="all")
+        callback: Callback = instantiate(arguments, place, _convert_="all")
     if not isinstance(callback, Callback):
         raise UserError(f"{place} is not a lightning.Callback, but {type(callback).__name__}: correct {place}._target_")
     for base in type(callback).__mro__:
