@@ -72,7 +72,8 @@ def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
     if type(value) is float and value.is_integer() and rule.holds(int(value)):
         return f": write {key}={int(value)}"
     if isinstance(value, ListConfig | list) and value and all(rule.holds(item) for item in value):
-        return f"; for a sweep: -m {key}={','.join(map(as_typed, value))}"
+        typed = f"{key}={','.join(map(as_typed, value))}"
+        return f"; for a sweep: -m {typed}" if len(value) > 1 else f": write {typed}"
     switch = SWITCHES.get(as_typed(value).lower(), value)
     if switch is not value and rule.holds(switch):
         return f": write {key}={as_typed(switch)}"
