@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,37 @@ def test_the_advice_on_a_value_from_the_environment_works(typed: Typed, monkeypa
     monkeypatch.setenv("LR", "0.1")
     advice = typed("optimizer.lr=${oc.env:LR}")[1].partition("write '")[2].removesuffix("'\n")
     assert typed(advice, "hydra.run.dir=x")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "seed: ${nothing.here}",
+            "seed cannot be resolved: ${nothing.here} refers to a key that does not exist; correc",
+        ),
+        (
+            "optimizer: {lr: '${nores:1}'}",
+            "optimizer.lr cannot be resolved: ${nores:…} is no resolver that exists; corre",
+        ),
+        ("seed: ${seed}", "seed cannot be resolved: its ${…} refers to itself; correct it, or set seed=…"),
+        ("seed: '${'", "seed cannot be resolved: no viable alternative at input"),
+    ],
+)
+def test_an_interpolation_that_fails_comes_with_its_key_and_file(typed: Typed, tmp_path: Path, text: str, line: str):
+    file = tmp_path / "own" / "experiment" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"# @package _global_\n{text}\n")
+    code, output = typed(f"--config-dir={tmp_path / 'own'}", "experiment=mine")
+    assert (code, output.count("\n")) == (2, 1)
+    assert output.startswith(f"error: {file}: {line}")
+
+
+def test_an_interpolation_in_a_runs_record_comes_with_its_key_and_file(typed: Typed, tmp_path: Path):
+    assert typed("hydra.run.dir=run")[0] == 0
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")  # whose lock nobody holds
+    record = tmp_path / "copy" / ".hydra" / "config.yaml"
+    record.write_text(record.read_text().replace("seed: 0", "seed: ${nothing.here}", 1))
+    code, output = typed(f"resume={tmp_path / 'copy'}")
+    assert (code, output.count("\n")) == (2, 1)
+    assert output.startswith(f"error: {record}: seed cannot be resolved: ${{nothing.here}} refers to a key that does")

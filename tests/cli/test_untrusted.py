@@ -95,6 +95,39 @@ def test_a_harmless_experiment_of_a_stranger_passes(attack: Attack):
         check_untrusted(typed, typed, config_folder())
 
 
+CSV = "csv:\n  _target_: lightning.pytorch.loggers.CSVLogger\n"
+RUN = "${hydra:runtime.output_dir}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{key}: {place}" for key in ("save_dir", "dir", "root_dir") for place in (f"{RUN}/../x", "/tmp/x", "~/x")),
+        *(f"save_dir: {place}" for place in (f"{RUN}x", f"'{RUN}/a/../../x'", "x", ".", "'C:/x'", "s3://bucket/x")),
+        *("save_dir: ${oc.env:HOME}", "save_dir: ${hydra:runtime.cwd}", f"save_dir: {RUN}\n  name: ../../x"),
+        *(f"save_dir: {RUN}\n  name: /tmp/x", f"tracking_uri: {RUN}", "save_dir: '${hydra:job.num}'"),
+    ],
+)
+def test_a_logger_of_a_stranger_writes_outside(attack: Attack, text: str):
+    attack.plant("logger/evil.yaml", f"{CSV}  {text}\n")
+    attack.is_refused("--config-dir=STRANGER", "logger=evil", *SHORT[:-1], because="logger.csv.")
+
+
+def test_a_logger_that_writes_inside_the_run_folder_passes(attack: Attack):
+    for place in (RUN, f"{RUN}/csv"):
+        attack.plant("logger/mine.yaml", f"{CSV}  save_dir: {place}\n  name: mine\n")
+        typed = CommandLine.parse([f"--config-dir={attack.folder}", "logger=mine"])
+        check_untrusted(typed, typed, config_folder())
+
+
+def test_a_link_out_of_the_run_folder_is_no_place_for_a_logger(attack: Attack):
+    attack.plant("logger/mine.yaml", f"{CSV}  save_dir: {RUN}/link\n")
+    attack.out.mkdir()
+    (attack.out / "link").symlink_to(attack.folder)
+    flags = ("--config-dir=STRANGER", "logger=mine", *SHORT[:-1], "hydra.run.dir=STRANGER/../out")
+    attack.is_refused(*flags, because="out")
+
+
 def test_trust_is_typed_and_inherited_but_never_recorded(attack: Attack):
     attack.plant("experiment/mine.yaml", f"{GLOBAL}callbacks: {{x: {{_target_: tests.sweep.faults.Fault, how: none}}}}")
     typed = ["--config-dir=STRANGER", "experiment=mine", *SHORT, "hydra.run.dir=STRANGER/../out"]

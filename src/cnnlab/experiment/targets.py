@@ -188,7 +188,7 @@ def _targets(node: Any, key: str, seen: dict[int, Any]) -> Iterator[tuple[str, A
             if (mistake := users_mistake(error)) is not None:
                 raise mistake from error
             if name == TARGET:
-                raise UserError(f"{where} cannot be resolved: {' '.join(str(error).split())}") from error
+                raise UserError(f"{where} cannot be resolved: {str(error).splitlines()[0]}") from error
             continue  # needs more than is known here; it is checked again when it is built
         if name == TARGET:
             yield where, value
