@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ def program(path: Path | str | None = None) -> str:
     """
     path = Path(sys.argv[0] if path is None else path)
     return f"python {shlex.quote(str(path))}" if path.name == SCRIPT else "cnnlab"
+
+
+def as_command(arguments: Iterable[str]) -> str:
+    """A command line that the user may type.
+
+    Args:
+        arguments: The words after the program's name.
+    """
+    return f"{program()} {shlex.join(arguments)}"
 
 
 def repository_script(path: str) -> tuple[str, ...]:

@@ -36,7 +36,17 @@ from tests.cli.conftest import Typed
         ("–m seed=0,1", "–m begins with a dash; type a hyphen: -m"),
         ("—multirun seed=0,1", "—multirun begins with a dash; type a hyphen: --multirun"),
         ("—lr 0.1", "—lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=0.1?"),
-        ("-c", "argument --cfg/-c: expected one argument"),
+        ("-c", "--cfg needs one of job, hydra, all; see python train.py --hydra-help"),
+        ("-mseed=0,1", "--multirun takes no value; write --multirun, or -m seed=0,1: -m and a space"),
+        ("--optimizer", "--optimizer is not a flag; a value is set without hyphens, as key=value: write optimizer=…, "),
+        ("--lr", "--lr is not a flag; a value is set without hyphens, as key=value: did you mean optimizer.lr=…?"),
+        ("--experiment lecture", "--experiment is not a flag; a value is set without hyphens, as key=value: write exp"),
+        ("--experiment", "--experiment is not a flag; a value is set without hyphens, as key=value: write experimen"),
+        ("--exp lecture", "--exp is not a flag; a value is set without hyphens, as key=value: did you mean experiment"),
+        ("--multi seed=0,1", "--multi is not a flag; did you mean --multirun?"),
+        ("--conf x", "--conf is not a flag; did you mean --config-path or --config-name or --config-dir?"),
+        ("--inf", "--inf is not a flag; did you mean --info?"),
+        ("--res", "--res is not a flag; did you mean --resolve?"),
         ("optimizer adam", "optimizer adam is not an override: write optimizer=adam"),
         ("seed 3", "seed 3 is not an override: write seed=3"),
         ("optimizer = adam", "optimizer = adam: write it without spaces: optimizer=adam"),
@@ -60,7 +70,21 @@ from tests.cli.conftest import Typed
         ("optimizer=./adam", "optimizer=./adam is not an option; write its name alone: optimizer=adam"),
         ("optimizer=“adam”", "optimizer=“adam” has typographic quotes (“); write optimizer=adam"),
         ("“optimizer=adam”", "“optimizer=adam” has typographic quotes (“); write optimizer=adam"),
-        ("' seed=3'", "' seed=3' begins with a space; write seed=3"),
+        ("' seed=3'", "' seed=3' has a space that does not belong there; write seed=3"),
+        ("'optimizer = adam'", "'optimizer = adam' has a space that does not belong there; write optimizer=adam"),
+        ("'seed=1 optimizer=adam'", "'seed=1 optimizer=adam' is one word; write it without these quotes: seed=1 optim"),
+        ("-m seed=0, 1", "seed=0, 1: write it without spaces: seed=0,1"),
+        ("-m seed=0 ,1", "seed=0 ,1: write it without spaces: seed=0,1"),
+        ("-m seed=0 1", "seed=0 1: values to sweep over have commas and no spaces: -m seed=0,1"),
+        ("-m 'seed=(0,1)'", "seed=(0,1): values to sweep over have no brackets: -m seed=0,1"),
+        ("-m 'seed={0, 1}'", "seed={0, 1}: values to sweep over have no brackets: -m seed=0,1"),
+        ("학습률=0.1", "학습률 is not a key: a key has plain letters, and dots between names; --cfg job "),
+        ("optimizer..lr=1", "optimizer..lr is not a key: a key has plain letters, and dots between names; write opt"),
+        ("optimizer[lr]=1", "optimizer[lr] is not a key: a key has plain letters, and dots between names; write opti"),
+        ("optimizer.lr:=1", "optimizer.lr: is not a key: a key has plain letters, and dots between names; write opti"),
+        ("optimizer/adam", "optimizer/adam is not an override: did you mean optimizer=adam?"),
+        ("conf/model/mlp.yaml", "conf/model/mlp.yaml is not an override: did you mean model=mlp?"),
+        ("lr 0.1", "lr is not an override, which is key=value: did you mean optimizer.lr=0.1?"),
         ("~seed", "~seed removes a value that every run needs; set it instead: seed=…"),
         ("~optimizer.lr", "~optimizer.lr removes a value that every run needs; set it instead: optimizer.lr=…"),
         ("'seed=a(b'", "seed=a(b cannot be read; quote the value, and all of it for the shell: "),
@@ -80,9 +104,11 @@ def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--cfg", "job", "seed=1"], ["seed=1", "--cfg", "job"], ["-sc", "query=bash"], ["--help", "adam"], ["--info"],
+        [],
+        ["--cfg", "job", "seed=1"], ["seed=1", "--cfg", "job"], ["-sc", "query=bash"], ["--help", "model=mlp"],
+        ["--info"],
         ["-m", "optimizer=adam,sgd", "seed=range(0,3)", "optimizer.lr=choice(0.1,0.2)"], ["~optimizer.fused"],
-        ["--multi", "seed=0,1"], ["-m", "data.root=a,b"], ["sweep=grid", "data.root=a,b"],
+        ["-m", "data.root=a,b"], ["sweep=grid", "data.root=a,b"],
         ["data.root=${oc.env:HOME}/x", "resume=null"],
         ["model.channels=[1,2]", "+callbacks.x={_target_: a.B, c: 1}", "seed='3'", "hydra.run.dir=outputs/${seed}"],
         ["data.root='/a b'", "data.root=\"/a b\"", "hydra.sweep.dir=/tmp/x", "optimizer.lr=", "resume=outputs/x"],
@@ -90,6 +116,70 @@ def test_a_mistake_in_the_form_is_one_line_that_says_what_to_type(
 )  # fmt: skip
 def test_what_hydra_reads_rightly_stays_as_it_is(arguments: list[str]):
     assert prepare(arguments) == CommandLine.parse(arguments)
+
+
+OPTIMIZERS = "adadelta, adagrad, adagrad_lecture, adam, "
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("optimizer=null", f"optimizer=null: null is not an option; choose from {OPTIMIZERS}"),
+        ("optimizer=1", f"optimizer=1: 1 is not an option; choose from {OPTIMIZERS}"),
+        ("optimizer=[]", f"optimizer=[] names no option; choose from {OPTIMIZERS}"),
+        ("~optimizer", f"~optimizer removes optimizer, which every run needs; choose one of its options: {OPTIMIZERS}"),
+        ("~optimizer=adam", "~optimizer=adam removes optimizer, which every run needs; choose one of its options: "),
+        ("~data", "~data removes data, which every run needs; choose one of its options: fashion_mnist, "),
+        ("logger=null", "logger=null: null is not an option; choose from mlflow, none, tensorboard, wandb; for none: "),
+        ("~logger", "~logger removes logger, which every run needs; for none: logger=none"),
+        ("~augmentation", "~augmentation removes augmentation, which every run needs; for none: augmentation=none"),
+        ("callbacks=[]", "callbacks=[] names no option; for none: callbacks=light"),
+        ("callbacks=null", "callbacks=null: null is not an option; choose from default, full, light; for none: callb"),
+        ("callbacks=none", "callbacks=none is not an option; choose from default, full, light; for none: callbacks=li"),
+        ("callbacks=[none]", "callbacks=[none]: none is not an option; choose from default, full, light; for none: "),
+        ("logger=[tensorboard,x]", "logger=x is not an option; choose from mlflow, none, tensorboard, wandb"),
+        ("experiment=null", "experiment=null: null is not an option; choose from accurate, best, lecture, quick, spee"),
+        ("experiment=none", "experiment=none is not an option; choose from accurate, best, lecture, quick, speedrun; "),
+        ("~experiment=lecture", "~experiment=lecture removes nothing, since experiment=lecture is not chosen; leave i"),
+        ("scheduler=none", "scheduler=none is not an option; choose from constant, cosine, onecycle, step, warmup_cos"),
+        ("hydra/launcher=null", "hydra/launcher=null: null is not an option; choose from basic, local, ray, slurm"),
+        ("hydra/launcher=[local,ray]", "hydra/launcher=[local,ray] chooses several options, but a run has one; choos"),
+        ("~hydra/sweeper", "~hydra/sweeper removes hydra/sweeper, which every run needs; choose one of its options: "),
+        ("model=[lecture,cnn]", "model=[lecture,cnn] chooses several options, but a run has one; for a sweep: -m mode"),
+        ("-m optimizer=[adam,sgd]", "optimizer=[adam,sgd] chooses several options, but a run has one; for a sweep: -m"),
+        ("-m model=lecture,null", "model=lecture,null: null is not an option; choose from cnn, compact, lecture, mlp"),
+        ("'optimizer=adam sgd'", "optimizer=adam sgd names several options; for a sweep: -m optimizer=adam,sgd"),
+        ("'optimizer=adam|sgd'", "optimizer=adam|sgd names several options; for a sweep: -m optimizer=adam,sgd"),
+        ("-m optimizer=all", f"optimizer=all is not an option; choose from {OPTIMIZERS}"),
+    ],
+)  # fmt: skip
+def test_what_chooses_no_option_or_too_many_is_one_line_that_says_what_to_type(
+    typed: Typed, tmp_path: Path, command: str, line: str
+):
+    code, text = typed(*shlex.split(command))
+    assert code == 2
+    assert text.startswith(f"error: {line}")
+    assert text.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("group", ["logger", "callbacks", "augmentation", "averaging", "scheduler", "activation"])
+def test_the_advice_for_none_of_a_group_works(typed: Typed, group: str):
+    _, text = typed(f"{group}=null")
+    advice = text.partition("for none: ")[2].strip()
+    assert typed(advice, "hydra.run.dir=x")[0] == 0, text
+
+
+@pytest.mark.parametrize("choice", ["logger=[]", "experiment=[]", "optimizer=[adam]", "callbacks=[light,default]"])
+def test_lists_that_a_run_can_have_are_options(typed: Typed, choice: str):
+    code, text = typed(choice, "hydra.run.dir=x")
+    assert code == 0, text
+
+
+def test_nothing_need_be_typed(typed: Typed, composed: list[DictConfig]):
+    code, text = typed()
+    assert code == 0, text
+    assert len(composed) == 1
 
 
 FOLDERS = (
@@ -168,5 +258,5 @@ def test_so_is_each_value_of_a_sweep_and_the_others_stay_as_they_are():
 
 
 def test_a_flag_without_its_value_is_one_line():
-    with pytest.raises(UserError, match="expected one argument; see "):
+    with pytest.raises(UserError, match=r"^--config-dir needs a value; see "):
         prepare(["--config-dir"])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,45 @@ def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypat
     assert explain(error) == line
 
 
+EMPTY = "nothing stands after the equals sign (a variable that the shell does not have?)"
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["seed=1e3"], "seed=1000.0 is not allowed; it must be an integer >= 0: write seed=1000"),
         (["seed=true"], "seed=true is not allowed; it must be an integer >= 0"),
-        (["seed="], "seed= is not allowed; it must be an integer >= 0"),
-        (["optimizer.lr="], "optimizer.lr= is not allowed; it must be a number > 0"),
-        (["optimizer.lr=1e-3x"], "optimizer.lr=1e-3x is not allowed; it must be a number > 0"),
+        (["seed="], f"seed= is not allowed; it must be an integer >= 0; {EMPTY}"),
+        (["optimizer.lr="], f"optimizer.lr= is not allowed; it must be a number > 0; {EMPTY}"),
+        (
+            ["optimizer.lr=1e-3s"],
+            "optimizer.lr=1e-3s is not allowed; it must be a number > 0: write optimizer.lr=1e-3",
+        ),
+        (["optimizer.lr=10%"], "optimizer.lr=10% is not allowed; it must be a number > 0: write optimizer.lr=0.1"),
+        (["seed=３"], "seed=３ is not allowed; it must be an integer >= 0: write seed=3"),
+        (["trainer.fast=yes"], "trainer.fast=yes is not allowed; it must be true or false: write trainer.fast=true"),
+        (["trainer.fast=0"], "trainer.fast=0 is not allowed; it must be true or false: write trainer.fast=false"),
+        (["watch=validation"], "watch=validation is not allowed; it must be val or test; did you mean watch=val?"),
+        (
+            ["-m", "seed=[0,1,2]"],
+            "seed=[0, 1, 2] is not allowed; it must be an integer >= 0; for a sweep: -m seed=0,1,2",
+        ),
+        (
+            ["-m", "seed=0-4"],
+            "seed=0-4 is not allowed; it must be an integer >= 0; for a sweep: -m 'seed=range(0,5)'",
+        ),
+        (
+            ["trainer.max_epochs=1,000"],
+            "trainer.max_epochs=1,000 has several values; for a sweep put -m first: python train.py -m "
+            "trainer.max_epochs=1,000; for one number write it without commas: trainer.max_epochs=1000",
+        ),
+        (["+seed=1"], "seed is in this config already; set it without +: seed=…"),
+        (["~nothing"], "~nothing removes nothing: nothing is not in this config; --cfg job lists the keys"),
+        (
+            ["~optimizer.momentun"],
+            "~optimizer.momentun removes nothing: optimizer.momentun is not in this config; did you mean "
+            "optimizer.momentum?",
+        ),
         (
             ["optimizer.lr='0.1'"],
             "optimizer.lr=0.1 is not allowed; it must be a number > 0, but in quotes it is a text: "
@@ -91,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypat
         (
             ["optimizer=adam,sgd", "seed=1"],
             "optimizer=adam,sgd has several values; for a sweep put -m first: python train.py -m optimizer=adam,sgd "
-            "seed=1; for one value with commas, quote it",
+            "seed=1",
         ),
     ],
 )
@@ -107,3 +139,37 @@ def test_the_advice_on_a_value_from_the_environment_works(typed: Typed, monkeypa
     monkeypatch.setenv("LR", "0.1")
     advice = typed("optimizer.lr=${oc.env:LR}")[1].partition("write '")[2].removesuffix("'\n")
     assert typed(advice, "hydra.run.dir=x")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "seed: ${nothing.here}",
+            "seed cannot be resolved: ${nothing.here} refers to a key that does not exist; correc",
+        ),
+        (
+            "optimizer: {lr: '${nores:1}'}",
+            "optimizer.lr cannot be resolved: ${nores:…} is no resolver that exists; corre",
+        ),
+        ("seed: ${seed}", "seed cannot be resolved: its ${…} refers to itself; correct it, or set seed=…"),
+        ("seed: '${'", "seed cannot be resolved: no viable alternative at input"),
+    ],
+)
+def test_an_interpolation_that_fails_comes_with_its_key_and_file(typed: Typed, tmp_path: Path, text: str, line: str):
+    file = tmp_path / "own" / "experiment" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"# @package _global_\n{text}\n")
+    code, output = typed(f"--config-dir={tmp_path / 'own'}", "experiment=mine")
+    assert (code, output.count("\n")) == (2, 1)
+    assert output.startswith(f"error: {file}: {line}")
+
+
+def test_an_interpolation_in_a_runs_record_comes_with_its_key_and_file(typed: Typed, tmp_path: Path):
+    assert typed("hydra.run.dir=run")[0] == 0
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")  # whose lock nobody holds
+    record = tmp_path / "copy" / ".hydra" / "config.yaml"
+    record.write_text(record.read_text().replace("seed: 0", "seed: ${nothing.here}", 1))
+    code, output = typed(f"resume={tmp_path / 'copy'}")
+    assert (code, output.count("\n")) == (2, 1)
+    assert output.startswith(f"error: {record}: seed cannot be resolved: ${{nothing.here}} refers to a key that does")

@@ -38,6 +38,8 @@ def test_the_nearest_comes_first_and_what_is_far_not_at_all():
         ("momentun=3", "momentun is not in this config; did you mean optimizer.momentum=3?"),
         ("adam=3", "adam is not in this config; did you mean optimizer=adam?"),
         ("nothing=3", "nothing is not in this config; --cfg job lists the keys"),
+        ("optimizer.name=adam", "optimizer.name is not in this config; did you mean optimizer=adam?"),
+        ("optimizer/lr=1", "optimizer/lr is not in this config; did you mean optimizer.lr=1?"),
         ("optimizer=adma", f"optimizer=adma is not an option; choose from {OPTIONS}"),
         ("optimizer=Adam", f"optimizer=Adam is not an option; choose from {OPTIONS}"),
         ("hydra.launcher.njobs=2", "hydra.launcher.njobs is not in this config; did you mean hydra.launcher.n_jobs=2?"),

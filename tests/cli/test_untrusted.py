@@ -95,6 +95,39 @@ def test_a_harmless_experiment_of_a_stranger_passes(attack: Attack):
         check_untrusted(typed, typed, config_folder())
 
 
+CSV = "csv:\n  _target_: lightning.pytorch.loggers.CSVLogger\n"
+RUN = "${hydra:runtime.output_dir}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{key}: {place}" for key in ("save_dir", "dir", "root_dir") for place in (f"{RUN}/../x", "/tmp/x", "~/x")),
+        *(f"save_dir: {place}" for place in (f"{RUN}x", f"'{RUN}/a/../../x'", "x", ".", "'C:/x'", "s3://bucket/x")),
+        *("save_dir: ${oc.env:HOME}", "save_dir: ${hydra:runtime.cwd}", f"save_dir: {RUN}\n  name: ../../x"),
+        *(f"save_dir: {RUN}\n  name: /tmp/x", f"tracking_uri: {RUN}", "save_dir: '${hydra:job.num}'"),
+    ],
+)
+def test_a_logger_of_a_stranger_writes_outside(attack: Attack, text: str):
+    attack.plant("logger/evil.yaml", f"{CSV}  {text}\n")
+    attack.is_refused("--config-dir=STRANGER", "logger=evil", *SHORT[:-1], because="logger.csv.")
+
+
+def test_a_logger_that_writes_inside_the_run_folder_passes(attack: Attack):
+    for place in (RUN, f"{RUN}/csv"):
+        attack.plant("logger/mine.yaml", f"{CSV}  save_dir: {place}\n  name: mine\n")
+        typed = CommandLine.parse([f"--config-dir={attack.folder}", "logger=mine"])
+        check_untrusted(typed, typed, config_folder())
+
+
+def test_a_link_out_of_the_run_folder_is_no_place_for_a_logger(attack: Attack):
+    attack.plant("logger/mine.yaml", f"{CSV}  save_dir: {RUN}/link\n")
+    attack.out.mkdir()
+    (attack.out / "link").symlink_to(attack.folder)
+    flags = ("--config-dir=STRANGER", "logger=mine", *SHORT[:-1], "hydra.run.dir=STRANGER/../out")
+    attack.is_refused(*flags, because="out")
+
+
 def test_trust_is_typed_and_inherited_but_never_recorded(attack: Attack):
     attack.plant("experiment/mine.yaml", f"{GLOBAL}callbacks: {{x: {{_target_: tests.sweep.faults.Fault, how: none}}}}")
     typed = ["--config-dir=STRANGER", "experiment=mine", *SHORT, "hydra.run.dir=STRANGER/../out"]
@@ -103,6 +136,14 @@ def test_trust_is_typed_and_inherited_but_never_recorded(attack: Attack):
     assert os.environ["CNNLAB_TRUST"] == "tests,a,b"
     assert NodeEnvironment.current(1).variables["CNNLAB_TRUST"] == "tests,a,b"  # of a cluster's jobs
     attack.is_refused(*typed, "trust=/x", because="trust=/x is not allowed; it must be the names of packages")
+
+
+def test_no_library_of_which_a_part_is_listed_can_be_trusted(attack: Attack):
+    load = "+callbacks.x={_target_: torch.load, f: MARK, weights_only: false}"
+    attack.is_refused(load, *SHORT, because="callbacks.x._target_=torch.load is not allowed: ")
+    attack.is_refused(load, "trust=torch", *SHORT, because="trust=torch is not allowed: torch cannot be trusted beyond")
+    os.environ["CNNLAB_TRUST"] = "torch"
+    attack.is_refused(load, *SHORT, because="CNNLAB_TRUST=torch is not allowed: torch cannot be trusted beyond what")
 
 
 def test_an_ordinary_start_is_not_composed_twice(attack: Attack):

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError, users_mistake
-from cnnlab.experiment.targets import check_targets, instantiate, trust, trust_typed_variables, trusted
+from cnnlab.experiment.targets import FAMILIES, NAMES, check_targets, instantiate
+from cnnlab.experiment.trust import LISTED_IN_PART, trust, trust_typed_variables, trusted
 from tests.conftest import REPOSITORY
 
 RUNS_CODE = (  # each ran code, or led to it, although Hydra has a blocklist
@@ -170,6 +171,54 @@ def test_what_a_trusted_package_imports_is_not_trusted_with_it(target: str):
     check_targets({"_target_": target})  # the name alone does not show it
     with pytest.raises(UserError, match="is not allowed"):
         instantiate({"_target_": target})
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        *("torch", "torch.hub", "torch.load", "lightning", "lightning.pytorch.cli", "cnnlab", "cnnlab.files", "hydra"),
+        *("optuna", "pytorch_optimizer", "builtins", "os", "importlib", "hydra_plugins"),
+        *("hydra_plugins.cnnlab_plugins", "mine,torch", "mine:os"),
+    ],
+)
+def test_a_library_that_the_list_has_in_part_is_never_trusted_as_a_whole(package: str, monkeypatch: pytest.MonkeyPatch):
+    """All of torch is torch.load, all of hydra hydra.utils.get_method, all of cnnlab its ways to write files."""
+    with pytest.raises(UserError, match=rf"^trust={package} is not allowed: .*trust"):
+        trust(package)
+    assert trusted() == []
+    monkeypatch.setenv("CNNLAB_TRUST", package)
+    with pytest.raises(UserError, match=rf"^CNNLAB_TRUST={package} is not allowed: "):
+        check_targets({"_target_": "torch.load"})
+
+
+def test_the_libraries_that_the_list_has_in_part_are_known():
+    modules = [family.module.replace("\\", "") for family in FAMILIES] + [name for name in NAMES if "." in name]
+    assert {name.partition(".")[0] for name in modules} - {"hydra_plugins"} == set(LISTED_IN_PART)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["torch.load", "torch.hub.load", "lightning.pytorch.cli.LightningCLI", "hydra.utils.get_method", "cnnlab.files.x"],
+)
+def test_nobody_is_advised_to_trust_a_library_as_a_whole(target: str):
+    library = target.partition(".")[0]
+    with pytest.raises(UserError, match=r"use it in code of your own, and trust that: trust=mypackage$") as error:
+        check_targets({"model": {"_target_": target}})
+    assert f"trust={library}" not in str(error.value)
+
+
+def test_a_plugin_is_trusted_by_its_own_name():
+    config = {"hydra": {"launcher": {"_target_": "hydra_plugins.joblib_launcher.JoblibLauncher"}}}
+    with pytest.raises(UserError, match=r"add trust=hydra_plugins\.joblib_launcher to the command"):
+        check_targets(config)
+    trust("hydra_plugins.joblib_launcher")
+    check_targets(config)
+
+
+@pytest.mark.parametrize("target", ["torch.nn.Nothing", "lightning.pytorch.callbacks.Nothing", "cnnlab.nn.Nothing"])
+def test_a_name_that_does_not_exist_comes_with_its_whole_key(target: str):
+    with pytest.raises(UserError, match=rf"^callbacks\.foo\.x\.0\._target_={target} does not exist; correct its name$"):
+        instantiate({"x": [{"_target_": target}]}, "callbacks.foo")
 
 
 @pytest.mark.parametrize("packages", ["", "/tmp/x", "a b.", "..", "*", "x-y", ","])

@@ -8,7 +8,6 @@ from cnnlab.run.flags import CHOICES, FLAGS, CommandLine
     ("typed", "flags", "overrides"),
     [
         ("-cd more -cn=mine a=1", {"config_dir": "more", "config_name": "mine"}, ["a=1"]),
-        ("--config-d=more --config-na mine", {"config_dir": "more", "config_name": "mine"}, []),
         ("a=1 -m b=1,2", {"multirun": True}, ["a=1", "b=1,2"]),
         ("a=1 --info defaults ~b", {"info": "defaults"}, ["a=1", "~b"]),
         ("-c job -p data --resolve", {"cfg": "job", "package": "data", "resolve": True}, []),
@@ -32,7 +31,7 @@ def test_the_flags_are_those_that_hydra_has():
 
 @pytest.mark.parametrize(
     "typed",
-    ["-cd x a=1", "-cd=x -m a=1", "--config-d=x", "-cp x -cn y a=1 b=2", "-m a=1", "--exp=x", "-c job a=1", "-i"],
+    ["-cd x a=1", "-cd=x -m a=1", "-cp x -cn y a=1 b=2", "-m a=1", "-c job a=1", "-i"],
 )
 def test_a_command_line_is_read_as_hydra_reads_it(typed: str):
     from hydra._internal.utils import get_args_parser
@@ -48,6 +47,13 @@ def test_what_hydra_would_refuse_is_told_apart():
     assert CommandLine.parse(["--optimizer", "adam", "-x"]) == CommandLine({}, ["adam"], ["--optimizer", "-x"])
     typed = ("a=1 -m b=1", "-m a=1 b=1", "a=1 b=1 -m")
     assert [CommandLine.parse(words.split()).is_in_order for words in typed] == [False, True, True]
-    for words in (["-c"], ["--cfg", "wrong"]):
-        with pytest.raises(UserError, match=r"argument --cfg/-c: .*; see .* --hydra-help"):
-            CommandLine.parse(words)
+    with pytest.raises(UserError, match=r"^--cfg needs one of job, hydra, all; see .* --hydra-help"):
+        CommandLine.parse(["-c"])
+    with pytest.raises(UserError, match=r"argument --cfg/-c: .*; see .* --hydra-help"):
+        CommandLine.parse(["--cfg", "wrong"])
+
+
+@pytest.mark.parametrize("word", ["--experiment", "--exp", "--multi", "--conf", "--config-d=x", "--inf", "--res"])
+def test_a_flag_is_not_abbreviated(word: str):
+    """A config group, such as experiment, would be taken for a flag."""
+    assert CommandLine.parse([word, "x=1"]).unknown == [word]

@@ -72,7 +72,7 @@ def test_the_local_launcher_says_what_to_take_where_nothing_can_be_forked(monkey
     ("typed", "flags"),
     [
         ("-cd more -cn=mine", ["--config-name=mine", "--config-dir=more"]),
-        ("--config-d=more --config-na mine", ["--config-name=mine", "--config-dir=more"]),  # as Hydra takes them
+        ("--config-dir=more --config-name mine", ["--config-name=mine", "--config-dir=more"]),
         ("optimizer=sgd,adam hydra.verbose=true", []),
     ],
 )

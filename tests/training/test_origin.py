@@ -18,11 +18,6 @@ LIGHTNINGS = "lightning.pytorch.callbacks."
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("optimizer=adam", "optimizer.fused=false", "+optimizer.capturable=true"), "optimizer: If capturable=True"),
-        (
-            ("optimizer=radam", "~optimizer.weight_decay", "optimizer._target_=torch.optim.SparseAdam"),
-            "optimizer: SparseAdam does not support dense gradients",
-        ),
         ((f"+callbacks.x={{_target_: {LIGHTNINGS}ModelSummary, max_depth: -2}}",), "callbacks.x: `max_depth` can be"),
         (
             (f"+callbacks.x={{_target_: {LIGHTNINGS}ModelPruning, pruning_fn: ln_structured, pruning_norm: 2, "

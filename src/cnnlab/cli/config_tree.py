@@ -1,5 +1,6 @@
 """The config groups as files: their options and keys, to look up what the user may have meant."""
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 import cnnlab
 from cnnlab.experiment.check import GROUPS
 from cnnlab.experiment.identity import flatten
+from cnnlab.files import expand_home
+from cnnlab.run.flags import CommandLine
 
 PRIMARY = "train.yaml"
 HYDRA_KEYS = (
@@ -20,7 +23,7 @@ HYDRA_KEYS = (
     "hydra.mode",
     "hydra.verbose",
 )
-HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner", "hydra/job_logging")
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner")
 
 
 def config_folder() -> Path:
@@ -28,6 +31,12 @@ def config_folder() -> Path:
     package = Path(cnnlab.__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+def config_tree(line: CommandLine) -> "ConfigTree":
+    """The config groups, with those of `--config-dir`."""
+    added = line.flags.get("config_dir")
+    return ConfigTree([config_folder(), *([] if added is None else [Path(expand_home(str(added)))])])
 
 
 class ConfigTree:
@@ -51,6 +60,16 @@ class ConfigTree:
         return {group: sorted(options) for group, options in sorted(found.items())}
 
     @cached_property
+    def all_groups(self) -> dict[str, list[str]]:
+        """The options of each group, with those of Hydra that choose where and over what a sweep runs."""
+        hydras = {
+            group: {path.stem for folder in self.folders for path in folder.glob(f"{group}/*.yaml")}
+            | ({"basic"} if group in ("hydra/launcher", "hydra/sweeper") else set())
+            for group in HYDRA_GROUPS
+        }
+        return {**self.groups, **{group: sorted(options) for group, options in hydras.items()}}
+
+    @cached_property
     def keys(self) -> set[str]:
         """The dotted keys of every option of every group, and those of no group."""
         return self.common | {
@@ -67,6 +86,11 @@ class ConfigTree:
         return self.common | {
             key for group, options in chosen.items() for option in options for key in self.option_keys(group, option)
         }
+
+    def choices(self, overrides: Iterable[str]) -> dict[str, list[str]]:
+        """The options of the groups in overrides; several if they are swept over."""
+        named = (text.lstrip("+").partition("=") for text in overrides)
+        return {group: [*re.split(r"[,\s]+", value)] for group, _, value in named if group in self.groups and value}
 
     def default(self, group: str) -> str:
         """The option of a group that is chosen where none is named."""

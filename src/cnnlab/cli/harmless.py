@@ -36,6 +36,7 @@ LABELS = {
 FOLDERS = {  # of callbacks, profilers and the trainer
     *("dirpath", "save_dir", "dir", "root_dir", "log_dir", "default_root_dir", "exclude_batches_path"),
 }
+LOGGER_FOLDERS = {"save_dir", "dir", "root_dir"}  # of loggers, which may be inside the run's folder
 READ_ONLY = re.compile(r"data\.(root|classes|files\.folder|fallbacks\.\w+\.(classes|files\.folder))")
 NEVER = {"trainer.model_registry": "it uploads checkpoints", "resume": "it continues a run that exists"}
 CHARACTER = re.compile(r"\{[^}:]*:[^}]*c\}")  # a format that makes a character of a number: of 46, a dot
@@ -63,12 +64,15 @@ def check_value(config: DictConfig, path: KeyPath, folder: str) -> None:
         if path[1] == "launcher" and not str(value).isprintable():
             raise _refusal(key, value, "it is more than a line of a script")
         return
-    if path[0] == "logger" and len(path) > 1 and _argument(config, path) not in LABELS:
+    if path[0] == "logger" and len(path) > 1 and _argument(config, path) not in LABELS | LOGGER_FOLDERS:
         raise _refusal(key, value, "it can say where a run is sent")
+    is_place = path[0] == "logger" and len(path) > 1 and _argument(config, path) in LOGGER_FOLDERS
+    if is_place and not isinstance(value, str) and (value is not None or _is_interpolated(config, path)):
+        raise _refusal(key, value, "it must be a folder inside the run's folder, ${hydra:runtime.output_dir}")
     if key in NEVER and value is not None:
         raise _refusal(key, value, NEVER[key])
     if not READ_ONLY.fullmatch(key):
-        is_unknown = value == UNRESOLVED and path[0] in ("callbacks", "trainer")
+        is_unknown = value == UNRESOLVED and path[0] in ("callbacks", "trainer", "logger")
         is_folder = path[-1] in FOLDERS or "_args_" in path or is_unknown
         if any(_is_outside(text, folder, is_folder) for text, is_folder in _texts(value, is_folder=is_folder)):
             raise _refusal(key, value, "it is outside the run's folder, ${hydra:runtime.output_dir}")
@@ -144,14 +148,20 @@ def _resolved(config: DictConfig, path: KeyPath) -> Any:
     node: Any = config
     for step in path:
         try:
-            if OmegaConf.is_missing(node, step):
-                return None
+            if OmegaConf.is_missing(node, step):  # also of what it refers to, which the run may have
+                return UNRESOLVED if OmegaConf.is_interpolation(node, step) else None
             node = node[step]
         except OmegaConfBaseException as error:
             if (mistake := users_mistake(error)) is not None:
                 raise mistake from error
             return UNRESOLVED
     return node
+
+
+def _is_interpolated(config: DictConfig, path: KeyPath) -> bool:
+    """Whether a value refers to another, which may not be known yet."""
+    node = OmegaConf.select(config, dotted(path[:-1]))
+    return isinstance(node, DictConfig) and OmegaConf.is_interpolation(node, path[-1])
 
 
 def _argument(config: DictConfig, path: KeyPath) -> Any:

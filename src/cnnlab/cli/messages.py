@@ -9,16 +9,23 @@ from pathlib import Path
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.cli.arguments import as_command, choices, config_tree
-from cnnlab.cli.suggestions import nearest, suggest_key
+from cnnlab.cli.config_tree import config_tree
+from cnnlab.cli.options import hint_for_option
+from cnnlab.cli.suggestions import suggest_key
 from cnnlab.errors import users_mistake
 from cnnlab.experiment.schema import RULES
+from cnnlab.files import read_text
+from cnnlab.program import as_command
 from cnnlab.run.flags import CommandLine
+from cnnlab.run.resumable import KEY
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 WRONG_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+
+INTERPOLATION = re.compile(r"Interpolation key|Unsupported interpolation|Recursive interpolation")
 
 
 def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
@@ -35,6 +42,15 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         return _explain_option(error.missing_cfg_file or "", [str(option) for option in error.options])
     if unknown := re.match(r"Could not override '(.+?)'\.", text):
         return _explain_key(unknown.group(1), list(arguments))
+    if twice := re.match(r"Could not append to config\. An item is already at '(.+?)'", text):
+        return f"{twice.group(1)} is in this config already; set it without +: {twice.group(1)}=…"
+    if absent := re.match(r"Could not delete from config\. '(.+?)' does not exist", text):
+        return f"~{absent.group(1)} removes nothing: {_explain_key(absent.group(1), list(arguments))}"
+    if absent := re.match(r"Could not delete '(.+?)'\. No match in the defaults list", text):
+        return f"~{absent.group(1)} removes nothing, since {absent.group(1)} is not chosen; leave it out"
+    if absent := re.match(r"(?:In '.+?': )?Could not load '(.+?)'", text):
+        tree = config_tree(CommandLine.parse(arguments))
+        return _explain_option(absent.group(1), tree.all_groups.get(absent.group(1).rpartition("/")[0], []))
     if several := re.match(r"Ambiguous value for argument '(.+?)'", text):
         return _explain_several(several.group(1), list(arguments))
     if text.startswith("Config group override must be a string or a list"):
@@ -46,7 +62,8 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         return f"the environment variable {name} is not set; set it, or give a default: ${{oc.env:{name},…}}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
-        return "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
+        whole = "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
+        return _explain_interpolation(whole, list(arguments)) if "${" in whole or INTERPOLATION.match(text) else whole
     return _explain_file(error) if isinstance(error, OSError) else None
 
 
@@ -59,14 +76,51 @@ def _explain_key(key: str, arguments: list[str]) -> str:
     typed = (text.lstrip("+").partition("=") for text in arguments)
     value = next((value for name, _, value in typed if name == key), "")
     tree = config_tree(CommandLine.parse(arguments))
-    return f"{key} is not in this config; {suggest_key(tree, key, value, choices(arguments, tree))}"
+    return f"{key} is not in this config; {suggest_key(tree, key, value, tree.choices(arguments))}"
 
 
 def _explain_option(config_file: str, options: list[str]) -> str:
     group, _, option = config_file.rpartition("/")
-    near = nearest(option, options)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{group}={option} is not an option; choose from {', '.join(options)}{hint}"
+    hint = hint_for_option(group, option, options)
+    return f"{group}={option} is not an option; choose from {', '.join(options)}{hint and f'; {hint}'}"
+
+
+def _explain_interpolation(text: str, arguments: list[str]) -> str:
+    """A `${…}` that cannot be resolved: its key, and the user's own file that has it."""
+    reason, _, rest = text.partition("full_key: ")
+    key = rest.partition(" object_type")[0].strip()
+    if not key:
+        return text
+    reason = reason.strip().strip(";").strip()
+    if missing := re.match(r"Interpolation key '(.+?)' not found", reason):
+        name, why = missing[1], f"${{{missing[1]}}} refers to a key that does not exist"
+    elif unknown := re.match(r"Unsupported interpolation type (\S+)", reason):
+        name, why = f"{unknown[1]}:", f"${{{unknown[1]}:…}} is no resolver that exists"
+    elif reason.startswith("Recursive interpolation"):
+        name, why = "", "its ${…} refers to itself"
+    else:
+        name, why = "", reason
+    typed = any(argument.lstrip("+").startswith(f"{key}=") for argument in arguments)
+    file = None if typed else _file_with(key.rpartition(".")[2], name, arguments)
+    where = "" if file is None else f"{file}: "
+    return f"{where}{key} cannot be resolved: {why}; correct it, or set {key}=…"
+
+
+def _file_with(key: str, name: str, arguments: list[str]) -> Path | None:
+    """The file of `--config-dir`, or of the run that is resumed, in which a key has this interpolation."""
+    line = CommandLine.parse(arguments)
+    resumed = [text.partition("=")[2].strip("'") for text in line.overrides if text.lstrip("+").startswith(KEY)]
+    files = [Path(folder, ".hydra", "config.yaml") for folder in resumed]
+    for flag in {"config_dir", "config_path"} & line.flags.keys():
+        files += sorted(Path(str(line.flags[flag])).rglob("*.yaml"))
+    pattern = re.compile(rf"\b{re.escape(key)}['\"]?\s*:.*\$\{{[^}}]*{re.escape(name)}")
+    for file in files:
+        try:
+            if pattern.search(read_text(file)):
+                return file
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def _explain_several(override: str, arguments: list[str]) -> str:
@@ -74,7 +128,10 @@ def _explain_several(override: str, arguments: list[str]) -> str:
     text = f"{override} has several values; for a sweep put -m first: {as_command(['-m', *arguments])}"
     if _is_decimal_comma(key, value):
         return f"{text}; for one number write a point: {key}={value.replace(',', '.')}"
-    return f"{text}; for one value with commas, quote it"
+    if THOUSANDS.fullmatch(value):
+        return f"{text}; for one number write it without commas: {key}={value.replace(',', '')}"
+    is_group = key in config_tree(CommandLine.parse(arguments)).all_groups
+    return text if is_group else f"{text}; for one value with commas, quote it"
 
 
 def _is_decimal_comma(key: str, value: str) -> bool:

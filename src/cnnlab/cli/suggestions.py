@@ -74,9 +74,13 @@ def suggest_key(tree: ConfigTree, key: str, value: str, choices: dict[str, list[
     if key.startswith("hydra"):
         if owners := tree.hydra_owners(key):
             return f"it belongs to {owners}; add that, or leave it out"
-        near = nearest(key, [*tree.hydra_keys, *HYDRA_GROUPS])
+        near = nearest(key, [*tree.hydra_keys, *HYDRA_GROUPS, "hydra/job_logging"])
         return f"did you mean {near[0]}={value}?" if near else "--cfg hydra lists Hydra's keys"
+    if (dotted := key.replace("/", ".")) != key and dotted in tree.keys:
+        return f"did you mean {dotted}={value}?"
     room, _, rest = key.partition(".")
+    if rest and value in tree.groups.get(room, []):
+        return f"did you mean {room}={value}?"
     if rest and room in tree.groups and (text := _in_other_options(tree, room, rest, value, choices)):
         return text
     found = [name for name in _similar_keys(tree, key, choices) if name != key]

@@ -27,7 +27,8 @@ from yaml import YAMLError
 from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_values, values
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts as texts_of
-from cnnlab.experiment.targets import check_targets, is_trusted, trust, trust_typed_variables
+from cnnlab.experiment.targets import check_targets
+from cnnlab.experiment.trust import advice, is_trusted, trust, trust_typed_variables, trusted
 from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.resumable import KEY
 from cnnlab.run.resume import NOT_RESUMED, quote
@@ -50,11 +51,12 @@ def take_trust(arguments: list[str]) -> list[str]:
         arguments: The command line after the program's name.
 
     Raises:
-        UserError: If it is not a package's name.
+        UserError: If it is not a package's name, or one that must not be trusted as a whole.
     """
     given = [text for text in arguments if text.lstrip("+").startswith(TRUST_KEY)]
     for text in given:
         trust(text.lstrip("+").removeprefix(TRUST_KEY).strip("[]\"'"))
+    trusted()  # what the environment says
     trust_typed_variables(arguments)
     return [text for text in arguments if text not in given]
 
@@ -135,10 +137,7 @@ class _Check:
             scheme, _, name = str(entry).partition("://")
             package = name.replace("/", ".").strip(".")
             if name and scheme != "file" and not is_trusted(package):
-                raise UserError(
-                    f"{entry} is not allowed: reading configs from it imports {package}; if you trust all of its code, "
-                    f"add trust={package} to the command"
-                )
+                raise UserError(f"{entry} is not allowed: reading configs from it imports {package}{advice(package)}")
         if "://" not in self.main and not Path(self.main).is_absolute():
             raise UserError(f"--config-path={self.main} is not allowed; it must be an absolute path")
         return entries or self._primary_searchpath()

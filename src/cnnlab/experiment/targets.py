@@ -6,7 +6,6 @@ pass; here everything is refused that is not listed.
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,9 +16,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError, users_mistake
+from cnnlab.experiment.trust import TRUST_ENVIRONMENT, advice, is_readable_variable, is_trusted
 
-TRUST = "CNNLAB_TRUST"  # environment variable: packages whose classes and functions a config may build
-TRUST_ENVIRONMENT = "CNNLAB_TRUST_ENV"  # environment variable: further variables that a config may read
 TARGET = "_target_"
 CLASS, FUNCTION = r"[A-Z]\w*", r"[a-z]\w*"
 MODULE = r"[a-z]\w*"
@@ -123,12 +121,12 @@ def check_targets(config: Any, key: str = "") -> None:
             raise _refusal(where, target)
 
 
-def instantiate(config: Any, *args: Any, **kwargs: Any) -> Any:
+def instantiate(config: Any, key: str = "", /, **kwargs: Any) -> Any:
     """Hydra's `instantiate`, after a check of every `_target_` in the config: its name, and what it names.
 
     Args:
         config: A config, or a dictionary of config values.
-        args: As in Hydra.
+        key: Where it stands in its config, such as `callbacks.pictures`.
         kwargs: As in Hydra.
 
     Raises:
@@ -136,11 +134,24 @@ def instantiate(config: Any, *args: Any, **kwargs: Any) -> Any:
     """
     from hydra.utils import instantiate as build  # here, since scripts that only read configs do without Hydra
 
-    plain = _plain(config)  # what is checked is what is built: no interpolation is left
-    check_targets(plain)
-    for where, target in _targets(plain, "", {}):
+    return build(buildable(config, key), **kwargs)
+
+
+def buildable(config: Any, key: str) -> Any:
+    """A config as plain values, all of whose `_target_`s exist and are allowed: what is checked is what is built.
+
+    Args:
+        config: A config, or a dictionary of config values.
+        key: Where it stands in its config.
+
+    Raises:
+        UserError: As for `check_targets`.
+    """
+    plain = _plain(config)
+    check_targets(plain, key)
+    for where, target in _targets(plain, key, {}):
         _check_kind(where, target)
-    return build(plain, *args, **kwargs)
+    return plain
 
 
 def locate(target: str, key: str) -> Any:
@@ -161,40 +172,6 @@ def locate(target: str, key: str) -> Any:
     return found
 
 
-def trust(packages: str) -> None:
-    """Trusts packages, for this process and those that it starts.
-
-    Args:
-        packages: Their names, separated by commas or colons.
-
-    Raises:
-        UserError: If one is not a package's name.
-    """
-    names = _split(packages)
-    wrong = [name for name in names if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", name)]
-    if wrong or not names:
-        raise UserError(f"trust={packages} is not allowed; it must be the names of packages, such as trust=mypackage")
-    os.environ[TRUST] = ",".join(dict.fromkeys([*trusted(), *names]))
-
-
-def trusted() -> list[str]:
-    """The packages that the user trusts."""
-    return _split(os.environ.get(TRUST, ""))
-
-
-def is_trusted(name: str) -> bool:
-    """Whether a dotted name belongs to a trusted package."""
-    return any(name == package or name.startswith(f"{package}.") for package in trusted())
-
-
-def trust_typed_variables(arguments: list[str]) -> None:
-    """Lets configs read the environment variables that the user's own command line reads."""
-    typed = [name for text in arguments for name in re.findall(r"oc\.env:\s*['\"]?([A-Za-z_]\w*)", text)]
-    if typed:
-        known = _split(os.environ.get(TRUST_ENVIRONMENT, ""))
-        os.environ[TRUST_ENVIRONMENT] = ",".join(dict.fromkeys([*known, *typed]))
-
-
 def _targets(node: Any, key: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     """Every `_target_` below a node, resolved, with its key; a node that interpolations reach twice comes once."""
     if not isinstance(node, DictConfig | ListConfig | dict | list) or id(node) in seen:
@@ -211,7 +188,7 @@ def _targets(node: Any, key: str, seen: dict[int, Any]) -> Iterator[tuple[str, A
             if (mistake := users_mistake(error)) is not None:
                 raise mistake from error
             if name == TARGET:
-                raise UserError(f"{where} cannot be resolved: {' '.join(str(error).split())}") from error
+                raise UserError(f"{where} cannot be resolved: {str(error).splitlines()[0]}") from error
             continue  # needs more than is known here; it is checked again when it is built
         if name == TARGET:
             yield where, value
@@ -247,14 +224,10 @@ def _find(target: str) -> Any:
 
 
 def _refusal(where: str, target: str) -> UserError:
-    package = target.partition(".")[0]
-    hint = (
-        f"; if you trust all code of {package}, add trust={package} to the command, or set {TRUST}={package}"
-        if package.isidentifier() and package not in sys.stdlib_module_names  # to trust os is to trust everything
-        else ""
-    )
     shown = target if target.isprintable() else repr(target)
-    return UserError(f"{where}={shown} is not allowed: a config may build only what docs/security.md lists{hint}")
+    return UserError(
+        f"{where}={shown} is not allowed: a config may build only what docs/security.md lists{advice(target)}"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -275,14 +248,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _split(names: str) -> list[str]:
-    return [name for name in re.split(r"[,:;\s]+", names) if name]
-
-
 def _read_variable(name: str, *default: Any) -> str | None:
     """OmegaConf's `oc.env`, for the variables that a config may read."""
     is_readable = name in READABLE or (name.startswith(READABLE_PREFIX) and not SECRETS.search(name))
-    if not is_readable and name not in _split(os.environ.get(TRUST_ENVIRONMENT, "")):
+    if not is_readable and not is_readable_variable(name):
         raise UserError(
             f"${{oc.env:{name}}} is not allowed: a config may read only the environment variables that "
             f"docs/security.md lists; to allow this one, set {TRUST_ENVIRONMENT}={name}"

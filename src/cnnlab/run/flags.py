@@ -1,6 +1,7 @@
 """The command line: Hydra's flags, apart from the overrides."""
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -28,11 +29,17 @@ CONFIG_FLAGS = ("config_path", "config_name", "config_dir")  # which config is c
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if unread := re.fullmatch(r"argument (--\S+)/(-\w+): ignored explicit argument '(.*)'", message):
+            flag, short, value = unread.groups()
+            raise UserError(f"{flag} takes no value; write {flag}, or {short} {value}: {short} and a space")
+        if alone := re.fullmatch(r"argument (--\S+)/-\w+: expected one argument", message):
+            allowed = f"one of {', '.join(CHOICES[alone[1]])}" if alone[1] in CHOICES else "a value"
+            raise UserError(f"{alone[1]} needs {allowed}; see {program()} --hydra-help")
         raise UserError(f"{message}; see {program()} --hydra-help")
 
 
 def _parser() -> _Parser:
-    parser = _Parser(add_help=False)
+    parser = _Parser(add_help=False, allow_abbrev=False)  # else --experiment is --experimental-rerun
     for names in SWITCHES:
         parser.add_argument(*names, action="store_true")
     for names in OPTIONS:
@@ -60,7 +67,7 @@ class CommandLine:
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> "CommandLine":
-        """Reads a command line as Hydra does: abbreviated flags, with `=` or a space, before or after the overrides.
+        """Reads a command line as Hydra does, but without abbreviations: flags with `=` or a space, anywhere.
 
         Args:
             arguments: The words after the program's name.

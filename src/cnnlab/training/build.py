@@ -1,10 +1,8 @@
 """Builds a run's objects from its config; an argument that a constructor rejects becomes a UserError."""
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +17,56 @@ from torch import nn
 
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError
+from cnnlab.experiment.axes import MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import UNUSABLE
 from cnnlab.experiment.identity import with_fallback
-from cnnlab.experiment.targets import instantiate
+from cnnlab.experiment.targets import buildable, instantiate
 from cnnlab.experiment.trainer import half_mixed_on_cpu, is_half_mixed
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
+from cnnlab.training.arguments import check_arguments, with_culprit
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.process import ProcessSettings
-from cnnlab.training.trial import try_loss, try_network
+from cnnlab.training.trial import (
+    check_augmentation,
+    check_init,
+    check_network,
+    check_optimizer,
+    check_scheduler,
+    try_step,
+)
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
+WRONG_ARGUMENT = (ValueError, TypeError, IndexError, RuntimeError, MisconfigurationException, ImportError)
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
 @contextmanager
-def user_errors(group: str) -> Iterator[None]:
-    """Turns a constructor's error into a UserError that names the config group."""
+def user_errors(
+    key: str, settings: dict[str, Any] | None = None, attempt: Callable[[dict[str, Any]], Any] | None = None
+) -> Iterator[None]:
+    """Turns a constructor's error into a UserError that names the part of the config.
+
+    Args:
+        key: The part.
+        settings: Its plain values, to find the one that is wrong.
+        attempt: Builds again with other values; None if that is not safe.
+    """
     try:
         yield
     except UserError:
         raise
-    except InstantiationException as error:
-        cause = error.__cause__
+    except (InstantiationException, *WRONG_ARGUMENT) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from error
-        if not isinstance(cause, ValueError | TypeError | MisconfigurationException | RuntimeError | ImportError):
+        if not isinstance(cause, WRONG_ARGUMENT):
             raise
-        raise UserError(f"{group}: {' '.join(str(cause).split())}") from error
-    except (ValueError, TypeError, IndexError, MisconfigurationException, RuntimeError, ImportError) as error:
-        raise UserError(f"{group}: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(cause).split())
+        line = f"{key}: {reason}" if attempt is None else with_culprit(cause, key, settings or {}, attempt)
+        raise UserError(line) from error
 
 
 def build_data(config: DictConfig) -> ImageDataModule:
@@ -59,13 +75,14 @@ def build_data(config: DictConfig) -> ImageDataModule:
 
 
 def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) -> ImageDataModule:
-    with user_errors("data"):
-        files = instantiate(config.data.files, _convert_="all")
-    with user_errors("augmentation"):
-        augmentation = instantiate(config.augmentation, _convert_="all") if config.augmentation else None
+    augmentation = None
+    if config.augmentation:
+        augmentation = _build(config.augmentation, "augmentation")
+        if not str(config.augmentation._target_).startswith("cnnlab."):
+            check_augmentation(config, augmentation)
     return ImageDataModule(
         **{name: config.data[name] for name in DATA_FACTS},
-        files=files,
+        files=_build(config.data.files, "data.files"),
         batch_size=config.data.batch_size,
         eval_batch_size=config.data.eval_batch_size,
         split_seed=config.data.split_seed,
@@ -78,47 +95,80 @@ def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) ->
 
 def build_classifier(config: DictConfig) -> Classifier:
     """The network with its initial weights, a function of the seed, its loss, optimiser and schedule."""
+    for axis in MODEL_AXES:
+        if uses_axis(config, axis):
+            _check_part(config[axis], axis)  # here, so that an error names the axis, and not the model that has it
     torch.manual_seed(derive_seed(config.seed, "init"))
-    with user_errors("model"):
-        settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
-        members: list[nn.Module] = [instantiate(settings, _convert_="all") for _ in range(config.model.num_members)]
-        network = members[0] if len(members) == 1 else Committee(members)
-    with user_errors("init"), torch.no_grad():
-        instantiate(config.init, _convert_="all")(network)
-    with user_errors("model"):
-        try_network(network, config.data.image_shape, config.data.num_classes)
-    if config.model.channels_last:
-        network.to(memory_format=torch.channels_last)
+    network, member = _network(config)
+    loss = _build(config.loss, "loss")
+    optimizer = _factory(_optimizer_settings(config), "optimizer", check_optimizer)
+    scheduler = _factory(config.scheduler, "scheduler", check_scheduler, num_given=2)
+    try_step(config, member, loss, optimizer, scheduler)
     if config.model.compile:
         network.compile()
-    with user_errors("loss"):
-        loss: nn.Module = instantiate(config.loss, _convert_="all")
-        try_loss(loss, config.data.num_classes)
-    return Classifier(
-        network,
-        loss,
-        optimizer=_with_user_errors("optimizer", _optimizer_factory(config)),
-        scheduler=_with_user_errors("scheduler", instantiate(config.scheduler, _convert_="all")),
-        seed=config.seed,
-        watch=config.watch,
-    )
+    return Classifier(network, loss, optimizer, scheduler, seed=config.seed, watch=config.watch)
 
 
-def _optimizer_factory(config: DictConfig) -> Callable[..., Any]:
-    settings = dict(config.optimizer)
+def _network(config: DictConfig) -> tuple[nn.Module, nn.Module]:
+    """The network, and one of its members if it is a committee."""
+    settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
+    members = [_build(settings, "model") for _ in range(config.model.num_members)]
+    for member in members:
+        check_network(member, str(config.model._target_))
+    network = members[0] if len(members) == 1 else Committee(members)
+    with torch.no_grad():
+        target = str(config.init._target_)
+        _factory(config.init, "init", lambda returned, _: check_init(returned, network, target))(network)
+    if config.model.channels_last:
+        network.to(memory_format=torch.channels_last)
+    return network, members[0]
+
+
+def _check_part(settings: DictConfig, key: str) -> None:
+    """Rejects a part of networks that cannot be made without arguments, or is no module."""
+    part = _factory(settings, key, lambda *_: None, num_given=0)()
+    if not isinstance(part, nn.Module):
+        raise UserError(
+            f"{key}._target_={settings._target_} is no torch.nn.Module, which a layer must be; choose another"
+        )
+
+
+def _build(settings: Any, key: str) -> Any:
+    """What a config's settings build; an argument that is wrong is named."""
+    plain = buildable(settings, key)
+    check_arguments(plain, key)
+    with user_errors(key, plain, lambda others: instantiate(others, key, _convert_="all")):
+        return instantiate(plain, key, _convert_="all")
+
+
+def _factory(settings: Any, key: str, check_made: Callable[[Any, str], None], num_given: int = 1) -> Callable[..., Any]:
+    """A function of what the program gives, from settings with `_partial_`.
+
+    Args:
+        settings: A part of the config.
+        key: Where it stands.
+        check_made: Rejects what the function returns, given the `_target_`.
+        num_given: How many arguments the program gives.
+    """
+    plain = buildable(settings, key)
+    if plain.get("_partial_") is not True:
+        raise UserError(f"{key} gets arguments from the program, which come later; set ++{key}._partial_=true")
+    check_arguments(plain, key, num_given)
+
+    def make(*given: Any) -> Any:
+        with user_errors(key, plain, lambda others: instantiate(others, key, _convert_="all")(*given)):
+            made = instantiate(plain, key, _convert_="all")(*given)
+        check_made(made, str(plain["_target_"]))
+        return made
+
+    return make
+
+
+def _optimizer_settings(config: DictConfig) -> dict[str, Any]:
+    settings = {str(name): config.optimizer[name] for name in config.optimizer}
     if config.trainer.gradient_clip_val is not None and "mixed" in str(config.trainer.precision):
         settings.pop("fused", None)  # Lightning refuses to clip a fused optimiser's gradients there
-    if settings.get("_partial_") is not True:
-        raise UserError(
-            "optimizer is built with the network's weights, which come later; set ++optimizer._partial_=true"
-        )
-    factory: Callable[..., Any] = instantiate(settings, _convert_="all")
-    if isinstance(factory, partial) and factory.func.__module__.startswith("pytorch_optimizer."):
-        known = inspect.signature(factory.func).parameters
-        for name in factory.keywords:
-            if name not in (*known, "use_palm"):  # the one that is read from **kwargs, which swallows all
-                raise UserError(f"optimizer.{name} is not a parameter of {factory.func.__name__}; remove it")
-    return factory
+    return settings
 
 
 def build_trainer(
@@ -135,7 +185,7 @@ def build_trainer(
     if isinstance(profiler := settings.get("profiler"), DictConfig):
         settings["profiler"] = _in_folder(profiler, folder)
     with user_errors("trainer"):
-        make: Callable[..., Trainer] = instantiate(settings, _partial_=True, _convert_="all")
+        make: Callable[..., Trainer] = instantiate(settings, "trainer", _partial_=True, _convert_="all")
         trainer = make(
             default_root_dir=str(folder),
             callbacks=[*callbacks, ProcessSettings()] if fast else callbacks,
@@ -169,11 +219,12 @@ def build_averaging(config: DictConfig) -> list[Callback]:
 
 def _callback(place: str, settings: DictConfig, folder: Path) -> Callback:
     arguments = _in_folder(settings, folder)
+    check_arguments(buildable(arguments, place), place)
     with user_errors(place):
         objects = {}
         if isinstance(interval := arguments.get("train_time_interval"), dict):  # of ModelCheckpoint; YAML has no type
             objects["train_time_interval"] = timedelta(**interval)
-        callback: Callback = instantiate(arguments, _convert_="all", **objects)
+        callback: Callback = instantiate(arguments, place, _convert_="all", **objects)
     if not isinstance(callback, Callback):
         raise UserError(f"{place} is not a lightning.Callback, but {type(callback).__name__}: correct {place}._target_")
     for base in type(callback).__mro__:
@@ -210,11 +261,3 @@ def _place_checkpoints(place: str, callback: Checkpoint, folder: Path) -> None:
             Path(dirpath).mkdir(parents=True, exist_ok=True)  # Lightning would not try before the first epoch's end
     except OSError as error:
         raise UserError(f"{place}.dirpath={dirpath} cannot be written: {error.strerror}; choose another") from error
-
-
-def _with_user_errors(group: str, factory: Callable[..., Any]) -> Callable[..., Any]:
-    def make(*args: Any) -> Any:
-        with user_errors(group):
-            return factory(*args)
-
-    return make

@@ -99,7 +99,7 @@ def _build(name: str, settings: DictConfig, run: LoggedRun) -> RunLogger:
     if not issubclass(kind, RunLogger):
         kind = OURS.get(kind) or type(kind.__name__, (RunLogger, kind), {})
     assert issubclass(kind, RunLogger)
-    logger: RunLogger = kind(**{**kind.defaults(run, given), **instantiate(given, _convert_="all")})
+    logger: RunLogger = kind(**{**kind.defaults(run, given), **instantiate(given, f"logger.{name}", _convert_="all")})
     logger.name_in_config = name
     return logger
 

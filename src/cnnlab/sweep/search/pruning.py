@@ -41,7 +41,9 @@ class Pruning(Callback):
 
         quieten()
         study = optuna.load_study(
-            study_name=info.study, storage=open_storage(info.storage), pruner=instantiate(info.pruner)
+            study_name=info.study,
+            storage=open_storage(info.storage),
+            pruner=instantiate(info.pruner, "hydra.sweeper.pruner"),
         )
         trials = study.get_trials(deepcopy=False)
         if self.number >= len(trials):

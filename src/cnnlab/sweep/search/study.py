@@ -125,7 +125,7 @@ def check_sampling(config: DictConfig, space: Space) -> None:
 
 def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
     try:
-        return instantiate(settings, **arguments, _convert_="all")
+        return instantiate(settings, f"hydra.sweeper.{group}", **arguments, _convert_="all")
     except (InstantiationException, UserError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"hydra/sweeper/{group}: {reason}") from None
