@@ -161,3 +161,13 @@ def test_a_text_with_letters_that_the_grammar_lacks_is_quoted():
 def test_a_flag_without_its_value_is_one_line():
     with pytest.raises(UserError, match="expected one argument; see "):
         prepare(["--config-dir"])
+
+
+def test_a_current_folder_that_was_removed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(
+        UserError, match=r"^the current folder does not exist any more; change to one that does \(cd\)$"
+    ):
+        prepare(["seed=1"])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.check import check
@@ -150,3 +151,10 @@ def test_an_axis_that_an_experiment_chose_for_another_model_is_named(compose_run
 @pytest.mark.parametrize("key", ["experiment.optimizer", "sweep.optimizer"])
 def test_a_file_without_its_header_is_not_silent(compose_run, key: str):
     assert f"{key} has no effect" in refusal(compose_run(f"+{key}.lr=0.1"))
+
+
+@pytest.mark.parametrize("key", ["data.root", "data.files.folder", "callbacks.kept.filename"])
+def test_a_text_that_no_system_call_takes_is_refused(compose_run, key: str):
+    config = compose_run("+callbacks.kept={_target_: lightning.pytorch.callbacks.ModelCheckpoint, filename: x}")
+    OmegaConf.update(config, key, "a\0b")
+    assert refusal(config) == f"{key}='a\\x00b' is not allowed; it must not have the character NUL"

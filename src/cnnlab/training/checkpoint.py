@@ -16,7 +16,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
-from cnnlab.files import make_folder, read_file, write_atomically
+from cnnlab.files import NOT_ALLOWED, make_folder, read_file, write_atomically
 from cnnlab.training.history import VAL_ACCURACY, History
 from cnnlab.training.user_callbacks import uses_hook
 
@@ -40,8 +40,9 @@ class CheckpointError(UserError):
     def __init__(self, path: Path, reason: str, advice: str = "") -> None:
         self.path = path
         self.reason = reason
-        advice = advice or f"delete {path.parent} to restart this run from its first epoch"
-        super().__init__(f"{path} {reason}; {advice}")
+        self.advice = advice
+        restart = f"delete {path.parent} to restart this run from its first epoch"
+        super().__init__(f"{path} {reason}; {advice or restart}")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -233,7 +234,8 @@ def load_checkpoint(
     except FileNotFoundError:
         raise CheckpointError(path, "is missing") from None
     except OSError as error:
-        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
+        advice = "make it readable (chmod +r)" if error.errno in NOT_ALLOWED else ""
+        raise CheckpointError(path, f"cannot be read ({error.strerror})", advice) from None
     written_by = _check_digest(path, content)
     if fingerprint is not None and written_by is None:
         raise CheckpointError(path, "has no digest: it is from an earlier version, or was changed")
