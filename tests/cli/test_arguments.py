@@ -163,6 +163,11 @@ def test_a_flag_without_its_value_is_one_line():
         prepare(["--config-dir"])
 
 
+def test_nothing_need_be_typed(typed: Typed, composed: list[DictConfig]):
+    assert typed() == (0, "")
+    assert composed[0].seed == 0
+
+
 def test_a_current_folder_that_was_removed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")

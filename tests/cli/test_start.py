@@ -59,6 +59,8 @@ def test_a_second_signal_does_not_change_the_exit_code(monkeypatch: pytest.Monke
 def test_an_interrupt_before_the_handlers_are_set_is_no_traceback(tmp_path: Path):
     """In place of the package, one that is interrupted while it is imported."""
     (tmp_path / "cnnlab" / "cli").mkdir(parents=True)
+    for package in ("cnnlab", "cnnlab/cli"):
+        (tmp_path / package / "__init__.py").touch()
     (tmp_path / "cnnlab" / "cli" / "start.py").write_text("raise KeyboardInterrupt")
     command = [sys.executable, str(REPOSITORY / "train.py")]
     done = subprocess.run(

@@ -72,7 +72,7 @@ def choices(arguments: list[str], tree: ConfigTree) -> dict[str, list[str]]:
 
 def _check_flags(arguments: list[str], line: CommandLine, tree: ConfigTree) -> None:
     """Rejects flags that do not exist."""
-    for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for text, following in zip(arguments, [*arguments[1:], ""], strict=False):  # nothing may be typed
         name = text.lstrip(f"{DASHES}-")
         typed = f"{'--' if len(name) > 2 else '-'}{name}"
         if text[:1] in tuple(DASHES) and typed.partition("=")[0] in FLAGS:
