@@ -253,6 +253,8 @@ def _refusal(where: str, target: str) -> UserError:
         if package.isidentifier() and package not in sys.stdlib_module_names  # to trust os is to trust everything
         else ""
     )
+    if package == __name__.partition(".")[0]:
+        hint = "; this version of cnnlab has no such part: use the version that wrote the config, or start a new run"
     shown = target if target.isprintable() else repr(target)
     return UserError(f"{where}={shown} is not allowed: a config may build only what docs/security.md lists{hint}")
 
