@@ -101,8 +101,8 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return read_file(path, max_bytes).decode("utf-8", errors="replace")
 
 
-def read_tail(path: Path, num_bytes: int) -> str:
-    """The end of such a file.
+def read_end(path: Path, num_bytes: int) -> bytes:
+    """The end of a file.
 
     Args:
         path: The file.
@@ -113,7 +113,12 @@ def read_tail(path: Path, num_bytes: int) -> str:
     """
     with _open_regular(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - num_bytes))
-        return file.read(num_bytes).decode("utf-8", errors="replace")
+        return file.read(num_bytes)
+
+
+def read_tail(path: Path, num_bytes: int) -> str:
+    """As `read_end`, as text like `read_text`."""
+    return read_end(path, num_bytes).decode("utf-8", errors="replace")
 
 
 def remedy(error: OSError) -> str:
