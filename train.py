@@ -5,7 +5,10 @@ Hydra's tab completion looks for the words @hydra.main in this file; they are in
 
 import sys
 
-from cnnlab.cli.start import main
+try:
+    from cnnlab.cli.start import main
+except KeyboardInterrupt:  # it handles signals, and takes a twentieth of a second to import
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

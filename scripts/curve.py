@@ -8,7 +8,7 @@ import io
 
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
-from cnnlab.files import user_path
+from cnnlab.files import user_path, why_unreadable
 from cnnlab.report import draw_curve, draw_curves, read_metrics
 
 
@@ -20,6 +20,8 @@ def main() -> None:
     parser.add_argument("--title", default="", help="the figure's title")
     arguments = parser.parse_args()
     folder, title = arguments.folder, arguments.title
+    if (why := why_unreadable(folder)) is not None:
+        parser.error(why)
     is_run = (folder / "metrics.csv").is_file()
     if not is_run and not any(folder.glob("*/result.json")):
         parser.error(f"{folder} has no metrics.csv and no runs; give the folder of a run or a sweep")

@@ -260,3 +260,13 @@ def test_so_is_each_value_of_a_sweep_and_the_others_stay_as_they_are():
 def test_a_flag_without_its_value_is_one_line():
     with pytest.raises(UserError, match=r"^--config-dir needs a value; see "):
         prepare(["--config-dir"])
+
+
+def test_a_current_folder_that_was_removed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(
+        UserError, match=r"^the current folder does not exist any more; change to one that does \(cd\)$"
+    ):
+        prepare(["seed=1"])

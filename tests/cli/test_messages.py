@@ -1,7 +1,6 @@
 """How an error reads."""
 
 import errno
-import os
 import shutil
 from pathlib import Path
 
@@ -35,6 +34,18 @@ from tests.cli.conftest import Typed
             "cannot write /nowhere/run: Permission denied; choose a folder that you may write to with hydra.run.dir",
         ),
         (
+            OSError(errno.EFBIG, "File too large", "last.ckpt"),
+            "cannot write the run's files: File too large: last.ckpt; raise the limit of files' sizes (ulimit -f)",
+        ),
+        (
+            FileExistsError(errno.EEXIST, "File exists", "run/checkpoints"),
+            "cannot use run/checkpoints: File exists; remove what is there, or choose another",
+        ),
+        (
+            OSError(errno.EIO, "Input/output error", "run/metrics.csv"),
+            "cannot use run/metrics.csv: Input/output error; check the disk, or choose another",
+        ),
+        (
             OSError(errno.ENAMETOOLONG, "File name too long", "xx"),
             "cannot use the path xx: File name too long; choose another",
         ),
@@ -49,12 +60,25 @@ def test_a_fault_of_ours_is_not_explained():
     assert explain(OSError(errno.EIO, "Input/output error")) is None
 
 
-def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "labels").touch()
-    monkeypatch.setattr("os.access", lambda path, mode: mode != os.R_OK)  # as for anyone but root, after chmod 000
-    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "labels"))
-    line = f"cannot read {tmp_path / 'labels'}: Permission denied; make it readable (chmod +r), or use another"
-    assert explain(error) == line
+@pytest.mark.parametrize("closed", ["labels", "raw"])
+def test_a_file_that_cannot_be_read_is_not_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str):
+    """Whose permissions are to be changed is said, the file's or those of a folder above it."""
+    file = tmp_path / "raw" / "labels"
+    file.parent.mkdir()
+    file.touch()
+    # as for anyone but root, after chmod 000
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != closed)
+    monkeypatch.setattr("os.path.exists", lambda path: closed == "labels" or Path(path).name != "labels")
+    what = "it" if closed == "labels" else file.parent
+    line = f"cannot read {file}: Permission denied; make {what} readable (chmod +rX), or use another"
+    assert explain(PermissionError(errno.EACCES, "Permission denied", str(file))) == line
+
+
+def test_a_log_that_cannot_be_opened_is_told_as_any_file():
+    error = ValueError("Unable to configure handler 'file'")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/run/run.log")
+    line = "cannot write the run's files: No space left on device: /run/run.log; free some space, or set another"
+    assert explain(error) == f"{line} hydra.run.dir"
 
 
 EMPTY = "nothing stands after the equals sign (a variable that the shell does not have?)"

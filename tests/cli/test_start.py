@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.cli import start
 from cnnlab.cli.start import open_standard_streams
-from cnnlab.signals import SIGNALS
+from cnnlab.signals import SIGNALS, Interrupted, restored
 from tests.conftest import REPOSITORY, SMALL
 from tests.processes import PATIENCE_S, unmeasured
 
@@ -40,6 +41,32 @@ def test_a_signal_at_any_moment_ends_the_command_with_its_exit_code_and_no_trace
         assert process.returncode == 128 + signum, (moment, text)
         assert "Traceback" not in text, (moment, text)
         assert "Exception ignored" not in text, (moment, text)
+
+
+def test_a_second_signal_does_not_change_the_exit_code(monkeypatch: pytest.MonkeyPatch):
+    """Python resets the handlers of signals when it ends, but not ignored ones."""
+
+    def interrupted() -> int:
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr("cnnlab.cli.main.main", interrupted)
+    with restored():
+        with pytest.raises(Interrupted):
+            start.main()
+        assert {signal.getsignal(signum) for signum in SIGNALS} == {signal.SIG_IGN}
+
+
+def test_an_interrupt_before_the_handlers_are_set_is_no_traceback(tmp_path: Path):
+    """In place of the package, one that is interrupted while it is imported."""
+    (tmp_path / "cnnlab" / "cli").mkdir(parents=True)
+    for package in ("cnnlab", "cnnlab/cli"):
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "cnnlab" / "cli" / "start.py").write_text("raise KeyboardInterrupt")
+    command = [sys.executable, str(REPOSITORY / "train.py")]
+    done = subprocess.run(
+        command, env={**unmeasured(), "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.check import check
@@ -163,3 +164,10 @@ def test_a_file_without_its_header_is_not_silent(compose_run, key: str):
 def test_a_depth_or_width_beside_the_channels_is_refused(compose_run, overrides: tuple[str, ...], key: str):
     assert f"model.{key} has no effect: model.channels lists" in refusal(compose_run(*overrides))
     check(compose_run("model=cnn", "+model.channels=[2,2]", "~model.depth", "~model.width"), {}, [])
+
+
+@pytest.mark.parametrize("key", ["data.root", "data.files.folder", "callbacks.kept.filename"])
+def test_a_text_that_no_system_call_takes_is_refused(compose_run, key: str):
+    config = compose_run("+callbacks.kept={_target_: lightning.pytorch.callbacks.ModelCheckpoint, filename: x}")
+    OmegaConf.update(config, key, "a\0b")
+    assert refusal(config) == f"{key}='a\\x00b' is not allowed; it must not have the character NUL"

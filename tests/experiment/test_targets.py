@@ -198,7 +198,7 @@ def test_the_libraries_that_the_list_has_in_part_are_known():
 
 @pytest.mark.parametrize(
     "target",
-    ["torch.load", "torch.hub.load", "lightning.pytorch.cli.LightningCLI", "hydra.utils.get_method", "cnnlab.files.x"],
+    ["torch.load", "torch.hub.load", "lightning.pytorch.cli.LightningCLI", "hydra.utils.get_method"],
 )
 def test_nobody_is_advised_to_trust_a_library_as_a_whole(target: str):
     library = target.partition(".")[0]
@@ -301,3 +301,10 @@ def test_nobody_is_advised_to_trust_the_standard_library(target: str):
         check_targets({"model": {"_target_": target}})
     assert "is not allowed" in str(error.value)
     assert "trust" not in str(error.value)
+
+
+def test_a_part_that_this_version_lacks_is_no_question_of_trust():
+    with pytest.raises(
+        UserError, match=r"this version of cnnlab has no such part: use the version that wrote the conf"
+    ):
+        check_targets({"scheduler": {"_target_": "cnnlab.training.scheduler.constant"}})

@@ -1,5 +1,6 @@
 """What a resume starts from: its last checkpoint, or the one before it, and never another run's or a damaged one."""
 
+import errno
 import json
 import logging
 import shutil
@@ -11,10 +12,12 @@ import torch
 
 from cnnlab.errors import UserError
 from cnnlab.run import execution
+from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.execution import run
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted
+from cnnlab.training.checkpoint import load_checkpoint
 from tests.conftest import SMALL
 
 # the third epoch ruins the weights, so that the second is the best
@@ -128,6 +131,33 @@ def test_a_lost_best_checkpoint_is_restored_if_another_has_its_weights(compose_r
         one.last_checkpoint.unlink()
     run(compose_run(*RUN, f"resume={folder}"))
     assert_ends_the_same(folder)
+
+
+def test_an_unreadable_checkpoint_is_to_be_made_readable_not_deleted(
+    compose_run, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def closed(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    config = compose_run(*RUN, f"resume={folder}")
+    monkeypatch.setattr("cnnlab.training.checkpoint.read_file", closed)  # root may read everything
+    with pytest.raises(
+        UserError,
+        match=r"last\.ckpt cannot be read \(Permission denied\), and so is .*; make it readable \(chmod \+r\)$",
+    ):
+        run(config)
+
+
+def test_a_best_checkpoint_that_is_lost_during_the_fit_is_restored_too(compose_run, folder: Path):
+    """As before the fit: from the last checkpoint, or the one before it."""
+    one = RunFolder(folder)
+    checkpoints = Checkpoints(one, expected()["fingerprint"], selects_best=True)
+    row = {"epoch": 2, "step": 40}
+    before = one.best_checkpoint.read_bytes()
+    one.best_checkpoint.unlink()
+    checkpoints.check_best(row)
+    assert load_checkpoint(one.best_checkpoint)["global_step"] == 40
+    assert len(one.best_checkpoint.read_bytes()) == len(before)
 
 
 def test_a_best_checkpoint_that_nothing_replaces_is_missed_before_the_fit(

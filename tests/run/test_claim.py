@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.run.claim import REMOVED, claim, clear
+from cnnlab.run.claim import REMOVED, check_name, claim, clear
 from cnnlab.run.folder import RunFolder, find_runs
 from cnnlab.run.status import Status
 from tests.sweep.runs import run_in
@@ -178,14 +178,21 @@ def test_a_pipe_or_a_folder_in_a_files_place_is_refused_before_the_run(tmp_path:
             claim(run, resume=True)
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("name", ["checkpoints", "pictures", ".hydra", "run.log"])
+def test_what_cannot_be_written_is_refused_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
     run = run_in(tmp_path / "run")
-    (run.path / "checkpoints").mkdir()
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "checkpoints")  # root may write anywhere
-    with pytest.raises(
-        UserError, match=r"cannot write in the run folder .*: checkpoints is read-only; .* a copy of it"
-    ):
+    for folder in ("checkpoints", "pictures"):
+        (run.path / folder).mkdir()
+    (run.path / "run.log").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != name)  # root may write anywhere
+    with pytest.raises(UserError, match=rf"cannot write in the run folder .*: {name} is read-only; .* a copy of it"):
         claim(run, resume=True)
+
+
+def test_a_folder_whose_name_nothing_can_write_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"has characters that are not UTF-8; .*LC_ALL=C\.UTF-8"):
+        check_name(tmp_path / os.fsdecode(b"caf\xe9"))
+    check_name(tmp_path / "café λ 한국")
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path):

@@ -136,11 +136,11 @@ def test_refused_values_and_faults_are_failures(compose_run, folder: Path):
         run(compose_run(*FAST, "optimizer.lr=-1"))
     assert result_of(folder)["status"] == "failed"
     (folder / "result.json").unlink()
-    with pytest.raises(UserError, match="optimizer: Invalid beta parameter"):
+    with pytest.raises(UserError, match="Invalid beta parameter"):
         run(compose_run(*FAST, "optimizer=adam", "+optimizer.betas=[2,2]"))
     result = result_of(folder)
     assert result["status"] == "failed"
-    assert result["error"].startswith("UserError: optimizer: Invalid beta")
+    assert result["error"].startswith("UserError: optimizer.betas=[2,2] is not allowed: Invalid beta")
 
 
 def test_a_fast_dev_run_goes_through_everything_and_says_so(compose_run, folder: Path, capsys):

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from cnnlab.errors import UserError
 from cnnlab.run.claim import claim
 from cnnlab.run.folder import RunFolder, find_runs
+from cnnlab.run.resumable import check_has_run
 from cnnlab.run.status import Status
 from tests.sweep.runs import run_in
 
@@ -21,6 +22,37 @@ def test_a_run_has_started_when_its_record_is_whole(tmp_path: Path):
     (run.path / ".hydra").mkdir(parents=True)
     (run.path / ".hydra" / "overrides.yaml").touch()  # killed while Hydra wrote it
     assert (run.has_started, run.status) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".hydra/overrides.yaml", ".hydra/config.yaml", ".hydra/hydra.yaml", "result.json"]
+)
+def test_a_record_that_this_user_may_not_read_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    run = run_in(tmp_path / "a", "interrupted")
+    for record in ("config", "hydra"):
+        (run.path / ".hydra" / f"{record}.yaml").write_text("{}")
+    assert run.unreadable is None
+    closed = run.path / name
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed)  # root may read everything
+    line = f"cannot read {closed}: Permission denied; make it readable (chmod +rX)"
+    assert (run.unreadable, run.remains, run.absence) == (line, line, line)
+    with pytest.raises(UserError, match=re.escape(f"resume={run}: {line}")):
+        check_has_run(run)
+
+
+def test_an_unreadable_record_is_not_a_damaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = run_in(tmp_path / "a")
+    record = run.path / ".hydra" / "hydra.yaml"
+    record.write_text("{")
+    with pytest.raises(
+        UserError, match=rf"^{re.escape(str(record))} is damaged or missing \([^()]*\); start a new run$"
+    ):
+        run.hydra()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != record)
+    with pytest.raises(UserError, match=rf"^cannot read {re.escape(str(record))}: Permission denied; make it readable"):
+        run.hydra()
 
 
 @pytest.mark.parametrize("status", Status.recorded())

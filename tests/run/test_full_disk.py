@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.errors import UserError
-from cnnlab.run.execution import run
+from cnnlab.program import program
+from cnnlab.run.execution import Run, run
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
@@ -27,6 +29,13 @@ class FillAfterTest(Callback):
         with suppress(OSError), filler.open("xb", buffering=0) as file:
             while True:
                 file.write(bytes(1000))
+
+
+class RemoveFolder(Callback):
+    """Removes the run's folder while it trains."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        shutil.rmtree(trainer.default_root_dir)
 
 
 @pytest.mark.slow
@@ -70,3 +79,36 @@ def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
     assert result is not None
     assert (result["status"], result["epochs"]) == ("completed", 1)
     assert len(list((folder / "pictures").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "way_on"),
+    [
+        (errno.EACCES, "make it writable"),
+        (errno.EROFS, "make it writable"),
+        (errno.EEXIST, "remove what is there"),
+        (errno.EIO, "check the disk"),
+        (errno.EFBIG, "raise the limit of files' sizes (ulimit -f)"),
+    ],
+)
+def test_each_reason_why_a_file_cannot_be_written_has_its_own_way_on(compose_run, tmp_path: Path, number: int, way_on):
+    this_run = Run(compose_run(*SHORT))
+    file = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    file.parent.mkdir()
+    error = OSError(number, os.strerror(number), str(file))
+    assert this_run.explain(error) is None, "there is nothing to resume yet"
+    file.touch()
+    assert this_run.explain(error) == (
+        f"cannot write the run's files: {os.strerror(number)}: {file}; {way_on}, then resume the run: "
+        f"{program()} resume={tmp_path / 'run'}"
+    )
+    elsewhere = OSError(number, os.strerror(number), "/elsewhere")
+    assert (this_run.explain(elsewhere) is None) == (number != errno.EFBIG)
+
+
+def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path):
+    remove = "+callbacks.remove._target_=tests.run.test_full_disk.RemoveFolder"
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=rf"^{folder} was removed while its run was at work; start the run again$"):
+        run(compose_run(*SHORT, "callbacks=light", remove))
+    assert not folder.exists()

@@ -124,6 +124,39 @@ def test_what_is_no_file_is_refused(tmp_path: Path):
             path.unlink(missing_ok=True)
 
 
+def test_a_file_that_no_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of a torn one, here of 64 GiB without anything on the disk, only the end is read."""
+    path = tmp_path / "last.ckpt"
+    with path.open("wb") as file:
+        file.truncate(1 << 36)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is damaged"):
+        load_checkpoint(path)
+
+    def too_large(path: Path) -> bytes:
+        raise MemoryError
+
+    path.write_bytes(SIGNED)
+    monkeypatch.setattr("cnnlab.training.checkpoint.read_file", too_large)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt has \d+ bytes, more than the memory takes"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_bomb_of_compressed_zeros_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_signed: bool):
+    plain, bomb = io.BytesIO(), io.BytesIO()
+    torch.save({"state_dict": {"weight": torch.zeros(1 << 18)}}, plain)
+    with zipfile.ZipFile(plain) as archive, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        for file in archive.infolist():
+            target.writestr(file.filename, archive.read(file))
+    content = bomb.getvalue()
+    assert len(content) < 1 << 13 < len(plain.getvalue())
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(sign(content, "") if is_signed else content)
+    monkeypatch.setattr(torch, "load", lambda *args, **kwargs: pytest.fail("it must be noticed before"))
+    with pytest.raises(CheckpointError, match="its content is compressed"):
+        load_checkpoint(path)
+
+
 def test_more_than_tensors_and_plain_values_is_not_loaded(tmp_path: Path):
     path = tmp_path / "last.ckpt"
     for content, reason in (({"callable": pytest.approx}, "Weights only load failed"), ([1], "it holds a list")):

@@ -34,7 +34,7 @@ def load_finished(folder: Path) -> tuple[Classifier, ImageDataModule]:
         weights = run.best_checkpoint if config.select == "best" else run.last_checkpoint
         checkpoint = load_checkpoint(weights)
     except CheckpointError as error:
-        raise CheckpointError(error.path, error.reason, "run the experiment again") from None
+        raise CheckpointError(error.path, error.reason, error.advice or "run the experiment again") from None
     except OmegaConfBaseException as error:
         raise _other_version(run, error) from None
     try:

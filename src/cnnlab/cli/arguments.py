@@ -28,6 +28,7 @@ def prepare(arguments: list[str]) -> CommandLine:
     Raises:
         UserError: With what to type.
     """
+    _check_working_folder()
     line = CommandLine.parse(arguments)
     tree = config_tree(line)
     check_flags(arguments, line, tree)
@@ -37,6 +38,13 @@ def prepare(arguments: list[str]) -> CommandLine:
     check_form(arguments, line, tree)
     is_sweep = "multirun" in flags or any(text.startswith(("sweep=", "hydra.mode=M")) for text in line.overrides)
     return CommandLine(flags, [_prepare(text, is_sweep=is_sweep) for text in line.overrides])
+
+
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the current folder does not exist any more; change to one that does (cd)") from None
 
 
 def _prepare(text: str, *, is_sweep: bool) -> str:

@@ -14,14 +14,12 @@ from cnnlab.cli.options import hint_for_option
 from cnnlab.cli.suggestions import suggest_key
 from cnnlab.errors import users_mistake
 from cnnlab.experiment.schema import RULES
-from cnnlab.files import read_text
+from cnnlab.files import DISK_FULL, IN_THE_WAY, NOT_ALLOWED, read_text, remedy, why_unreadable
 from cnnlab.program import as_command
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.resumable import KEY
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
-WRONG_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+FAILED_DISK = (errno.EIO, errno.ESTALE, errno.ENOTCONN)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
@@ -60,6 +58,8 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     if missing := re.search(r"Environment variable '(.+?)' not found", text):
         name = missing.group(1)
         return f"the environment variable {name} is not set; set it, or give a default: ${{oc.env:{name},…}}"
+    if isinstance(error.__cause__, OSError) and not isinstance(error, OSError):  # logging cannot open its file
+        return _explain_file(error.__cause__)
     if isinstance(error, HydraException | OmegaConfBaseException):
         reasons = [str(error)] + ([str(error.__cause__)] if error.__cause__ is not None else [])
         whole = "; ".join(" ".join(reason.split()) for reason in dict.fromkeys(reasons))
@@ -144,24 +144,18 @@ def _explain_file(error: OSError) -> str | None:
     """A file that cannot be read or written: which of the two is seen from the file."""
     name = error.filename if isinstance(error.filename, str | os.PathLike) else None
     where = f" {name}" if name else ""
-    if error.errno in DISK_FULL:
-        return (
-            f"cannot write the run's files: {error.strerror}{where and f':{where}'}; free some space, or set another "
-            "hydra.run.dir"
-        )
+    if error.errno in (*DISK_FULL, errno.EFBIG):
+        other = ", or set another hydra.run.dir" if error.errno in DISK_FULL else ""
+        return f"cannot write the run's files: {error.strerror}{where and f':{where}'}; {remedy(error)}{other}"
     if error.errno in NOT_ALLOWED:
-        if name is not None and _cannot_read(Path(os.fspath(name))):
-            return f"cannot read{where}: {error.strerror}; make it readable (chmod +r), or use another"
+        if name is not None and (why := why_unreadable(Path(os.fspath(name)))) is not None:
+            return f"{why}, or use another"
         return f"cannot write{where}: {error.strerror}; choose a folder that you may write to with hydra.run.dir"
-    if error.errno in WRONG_PATH:
+    if name is not None and error.errno in (*IN_THE_WAY, *FAILED_DISK):
+        return f"cannot use{where}: {error.strerror}; {remedy(error)}, or choose another"
+    if error.errno == errno.ENAMETOOLONG:
         return f"cannot use the path{where}: {error.strerror}; choose another"
     return None
-
-
-def _cannot_read(path: Path) -> bool:
-    """Whether a path cannot be read, or not be reached."""
-    there = next(part for part in (path, *path.parents) if os.path.exists(part))  # noqa: PTH110  # Path's may raise
-    return not os.access(there, os.R_OK if there == path else os.X_OK)
 
 
 def _with_hint(line: str, arguments: list[str]) -> str:

@@ -20,7 +20,7 @@ from cnnlab.experiment.schema import OURS, check_values
 from cnnlab.experiment.settle import settle
 from cnnlab.experiment.targets import check_targets
 from cnnlab.files import expand_home
-from cnnlab.run.claim import claim
+from cnnlab.run.claim import check_name, claim
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resume import check_same_experiment
 from cnnlab.signals import exit_at_once, restored
@@ -48,6 +48,7 @@ class Preflight(Callback):
             with hydra_values(first):
                 check_values(first, skip_unresolved=True)  # a value may refer to one that is swept
             folder = Path(config.hydra.sweep.dir)
+            check_name(folder)
             if config.sweep.dry_run and not str(config.hydra.launcher._target_).startswith(OURS):
                 raise UserError(
                     "sweep.dry_run=true needs hydra/launcher=local, slurm or ray; others would run the jobs"
@@ -69,6 +70,7 @@ class Preflight(Callback):
             HydraConfig.instance().set_config(config)  # Hydra's own next steps; the folder's name depends on it
             _expand_home(config, "hydra.run.dir")
             folder = RunFolder(Path(config.hydra.run.dir))
+            check_name(folder.path)
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.runtime.output_dir = str(folder.path.absolute())
             HydraConfig.instance().set_config(config)

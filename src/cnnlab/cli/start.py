@@ -16,9 +16,10 @@ def main() -> int:
     open_standard_streams()
     from cnnlab.cli.main import main as run_command_line  # here, since it takes half a second
 
-    exit_code = run_command_line()
-    ignore()
-    return exit_code
+    try:
+        return run_command_line()
+    finally:
+        ignore()  # else a second signal, while Python ends, would kill the process, and so change its exit code
 
 
 def open_standard_streams() -> None:

@@ -70,6 +70,13 @@ def check_part(
     Raises:
         UserError: With the file, what is wrong with it, and what is allowed.
     """
+    _check_pair(images, labels, files)
+    if expected is not None:
+        _check_expected(images, labels, files, expected, part)
+
+
+def _check_pair(images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Path]) -> None:
+    """Rejects what is no images and their labels."""
     images_file, labels_file = files
     if images.ndim not in (3, 4) or labels.ndim != 1:
         wrong, sizes = (labels_file, labels.shape) if labels.ndim != 1 else (images_file, images.shape)
@@ -82,15 +89,20 @@ def check_part(
             f"{images_file} has {len(images)} images, but {labels_file} has {len(labels)} labels; there must be a "
             "label for each image: replace the wrong file"
         )
-    if expected is None:
-        return
+
+
+def _check_expected(
+    images: torch.Tensor, labels: torch.Tensor, files: tuple[Path, Path], expected: Expected, part: str | None
+) -> None:
+    """Rejects images and labels that contradict the config."""
+    images_file, labels_file = files
     number = {"train": expected.num_train, "test": expected.num_test}.get(part or "", len(images))
     if len(images) != number:
         raise UserError(
             f"{images_file} has {len(images)} images, but data.num_{part}={number}; set data.num_{part} to match, or "
             "replace the file"
         )
-    shape = [1] * (4 - images.ndim) + list(images.shape[1:])
+    shape = list(with_channels(images).shape[1:])
     if shape != expected.image_shape:
         raise UserError(
             f"{images_file} has images of shape {shape} (channels, height, width), but data.image_shape="

@@ -11,6 +11,7 @@ from cnnlab.data_files import find_files
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
+from cnnlab.experiment.identity import flat
 from cnnlab.experiment.loggers import check_loggers
 from cnnlab.experiment.schema import as_typed, check_values, integer
 from cnnlab.experiment.targets import check_targets
@@ -52,6 +53,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     check_targets(config)
     check_keys(config)
     check_values(config)
+    _check_texts(config)
     _check_data(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
@@ -93,6 +95,13 @@ def check_keys(config: DictConfig) -> None:
         for key in map(str, config.get(group) or {}):
             if key not in keys and not _is_interpolated(config, f"{group}.{key}"):
                 raise UserError(_unread(group, key, keys))
+
+
+def _check_texts(config: DictConfig) -> None:
+    """Rejects a text that can be no file's name, and that no system call takes."""
+    for key, value in flat(config).items():
+        if any(isinstance(text, str) and "\0" in text for text in (value if isinstance(value, list) else [value])):
+            raise UserError(f"{key}={value!r} is not allowed; it must not have the character NUL")
 
 
 def _check_objects(config: DictConfig) -> None:

@@ -56,6 +56,8 @@ def advice(target: str) -> str:
     package, _, rest = target.partition(".")
     if package == PLUGINS:
         package = f"{PLUGINS}.{rest.partition('.')[0]}"
+    if package == __name__.partition(".")[0]:
+        return "; this version of cnnlab has no such part: use the version that wrote the config, or start a new run"
     if not package.replace(".", "").isidentifier() or package in sys.stdlib_module_names:
         return ""
     if reason := _why_not(package):

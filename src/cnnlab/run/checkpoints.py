@@ -50,10 +50,11 @@ class Checkpoints:
         except CheckpointError as error:
             try:
                 earlier = self.load(previous)
-            except CheckpointError:
+            except CheckpointError as second:
                 if not previous.exists():
                     raise error from None
-                raise CheckpointError(last, f"{error.reason}, and so is {previous}") from None
+                both = f"so is {previous}" if second.reason == error.reason else f"{previous} {second.reason}"
+                raise CheckpointError(last, f"{error.reason}, and {both}", error.advice or second.advice) from None
             rank_zero_only(logger.warning)("%s %s; resuming from %s, before it", last, error.reason, previous)
             return previous, earlier
 
@@ -72,16 +73,18 @@ class Checkpoints:
         try:
             step = self.load(self.best)["global_step"]
             reason = f"is of step {step}, but the best epoch, {row['epoch']}, ends with step {row['step']}"
+            advice = ""
         except CheckpointError as error:
-            step, reason = None, error.reason
+            step, reason, advice = None, error.reason, error.advice
         if step == row["step"]:
             return
-        others = [] if resumed_step is None else [self.folder.last_checkpoint, self.folder.previous_checkpoint]
+        others = [self.folder.last_checkpoint, self.folder.previous_checkpoint]
         source = next((path for path in others if self._is_of_epoch(path, row)), None)
         if source is not None:
             rank_zero_only(write_atomically)(self.best, source.read_bytes())
         elif step is None or resumed_step is None or step < resumed_step:  # else the run will come to that step again
-            raise CheckpointError(self.best, f"{reason}; no other checkpoint has the weights of epoch {row['epoch']}")
+            reason = f"{reason}; no other checkpoint has the weights of epoch {row['epoch']}"
+            raise CheckpointError(self.best, reason, advice)
 
     def load(self, path: Path) -> dict[str, Any]:
         """A checkpoint of this run.

@@ -14,10 +14,11 @@ from cnnlab.files import irregular, temporary_of, try_lock
 from cnnlab.run.folder import LOCK, PRE_RUN_FILES, RunFolder
 from cnnlab.run.status import Status
 
+LOG = "run.log"  # a file that is there is appended to; all others are replaced
 FOLDERS = (".hydra", "checkpoints", "pictures")
 FILES = (
     LOCK,
-    "run.log",
+    LOG,
     "metrics.csv",
     "result.json",
     *(f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")),
@@ -25,6 +26,24 @@ FILES = (
 RUN_NAMES = {*FOLDERS, *(name.partition("/")[0] for name in FILES)}
 REMOVED = ".removed-"  # starts the name of a folder that is being removed
 _CLAIMED: list[BaseFileLock] = []  # released when the process ends
+
+
+def check_name(folder: Path) -> None:
+    """Rejects a run's or a sweep's folder with a name that TensorBoard, or the system, cannot write.
+
+    Args:
+        folder: The folder; it need not exist.
+
+    Raises:
+        UserError: If a part of its path is not UTF-8.
+    """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{folder.absolute()} has characters that are not UTF-8; rename the folder, choose another with "
+            "hydra.run.dir or hydra.sweep.dir, or set LC_ALL=C.UTF-8 if the terminal shows them"
+        ) from None
 
 
 def claim(folder: RunFolder, *, resume: bool) -> None:
@@ -46,15 +65,14 @@ def claim(folder: RunFolder, *, resume: bool) -> None:
             _check_free(folder)  # no lock is left in a folder of something else
         lock = try_lock(folder.path / LOCK)
     except OSError as error:
-        raise _unusable(folder, str(error.strerror), resume=resume) from None
+        name = f": {error.filename}" if error.filename not in (None, str(folder.path)) else ""
+        raise _unusable(folder, f"{error.strerror}{name}", resume=resume) from None
     if lock is None:
         raise UserError(f"another process is using {folder}; wait for it, or stop it")
     try:
         if not resume:
             _check_free(folder)
-        for path in (folder.path, *(folder.path / name for name in FOLDERS)):
-            if path.exists() and not os.access(path, os.W_OK | os.X_OK):
-                raise _unusable(folder, f"{path.name} is read-only", resume=resume)
+        _check_writable(folder, resume=resume)
     except UserError:
         lock.release()
         raise
@@ -119,6 +137,14 @@ def _check_entries(folder: RunFolder) -> None:
         for path in paths:
             if os.path.lexists(path) and not is_right(path):  # also a link to nothing
                 raise UserError(f"{path} must be a {word}, and is not; remove it")
+
+
+def _check_writable(folder: RunFolder, *, resume: bool) -> None:
+    """Rejects a folder in which this user cannot write, and a log to which they cannot append."""
+    for path in (folder.path, *(folder.path / name for name in FOLDERS), folder.path / LOG):
+        needed = os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if path.exists() and not os.access(path, needed):
+            raise _unusable(folder, f"{path.name} is read-only", resume=resume)
 
 
 def _check_free(folder: RunFolder) -> None:

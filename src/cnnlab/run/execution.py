@@ -1,6 +1,7 @@
 """Executes one run: from a composed config to result.json."""
 
 import errno
+import os
 import shlex
 import signal
 import sys
@@ -20,6 +21,7 @@ from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
+from cnnlab.files import DISK_FULL, remedy
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.program import program
 from cnnlab.run.checkpoints import Checkpoints
@@ -46,8 +48,6 @@ from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
 from cnnlab.training.user_callbacks import may_change_validated_weights
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(config: DictConfig) -> float | None:
@@ -76,8 +76,8 @@ def run(config: DictConfig) -> float | None:
         this_run.result.status = Status.COMPLETED
     except BaseException as error:
         this_run.result.status, this_run.result.error = _status_of(error)
-        if isinstance(error, OSError) and error.errno in DISK_FULL and this_run.folder.has_checkpoint:
-            raise UserError(f"cannot write the run's files: {this_run.after_freeing_space(error)}") from error
+        if isinstance(error, OSError) and (line := this_run.explain(error)) is not None:
+            raise UserError(line) from error
         raise
     finally:
         this_run.close()
@@ -174,17 +174,27 @@ class Run:
                     rank_zero_only(print)(f"result.json is not written: {error.strerror}", file=sys.stderr)
                     return
                 raise UserError(
-                    f"the run is {self.result.status}, but its result is not written: {self.after_freeing_space(error)}"
+                    f"the run is {self.result.status}, but its result is not written: {self.way_on(error)}"
                 ) from error
 
     @property
     def _resume_command(self) -> str:
         return f"{program()} resume={shlex.quote(short_path(self.folder))}"
 
-    def after_freeing_space(self, error: OSError) -> str:
-        """The system's reason, and the command to type once there is room."""
+    def explain(self, error: OSError) -> str | None:
+        """A file of the run's that cannot be written, and the way on, on one line; None if it is something else."""
+        folder, name = self.folder, error.filename
+        if not folder.path.exists():
+            return f"{folder} was removed while its run was at work; start the run again"
+        is_own = isinstance(name, str | bytes) and Path(os.fsdecode(name)).is_relative_to(folder.path)
+        if folder.has_checkpoint and (is_own or error.errno in (*DISK_FULL, errno.EFBIG)):
+            return f"cannot write the run's files: {self.way_on(error)}"
+        return None
+
+    def way_on(self, error: OSError) -> str:
+        """The system's reason, and the command to type once files can be written again."""
         where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}; free some space, then resume the run: {self._resume_command}"
+        return f"{error.strerror}{where}; {remedy(error)}, then resume the run: {self._resume_command}"
 
     def _adds_nothing(self) -> bool:
         """Whether a resume has ended before it got further than the run's result, which then stays as it is."""

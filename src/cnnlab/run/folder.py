@@ -12,11 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
-from cnnlab.files import is_locked, read_file
+from cnnlab.files import is_locked, read_file, why_unreadable
 from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 
 LOCK = ".lock"
+RECORDS = ("overrides", "config", "hydra")  # in .hydra/
 # what is read of Hydra's record, so that a record without it is no error
 ABSENT = {
     "runtime": {"config_sources": [], "cwd": "."},
@@ -113,12 +114,17 @@ class RunFolder:
         return self.remains or "no run there; it must be a run folder, such as outputs/runs/<time>-<name>"
 
     @property
+    def unreadable(self) -> str | None:
+        """Why this user cannot read the folder's records, and what to do: the end of a sentence; None if they can."""
+        records = [self._record(name) for name in RECORDS]
+        return next(filter(None, map(why_unreadable, (self.path, *records, self.result_json))), None)
+
+    @property
     def remains(self) -> str | None:
         """Why a folder that a run has left cannot be used, and what to do; None if nothing of a run is there."""
-        try:
-            names = self.names()
-        except OSError as error:
-            return f"it cannot be read ({error.strerror}); change its permissions, or ask its owner"
+        if (reason := self.unreadable) is not None:
+            return reason
+        names = self.names()
         if ".hydra" in names and names <= PRE_RUN_FILES:
             return f"its run was killed before it started; start it again, with hydra.run.dir={self}"
         if names & {"result.json", "metrics.csv", "checkpoints"}:
@@ -184,8 +190,9 @@ class RunFolder:
         hydra = OmegaConf.create(ABSENT)
         if not self._record("hydra").is_file():
             return hydra
+        recorded = self._load("hydra")
         try:
-            hydra.merge_with(self._load("hydra").hydra)
+            hydra.merge_with(recorded.hydra)
             sources, cwd, typed = hydra.runtime.config_sources, hydra.runtime.cwd, hydra.overrides.hydra
             entries = [source[key] for source in sources for key in ("provider", "schema", "path")]
             if not isinstance(typed, ListConfig) or not all(isinstance(text, str) for text in (cwd, *entries)):
@@ -226,6 +233,8 @@ class RunFolder:
             raise self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> UserError:
+        if (why := why_unreadable(self._record(name))) is not None:
+            return UserError(why)
         text = " ".join(str(reason).split())
         return UserError(f"{self._record(name)} is damaged or missing ({text}); start a new run")
 

@@ -43,6 +43,8 @@ def check_has_run(folder: RunFolder) -> None:
     Raises:
         UserError: With the run that may have been meant.
     """
+    if folder.unreadable is not None:
+        raise UserError(f"resume={folder}: {folder.unreadable}")
     if not folder.has_started:
         raise UserError(f"resume={folder}: {_reason(folder.path)}")
 

@@ -16,7 +16,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
-from cnnlab.files import make_folder, read_file, write_atomically
+from cnnlab.files import NOT_ALLOWED, make_folder, read_end, read_file, write_atomically
 from cnnlab.training.history import VAL_ACCURACY, History
 from cnnlab.training.user_callbacks import uses_hook
 
@@ -25,6 +25,7 @@ from cnnlab.training.user_callbacks import uses_hook
 COMMENT = b"cnnlab checkpoint of run %s, SHA-256 of everything before this: "
 SIGNED = re.compile(rb"cnnlab checkpoint of run (\w*), SHA-256 of everything before this: ([0-9a-f]{64})\Z")
 DIGEST_BYTES = 64
+MAX_END_BYTES = 256  # more than the last record with its comment
 END_OF_ARCHIVE = b"PK\x05\x06"  # the last record, of 22 bytes with an empty comment
 
 
@@ -40,8 +41,9 @@ class CheckpointError(UserError):
     def __init__(self, path: Path, reason: str, advice: str = "") -> None:
         self.path = path
         self.reason = reason
-        advice = advice or f"delete {path.parent} to restart this run from its first epoch"
-        super().__init__(f"{path} {reason}; {advice}")
+        self.advice = advice
+        restart = f"delete {path.parent} to restart this run from its first epoch"
+        super().__init__(f"{path} {reason}; {advice or restart}")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -229,11 +231,15 @@ def load_checkpoint(
         CheckpointError: If it is missing, unreadable, damaged or of another run, or holds other objects.
     """
     try:
-        content = read_file(path)
+        end = read_end(path, MAX_END_BYTES)
+        content = read_file(path) if _is_end(end) else end  # of a torn or foreign file, which may be huge, no more
     except FileNotFoundError:
         raise CheckpointError(path, "is missing") from None
+    except MemoryError:
+        raise CheckpointError(path, f"has {path.stat().st_size} bytes, more than the memory takes") from None
     except OSError as error:
-        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
+        advice = "make it readable (chmod +r)" if error.errno in NOT_ALLOWED else ""
+        raise CheckpointError(path, f"cannot be read ({error.strerror})", advice) from None
     written_by = _check_digest(path, content)
     if fingerprint is not None and written_by is None:
         raise CheckpointError(path, "has no digest: it is from an earlier version, or was changed")
@@ -241,7 +247,7 @@ def load_checkpoint(
         raise CheckpointError(
             path, f"is of another run or another version (fingerprint {written_by}, this run has {fingerprint})"
         )
-    readable = content if written_by is not None else _checked_copy(path, content)
+    readable = _readable(path, content, is_signed=written_by is not None)
     try:
         checkpoint = torch.load(io.BytesIO(readable), map_location=map_location, weights_only=weights_only)
     except Exception as error:  # of whatever kind: without a digest, the bytes may be anything
@@ -251,28 +257,40 @@ def load_checkpoint(
     return checkpoint
 
 
+def _is_end(end: bytes) -> bool:
+    """Whether a file ends as a signed checkpoint does, or as torch's archive."""
+    return SIGNED.search(end) is not None or (end[-22:-18] == END_OF_ARCHIVE and end[-2:] == b"\0\0")
+
+
 def _check_digest(path: Path, content: bytes) -> str | None:
     """The fingerprint in a signed checkpoint; None if it is unsigned: torch's archive, with an empty comment."""
-    signed = SIGNED.search(content, max(0, len(content) - 256))
+    signed = SIGNED.search(content, max(0, len(content) - MAX_END_BYTES))
     if signed is not None:
         fingerprint, digest = (group.decode() for group in signed.groups())
         if hashlib.sha256(memoryview(content)[:-DIGEST_BYTES]).hexdigest() == digest:
             return fingerprint
-    elif content[-22:-18] == END_OF_ARCHIVE and content[-2:] == b"\0\0":
+    elif _is_end(content):
         return None
     raise CheckpointError(path, "is damaged (its digest differs)" if content else "is damaged (it is empty)")
 
 
-def _checked_copy(path: Path, content: bytes) -> bytes:
-    """An unsigned archive's files in a new archive: torch checks no sums, and follows a damaged directory anywhere."""
+def _readable(path: Path, content: bytes, *, is_signed: bool) -> bytes:
+    """The archive that torch may read: without a digest, a copy of it, whose sums are checked.
+
+    Torch itself checks none, and follows a damaged directory anywhere. It stores plain bytes, so that an archive of
+    compressed ones, which could fill the memory, is not its own.
+    """
     copy = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(copy, "w") as target:
-            for info in archive.infolist():
-                target.writestr(info.filename, archive.read(info))
+            files = archive.infolist()
+            if any(file.compress_type != zipfile.ZIP_STORED for file in files):
+                raise ValueError("its content is compressed")
+            for file in files if not is_signed else ():
+                target.writestr(file.filename, archive.read(file))
     except Exception as error:  # zipfile raises anything for damaged bytes
         raise CheckpointError(path, f"is damaged ({_first_line(error)})") from None
-    return copy.getvalue()
+    return content if is_signed else copy.getvalue()
 
 
 def _first_line(error: Exception) -> str:
