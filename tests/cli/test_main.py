@@ -113,6 +113,9 @@ def test_a_divergence_exits_with_3(tmp_path: Path):
     code, text = start(tmp_path / "log", *FAST, "optimizer.lr=1e12", f"hydra.run.dir={tmp_path / 'run'}").wait()
     assert (code, text.count("\n")) == (3, 1)
     assert text.startswith("diverged: the training loss became ")
+    code, text = start(tmp_path / "again", f"resume={tmp_path / 'run'}").wait()
+    advice = "and would diverge again; start a new run, with a smaller optimizer.lr for example"
+    assert (code, text) == (3, f"nothing to do: the run in {tmp_path / 'run'} is diverged, {advice}\n")
 
 
 def test_a_fault_of_ours_shows_its_traceback(tmp_path: Path):

@@ -1,4 +1,5 @@
 import pytest
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
@@ -57,3 +58,12 @@ def test_our_launchers_keys_are_checked_and_those_of_other_packages_are_not():
         UserError, match=r"hydra\.launcher\.n_jobs=-1 is not allowed; it must be null or an integer >= 1"
     ):
         check_values(config)
+
+
+def test_a_single_run_or_a_job_has_neither_launcher_nor_sweeper():
+    config = hydra_part("sweeper", "optuna")
+    config.sweep.name = None  # of which the study's name is made
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.study_name=null"):
+        check_values(config)
+    config.hydra.mode = RunMode.RUN
+    check_values(config)

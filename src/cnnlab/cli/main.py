@@ -31,6 +31,11 @@ from cnnlab.signals import SignalGuard, exit_at_once, restored, silent_where_dro
 
 GARBAGE_THRESHOLD = 100_000  # new objects before a garbage collection; the default 700 costs a fifth of the start-up
 
+WAY_ON = {  # from a run that is final, but not completed
+    Status.DIVERGED: ", and would diverge again; start a new run, with a smaller optimizer.lr for example",
+    Status.PRUNED: " by its search; start a new run with its values to train it to the end",
+}
+
 
 def main() -> int:
     """`cnnlab` and `python train.py`: composes an experiment from `sys.argv` and runs it.
@@ -111,7 +116,7 @@ def command_line(main: Callable[[], object]) -> int:
                 isolate()
                 typed = prepare(take_trust(sys.argv[1:]))
                 if (folder := finished(typed)) is not None and (status := folder.status) is not None:
-                    print(f"nothing to do: the run in {folder} is {status.label}")
+                    print(f"nothing to do: the run in {folder} is {status.label}{WAY_ON.get(status, '')}")
                     return status.exit_code
                 line = take_request(expand_resume(typed, config_folder()))
                 sys.argv[1:] = line.arguments()

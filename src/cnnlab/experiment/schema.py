@@ -48,13 +48,17 @@ def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
     """Rejects a config with a value that is not allowed; absent keys are not checked.
 
     Args:
-        config: A composed config; with Hydra's part, the keys of its launcher and sweeper are checked too.
+        config: A composed config; with Hydra's part, a sweep's launcher and sweeper are checked too.
         skip_unresolved: Whether a reference to a missing key is left for later: in a sweep, each job may have that key.
 
     Raises:
         UserError: With the value and what is allowed.
     """
+    mode = OmegaConf.select(config, "hydra.mode")
+    is_single = mode is not None and mode.name == "RUN"  # which has neither launcher nor sweeper, as a sweep's jobs
     for key, rule in RULES.items():
+        if is_single and key.startswith(("hydra.launcher.", "hydra.sweeper.")):
+            continue
         try:
             value = _value(config, key)
         except InterpolationKeyError:

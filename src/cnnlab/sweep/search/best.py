@@ -74,7 +74,8 @@ def experiment(overrides: list[str], compose: Compose, head: str, number: int = 
         number: The run's position in the search, to which `${hydra:job.num}` refers.
     """
     config, default = job_like(compose(overrides), number), _groups(compose([]))
-    choices = {group: option for group, option in _groups(config).items() if option != default.get(group)}
+    found = _groups(config)  # a user's own groups, as +hparams_search=mine, only set values, which are written out
+    choices = {group: option for group, option in found.items() if option != default.get(group, option)}
     plain = dict(_leaves(compose([f"{group}={option}" for group, option in choices.items()])))
     computed = dict(flatten(OmegaConf.to_container(without_hydra(config), resolve=False)))
     values = OmegaConf.create({})
