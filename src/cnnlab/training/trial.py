@@ -57,7 +57,8 @@ def try_step(config: DictConfig, network: nn.Module, loss: Any, make_optimizer: 
     Raises:
         UserError: With the part that does not fit, and what it must do.
     """
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings(action="ignore"):
+    state, grad = torch.random.fork_rng(devices=[]), torch.enable_grad()
+    with _one_thread(), state, grad, warnings.catch_warnings(action="ignore"):
         try:
             network, loss = copy.deepcopy(network), copy.deepcopy(loss)
         except (RuntimeError, TypeError, NotImplementedError):  # weights that are computed from others, for example
@@ -170,6 +171,17 @@ def _criterion(config: DictConfig, loss: Any, logits: torch.Tensor, labels: torc
             "reduction, size_average and reduce"
         )
     return criterion
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Two images are no work for several threads, which wait for each other: half a second if the cores are busy."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 @contextmanager
