@@ -37,13 +37,13 @@ from cnnlab.training.build import (
     build_data,
     build_trainer,
 )
+from cnnlab.training.callback_errors import explain_callback_error
 from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
-from cnnlab.training.origin import users_mistake
 from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -226,7 +226,7 @@ class Run:
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         except Exception as error:
-            if (mistake := users_mistake(error, self.config)) is not None:
+            if (mistake := explain_callback_error(error, self.config)) is not None:
                 raise mistake from error
             raise
         finally:
