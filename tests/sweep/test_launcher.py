@@ -51,7 +51,7 @@ def test_logs_are_not_written_behind_a_link(tmp_path: Path):
 
 def test_read_only_logs_are_refused_before_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # nothing is read-only for root
-    with pytest.raises(UserError, match=r"\(Permission denied\); change its permissions, or choose another sweep"):
+    with pytest.raises(UserError, match=r"\(Permission denied\); make it writable, or choose another sweep"):
         make_folder(tmp_path)
 
 

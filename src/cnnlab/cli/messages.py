@@ -14,15 +14,14 @@ from cnnlab.cli.options import hint_for_option
 from cnnlab.cli.suggestions import suggest_key
 from cnnlab.errors import users_mistake
 from cnnlab.experiment.schema import RULES
-from cnnlab.files import DISK_FULL, IN_THE_WAY, NOT_ALLOWED, read_text, remedy, why_unreadable
+from cnnlab.file_errors import DISK_FULL, FAILED_DISK, IN_THE_WAY, NO_ROOM, NOT_ALLOWED, remedy, why_unreadable
+from cnnlab.files import read_text
 from cnnlab.program import as_command
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.resumable import KEY
 
-FAILED_DISK = (errno.EIO, errno.ESTALE, errno.ENOTCONN)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-
 INTERPOLATION = re.compile(r"Interpolation key|Unsupported interpolation|Recursive interpolation")
 
 
@@ -144,7 +143,7 @@ def _explain_file(error: OSError) -> str | None:
     """A file that cannot be read or written: which of the two is seen from the file."""
     name = error.filename if isinstance(error.filename, str | os.PathLike) else None
     where = f" {name}" if name else ""
-    if error.errno in (*DISK_FULL, errno.EFBIG):
+    if error.errno in NO_ROOM:
         other = ", or set another hydra.run.dir" if error.errno in DISK_FULL else ""
         return f"cannot write the run's files: {error.strerror}{where and f':{where}'}; {remedy(error)}{other}"
     if error.errno in NOT_ALLOWED:

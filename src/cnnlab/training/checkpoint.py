@@ -16,7 +16,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from cnnlab.errors import UserError
-from cnnlab.files import NOT_ALLOWED, make_folder, read_end, read_file, write_atomically
+from cnnlab.file_errors import NOT_ALLOWED
+from cnnlab.files import make_folder, read_end, read_file, write_atomically
 from cnnlab.training.history import VAL_ACCURACY, History
 from cnnlab.training.user_callbacks import uses_hook
 
