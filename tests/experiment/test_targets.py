@@ -36,7 +36,7 @@ WALKS = (  # through what a module of the list imports or has
     *("torch.optim.lr_scheduler.os.system", "lightning.pytorch.callbacks.lambda_function.Callable"),
     *("lightning.pytorch.callbacks.ModelCheckpoint.load_state_dict", "lightning.pytorch.loggers.os.system"),
     *("cnnlab.cli.main.sys.exit", "cnnlab.files.write_atomically", "cnnlab.nn.init.Callable", "cnnlab.nn.init.nn"),
-    *("cnnlab.training.checkpoint.load_checkpoint", "cnnlab.training.checkpoint.EpochCheckpoint"),
+    *("cnnlab.training.checkpoint.load_checkpoint", "cnnlab.training.epoch_checkpoint.EpochCheckpoint"),
     *(
         "cnnlab.training.history.History",
         "cnnlab.training.interruption.StopOnSignal",

@@ -18,7 +18,7 @@ from cnnlab.data import ImageDataModule, Images
 from cnnlab.seeding import derive_seed
 from cnnlab.signals import SignalGuard
 from cnnlab.training.build import build_classifier, build_trainer
-from cnnlab.training.checkpoint import EpochCheckpoint
+from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import build_loggers

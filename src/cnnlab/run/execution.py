@@ -34,9 +34,10 @@ from cnnlab.training.build import (
     build_trainer,
 )
 from cnnlab.training.callback_errors import explain_callback_error
-from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
+from cnnlab.training.checkpoint import load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
+from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
