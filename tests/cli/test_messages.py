@@ -81,7 +81,7 @@ def test_a_log_that_cannot_be_opened_is_told_as_any_file():
     assert explain(error) == f"{line} hydra.run.dir"
 
 
-EMPTY = "nothing stands after the equals sign (a variable that the shell does not have?)"
+EMPTY = "nothing follows the equals sign (an unset shell variable?)"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cnnlab.cli.config_tree import HYDRA_GROUPS, ConfigTree
 from cnnlab.cli.suggestions import nearest
 from cnnlab.errors import UserError
 from cnnlab.experiment.check import GROUPS, PACKAGELESS, TOP_LEVEL
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 
 ONE = {*GROUPS, *HYDRA_GROUPS} - {"trainer", "callbacks", "logger"}  # several options of these would be mixed
 NO_OPTION = ("none", "null", "nothing", "no", "off", "false", "~", "0")  # as people type it

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Union
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
 from cnnlab.experiment.targets import TARGET, locate
+from cnnlab.program import as_typed
 
 ANNOTATED = ("cnnlab.", "lightning.", "pytorch_optimizer.", "torch.")  # packages whose annotations are right
 SWALLOWS = "pytorch_optimizer."  # whose classes take any argument, and ignore those that they do not know

@@ -13,10 +13,11 @@ from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
 from cnnlab.experiment.identity import flat
 from cnnlab.experiment.loggers import check_loggers
-from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.experiment.schema import check_values, integer
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
+from cnnlab.program import as_typed
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")

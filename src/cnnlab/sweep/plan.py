@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnlab.errors import UserError
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status

@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 from cnnlab.sweep.check import check_choices
 
 COMPARED_BY = ("objective", "target", "watch")

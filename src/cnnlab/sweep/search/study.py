@@ -16,9 +16,9 @@ from optuna.study import Study
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.identity import numeric_params
-from cnnlab.experiment.schema import as_typed
 from cnnlab.experiment.targets import instantiate
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
+from cnnlab.program import as_typed
 from cnnlab.sweep.search.sampler_state import check_sampler_state
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
