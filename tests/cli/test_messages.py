@@ -174,7 +174,7 @@ def test_the_advice_on_a_value_from_the_environment_works(typed: Typed, monkeypa
         ),
         (
             "optimizer: {lr: '${nores:1}'}",
-            "optimizer.lr cannot be resolved: ${nores:…} is no resolver that exists; corre",
+            "optimizer.lr cannot be resolved: ${nores:…} names a resolver that does not exist; corre",
         ),
         ("seed: ${seed}", "seed cannot be resolved: its ${…} refers to itself; correct it, or set seed=…"),
         ("seed: '${'", "seed cannot be resolved: no viable alternative at input"),

@@ -94,7 +94,7 @@ def _explain_interpolation(text: str, arguments: list[str]) -> str:
     if missing := re.match(r"Interpolation key '(.+?)' not found", reason):
         name, why = missing[1], f"${{{missing[1]}}} refers to a key that does not exist"
     elif unknown := re.match(r"Unsupported interpolation type (\S+)", reason):
-        name, why = f"{unknown[1]}:", f"${{{unknown[1]}:…}} is no resolver that exists"
+        name, why = f"{unknown[1]}:", f"${{{unknown[1]}:…}} names a resolver that does not exist"
     elif reason.startswith("Recursive interpolation"):
         name, why = "", "its ${…} refers to itself"
     else:
