@@ -133,14 +133,15 @@ class _Check:
     def sources(self) -> list[str]:
         """The entries of `hydra.searchpath`, after the check that none of them imports a package."""
         entries = [entry for each in self.overrides if each.key_or_group == "hydra.searchpath" for entry in _list(each)]
-        for entry in [self.main, *(entries or self._primary_searchpath())]:
+        entries = entries or self._primary_searchpath()
+        for entry in [self.main, *entries]:
             scheme, _, name = str(entry).partition("://")
             package = name.replace("/", ".").strip(".")
             if name and scheme != "file" and not is_trusted(package):
                 raise UserError(f"{entry} is not allowed: reading configs from it imports {package}{advice(package)}")
         if "://" not in self.main and not Path(self.main).is_absolute():
             raise UserError(f"--config-path={self.main} is not allowed; it must be an absolute path")
-        return entries or self._primary_searchpath()
+        return entries
 
     def _primary_searchpath(self) -> list[str]:
         for folder in (self.main, *self.folders):
