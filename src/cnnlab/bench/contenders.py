@@ -23,6 +23,8 @@ from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import build_loggers
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -45,9 +47,6 @@ class PlainImages(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         return self.transform(Image.fromarray(self.images[index].numpy())), int(self.labels[index])
-
-
-CPU = torch.device("cpu")
 
 
 def now() -> float:
