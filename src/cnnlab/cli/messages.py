@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnlab.cli.config_tree import config_tree
 from cnnlab.cli.options import hint_for_option
 from cnnlab.cli.suggestions import suggest_key
-from cnnlab.errors import users_mistake
+from cnnlab.errors import one_line, users_mistake
 from cnnlab.experiment.schema import RULES
 from cnnlab.file_errors import DISK_FULL, FAILED_DISK, IN_THE_WAY, NO_ROOM, NOT_ALLOWED, remedy, why_unreadable
 from cnnlab.files import read_text
@@ -32,7 +32,7 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         error: What ended the program.
         arguments: The command line after the program's name.
     """
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if (mistake := users_mistake(error)) is not None:
         return _with_hint(str(mistake), list(arguments))
     if isinstance(error, MissingConfigException) and error.options:

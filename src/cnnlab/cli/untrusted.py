@@ -25,7 +25,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from yaml import YAMLError
 
 from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_values, values
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.composed import texts as texts_of
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trust import advice, is_trusted, trust, trust_typed_variables, trusted
@@ -83,7 +83,7 @@ def check_untrusted(typed: CommandLine, line: CommandLine, conf: Path) -> None:
         try:
             check.sources() if NO_RUN & line.flags.keys() else check.run()
         except YAMLError as error:
-            raise UserError(f"a config file is not plain YAML: {' '.join(str(error).split())}") from error
+            raise UserError(f"a config file is not plain YAML: {one_line(error)}") from error
     os.environ[CHECKED] = "1"
 
 

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Union
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.targets import TARGET, locate
 from cnnlab.program import as_typed
 
@@ -76,7 +76,7 @@ def with_culprit(error: Exception, key: str, settings: dict[str, Any], attempt: 
         settings: The arguments.
         attempt: Does again what failed, with other arguments.
     """
-    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    reason = one_line(error).rstrip(".")
     for name, value in reversed(settings.items()):  # what is typed comes last
         if name in HYDRAS:
             continue

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import Diverged, Pruned, UserError
+from cnnlab.errors import Diverged, Pruned, UserError, one_line
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
@@ -202,7 +202,7 @@ class Run:
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=resumed, weights_only=True)
         except (MisconfigurationException, ModuleNotFoundError) as error:
-            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+            raise UserError(f"trainer: {one_line(error)}") from error
         except Exception as error:
             if (mistake := explain_callback_error(error, self.config)) is not None:
                 raise mistake from error

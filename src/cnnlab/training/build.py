@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.arguments import check_arguments, with_culprit
 from cnnlab.experiment.axes import MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import UNUSABLE
@@ -64,7 +64,7 @@ def user_errors(
             raise cause from error
         if not isinstance(cause, WRONG_ARGUMENT):
             raise
-        reason = " ".join(str(cause).split())
+        reason = one_line(cause)
         line = f"{key}: {reason}" if attempt is None else with_culprit(cause, key, settings or {}, attempt)
         raise UserError(line) from error
 

@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule
 from omegaconf import DictConfig
 from torch.optim import Optimizer
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.callbacks import LIGHTNINGS, lightning_class
 
 KINDS = (ValueError, TypeError, AttributeError, AssertionError, RuntimeError)
@@ -33,7 +33,7 @@ def explain_callback_error(error: Exception, config: DictConfig) -> UserError | 
         part = frame.f_locals.get("self")
         if isinstance(part, PARTS) or str(frame.f_globals.get("__name__")).startswith("cnnlab."):
             name = _name_in_config(part, config)  # the innermost part is to blame, not those that called it
-            return None if name is None else UserError(f"callbacks.{name}: {' '.join(str(error).split())}")
+            return None if name is None else UserError(f"callbacks.{name}: {one_line(error)}")
     return None
 
 

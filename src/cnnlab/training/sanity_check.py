@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.nn.places import NetworkParameters
 
 NUM_IMAGES = 2
@@ -192,7 +192,7 @@ def _problems(group: str, target: str, task: str) -> Iterator[None]:
     except UserError:
         raise
     except PROBLEMS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise UserError(f"{group}._target_={target} cannot {task}: {reason}") from error
 
 

@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.identity import numeric_params
 from cnnlab.experiment.targets import instantiate
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
@@ -127,7 +127,7 @@ def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
     try:
         return instantiate(settings, f"hydra.sweeper.{group}", **arguments, _convert_="all")
     except (InstantiationException, UserError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+        reason = one_line(error.__cause__ or error)
         raise UserError(f"hydra/sweeper/{group}: {reason}") from None
 
 
