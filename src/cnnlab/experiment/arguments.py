@@ -66,7 +66,7 @@ def _check_by_signature(signature: inspect.Signature, settings: dict[str, Any], 
 
 
 def with_culprit(error: Exception, key: str, settings: dict[str, Any], attempt: Callable[[dict[str, Any]], Any]) -> str:
-    """The line for an error that arguments cause: it names the first argument without which there is no error.
+    """The line for an error that arguments cause: it names the argument without which there is none.
 
     A library's own message, such as "Invalid beta parameter at index 0: 2", names no key.
 
