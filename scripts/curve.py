@@ -8,7 +8,8 @@ import io
 
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
-from cnnlab.files import user_path, why_unreadable
+from cnnlab.file_errors import why_unreadable
+from cnnlab.files import user_path
 from cnnlab.report import draw_curve, draw_curves, read_metrics
 
 

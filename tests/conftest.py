@@ -105,6 +105,7 @@ def attack(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     os.environ.clear()
     os.environ.update(before)
     GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture

@@ -33,3 +33,8 @@ def users_mistake(error: BaseException) -> UserError | None:
     while cause is not None and not isinstance(cause, UserError):
         cause = cause.__cause__ or cause.__context__
     return cause
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line; the name of its class if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

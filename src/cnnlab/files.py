@@ -18,9 +18,6 @@ except ImportError:  # Windows
 MAX_TEXT_BYTES = 64 * 2**20  # of a text file that we read; ours are far smaller
 TAIL_BYTES = 2**16
 LOCK_PATIENCE_S = 0.2  # `is_locked` holds a lock for some microseconds
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
-IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 _NAMES = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
 
 
@@ -119,32 +116,6 @@ def read_end(path: Path, num_bytes: int) -> bytes:
 def read_tail(path: Path, num_bytes: int) -> str:
     """As `read_end`, as text like `read_text`."""
     return read_end(path, num_bytes).decode("utf-8", errors="replace")
-
-
-def remedy(error: OSError) -> str:
-    """What to do about a file that cannot be written, the beginning of a sentence."""
-    if error.errno in DISK_FULL:
-        return "free some space"
-    if error.errno == errno.EFBIG:
-        return "raise the limit of files' sizes (ulimit -f)"
-    if error.errno in IN_THE_WAY:
-        return "remove what is there"
-    return "make it writable" if error.errno in NOT_ALLOWED else "check the disk"
-
-
-def why_unreadable(path: Path) -> str | None:
-    """Whose permissions keep this user from reading a path, and what to do; None if none do.
-
-    Args:
-        path: A file, or a folder whose files are to be read.
-    """
-    there = next((part for part in (path, *path.parents) if os.path.exists(part)), None)  # noqa: PTH110  # may raise
-    if there is None:
-        return None
-    needed = (os.R_OK if there == path else 0) | (os.X_OK if there.is_dir() else 0)
-    if os.access(there, needed):
-        return None
-    return f"cannot read {path}: Permission denied; make {'it' if there == path else there} readable (chmod +rX)"
 
 
 def _open_regular(path: Path) -> BinaryIO:

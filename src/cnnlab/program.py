@@ -1,5 +1,6 @@
 """The command that started this program, for messages that suggest the next command."""
 
+import json
 import re
 import shlex
 import sys
@@ -21,6 +22,15 @@ def program(path: Path | str | None = None) -> str:
     """
     path = Path(sys.argv[0] if path is None else path)
     return f"python {shlex.quote(str(path))}" if path.name == SCRIPT else "cnnlab"
+
+
+def as_typed(value: Any) -> str:
+    """A value as typed on the command line.
+
+    Args:
+        value: A value of a config.
+    """
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def as_command(arguments: Iterable[str]) -> str:

@@ -81,7 +81,7 @@ def test_a_log_that_cannot_be_opened_is_told_as_any_file():
     assert explain(error) == f"{line} hydra.run.dir"
 
 
-EMPTY = "nothing stands after the equals sign (a variable that the shell does not have?)"
+EMPTY = "nothing follows the equals sign (an unset shell variable?)"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_the_advice_on_a_value_from_the_environment_works(typed: Typed, monkeypa
         ),
         (
             "optimizer: {lr: '${nores:1}'}",
-            "optimizer.lr cannot be resolved: ${nores:…} is no resolver that exists; corre",
+            "optimizer.lr cannot be resolved: ${nores:…} names a resolver that does not exist; corre",
         ),
         ("seed: ${seed}", "seed cannot be resolved: its ${…} refers to itself; correct it, or set seed=…"),
         ("seed: '${'", "seed cannot be resolved: no viable alternative at input"),

@@ -27,7 +27,8 @@ RUNS_CODE = (  # each ran code, or led to it, although Hydra has a blocklist
         "functools.partial",
     ),
     *("hydra.utils.get_method", "hydra.utils.get_class", "hydra.utils.instantiate", "importlib.import_module"),
-    *("lightning.pytorch.cli.LightningCLI", "torch.utils.cpp_extension.load", "pickle.loads", "functools.partial"),
+    *("lightning.pytorch.cli.LightningCLI", "torch.utils.cpp_extension.load", "pickle.loads", "torch.jit.load"),
+    *("hydra.utils.call", "hydra._internal.utils._locate", "builtins.exec", "builtins.__import__"),
 )
 WALKS = (  # through what a module of the list imports or has
     *("torch.nn.utils.os.system", "torch.nn.modules.module.functools.partial", "torch.nn.init.math.sqrt"),
@@ -36,7 +37,7 @@ WALKS = (  # through what a module of the list imports or has
     *("torch.optim.lr_scheduler.os.system", "lightning.pytorch.callbacks.lambda_function.Callable"),
     *("lightning.pytorch.callbacks.ModelCheckpoint.load_state_dict", "lightning.pytorch.loggers.os.system"),
     *("cnnlab.cli.main.sys.exit", "cnnlab.files.write_atomically", "cnnlab.nn.init.Callable", "cnnlab.nn.init.nn"),
-    *("cnnlab.training.checkpoint.load_checkpoint", "cnnlab.training.checkpoint.EpochCheckpoint"),
+    *("cnnlab.training.checkpoint.load_checkpoint", "cnnlab.training.epoch_checkpoint.EpochCheckpoint"),
     *(
         "cnnlab.training.history.History",
         "cnnlab.training.interruption.StopOnSignal",
@@ -45,6 +46,10 @@ WALKS = (  # through what a module of the list imports or has
     ),
     *("cnnlab.data.idx.Path", "cnnlab.data.module.Any", "cnnlab.nn.cnn.Sequence", "cnnlab.optim.averaging.Trainer"),
     *("pytorch_optimizer.load_optimizer", "pytorch_optimizer.OneCycleLR", "optuna.samplers._base.np.load"),
+    *("builtins.len.__self__.exec", "torch.nn.Module.__class__", "cnnlab.run.claim.clear"),
+    "lightning.pytorch.callbacks.ModelCheckpoint.__init__.__globals__",
+    "lightning.pytorch.callbacks.prediction_writer.BasePredictionWriter",
+    *("torch.nn.modules.lazy.os.mkdir", "torch.optim.optimizer.os.mkdir", "torch.optim.lr_scheduler.warnings.warn"),
 )
 ODD = (
     *("", ".", "torch.nn", "torch..nn.ReLU", ".torch.nn.ReLU", "torch.nn.", " torch.nn.ReLU", "torch.nn.ReLU "),

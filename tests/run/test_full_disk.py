@@ -10,8 +10,7 @@ import pytest
 from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.errors import UserError
-from cnnlab.program import program
-from cnnlab.run.execution import Run, run
+from cnnlab.run.execution import run
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
@@ -79,31 +78,6 @@ def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
     assert result is not None
     assert (result["status"], result["epochs"]) == ("completed", 1)
     assert len(list((folder / "pictures").iterdir())) == 3
-
-
-@pytest.mark.parametrize(
-    ("number", "way_on"),
-    [
-        (errno.EACCES, "make it writable"),
-        (errno.EROFS, "make it writable"),
-        (errno.EEXIST, "remove what is there"),
-        (errno.EIO, "check the disk"),
-        (errno.EFBIG, "raise the limit of files' sizes (ulimit -f)"),
-    ],
-)
-def test_each_reason_why_a_file_cannot_be_written_has_its_own_way_on(compose_run, tmp_path: Path, number: int, way_on):
-    this_run = Run(compose_run(*SHORT))
-    file = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    file.parent.mkdir()
-    error = OSError(number, os.strerror(number), str(file))
-    assert this_run.explain(error) is None, "there is nothing to resume yet"
-    file.touch()
-    assert this_run.explain(error) == (
-        f"cannot write the run's files: {os.strerror(number)}: {file}; {way_on}, then resume the run: "
-        f"{program()} resume={tmp_path / 'run'}"
-    )
-    elsewhere = OSError(number, os.strerror(number), "/elsewhere")
-    assert (this_run.explain(elsewhere) is None) == (number != errno.EFBIG)
 
 
 def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path):

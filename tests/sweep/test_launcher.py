@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.sweep.launcher import _config_flags, make_folder
+from cnnlab.sweep.launcher import _config_flags, prepare_folder
 from hydra_plugins.cnnlab_plugins.local import LocalLauncher
 from tests.conftest import SMALL
 from tests.processes import start
@@ -46,13 +46,13 @@ def test_logs_are_not_written_behind_a_link(tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "logs").symlink_to("elsewhere")
     with pytest.raises(UserError, match=r"logs \(it is a link to elsewhere, not a folder\); remove what is there"):
-        make_folder(tmp_path / "logs", may_be_link=False)
+        prepare_folder(tmp_path / "logs", may_be_link=False)
 
 
 def test_read_only_logs_are_refused_before_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # nothing is read-only for root
-    with pytest.raises(UserError, match=r"\(Permission denied\); change its permissions, or choose another sweep"):
-        make_folder(tmp_path)
+    with pytest.raises(UserError, match=r"\(Permission denied\); make it writable, or choose another sweep"):
+        prepare_folder(tmp_path)
 
 
 def test_a_name_may_be_a_number(tmp_path: Path):

@@ -62,7 +62,7 @@ def test_something_else_in_a_locks_place_is_named(tmp_path: Path, name: str, put
 
 @pytest.mark.parametrize(
     ("number", "way_out"),
-    [(errno.EROFS, "change its permissions"), (errno.ENOSPC, "free some space"), (errno.EIO, "remove what is there")],
+    [(errno.EROFS, "make it writable"), (errno.ENOSPC, "free some space"), (errno.EIO, "check the disk")],
 )
 @pytest.mark.parametrize("call", ["try_lock", "write_atomically"])
 def test_a_folder_that_cannot_be_written_is_named_with_a_way_out(

@@ -122,7 +122,7 @@ def test_a_compiled_network_has_the_same_weights_names_and_results(compose_run):
             r"^optimizer\.betas=\[2,0\] is not allowed: Invalid beta parameter at index 0: 2; c",
         ),
         (["+optimizer.foreach=true"], r"^optimizer\.foreach=true is not allowed: `fused` and `foreach` cannot be"),
-        (["optimizer._partial_=false"], r"optimizer gets arguments from .*; set \+\+optimizer\._partial_=true"),
+        (["optimizer._partial_=false"], r"optimizer gets more arguments from .*; set \+\+optimizer\._partial_=true"),
         (
             ["optimizer._target_=torch.optim.Adm"],
             "^optimizer._target_=torch.optim.Adm does not exist; correct its name",

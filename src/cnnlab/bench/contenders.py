@@ -18,10 +18,12 @@ from cnnlab.data import ImageDataModule, Images
 from cnnlab.seeding import derive_seed
 from cnnlab.signals import SignalGuard
 from cnnlab.training.build import build_classifier, build_trainer
-from cnnlab.training.checkpoint import EpochCheckpoint
+from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import build_loggers
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,6 @@ class PlainImages(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         return self.transform(Image.fromarray(self.images[index].numpy())), int(self.labels[index])
-
-
-CPU = torch.device("cpu")
 
 
 def now() -> float:

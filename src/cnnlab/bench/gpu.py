@@ -47,7 +47,7 @@ def measure(
     raw = data.effective.files.load()
     train, test = ((images.to(device), labels.to(device)) for images, labels in map(data.part, ("train", "test")))
     found: dict[tuple[int, str], list[Epoch]] = {}
-    for repetition in range(repetitions + 1):
+    for repetition in range(repetitions + 1):  # the first is the warm-up
         for size in batch_sizes:
             progress(f"{repetition} of {repetitions}: batch {size}")
             changed = _changed(config, size)
@@ -58,7 +58,8 @@ def measure(
                 "ours": _ours(changed),
             }
             for name, epoch in epochs.items():
-                found.setdefault((size, name), []).extend([epoch] * (repetition > 0))
+                if repetition > 0:
+                    found.setdefault((size, name), []).append(epoch)
     return [_row(size, name, epochs, found[size, "plain"]) for (size, name), epochs in found.items()]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnnlab.cli.config_tree import config_tree
-from cnnlab.cli.form import check_flags, check_form, parse, shell_quoted
+from cnnlab.cli.form import check_flags, check_form
+from cnnlab.cli.grammar import parse, shell_quoted
 from cnnlab.errors import UserError
 from cnnlab.files import expand_home
 from cnnlab.run.flags import CommandLine
@@ -16,7 +17,7 @@ PATHS = (
     *("hydra.output_subdir", "hydra.launcher.submitit_folder", "hydra.sweeper.storage"),
 )
 FUNCTIONS = r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\("
-UNREAD = {"help", "hydra_help", "version", "shell_completion"}  # flags with which no override is read
+UNREAD = {"hydra_help", "version", "shell_completion"}  # flags with which no override is read
 
 
 def prepare(arguments: list[str]) -> CommandLine:
@@ -33,8 +34,10 @@ def prepare(arguments: list[str]) -> CommandLine:
     tree = config_tree(line)
     check_flags(arguments, line, tree)
     flags = _with_paths(line.flags)
+    if "help" in flags:  # Hydra composes the config for it, so `--help adam` would fail
+        return CommandLine(flags, [text for text in line.overrides if "=" in text])
     if UNREAD & flags.keys():
-        return CommandLine(flags, [text for text in line.overrides if "help" not in flags or "=" in text])
+        return CommandLine(flags, line.overrides)
     check_form(arguments, line, tree)
     is_sweep = "multirun" in flags or any(text.startswith(("sweep=", "hydra.mode=M")) for text in line.overrides)
     return CommandLine(flags, [_prepare(text, is_sweep=is_sweep) for text in line.overrides])

@@ -1,16 +1,12 @@
 """The form of a command line: flags that exist, in their place, and overrides that are `key=value`."""
 
 import re
-import shlex
 import unicodedata
 from itertools import zip_longest
 from pathlib import PurePosixPath
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-
 from cnnlab.cli.config_tree import ConfigTree
+from cnnlab.cli.grammar import parse, shell_quoted
 from cnnlab.cli.options import check_option
 from cnnlab.cli.suggestions import SYNONYMS, nearest, suggest_key
 from cnnlab.errors import UserError
@@ -72,19 +68,6 @@ def check_form(arguments: list[str], line: CommandLine, tree: ConfigTree) -> Non
             )
 
 
-def parse(text: str) -> Override | None:
-    """An override as Hydra reads it; None if it cannot."""
-    try:
-        return OverridesParser.create().parse_override(text)
-    except HydraException:
-        return None
-
-
-def shell_quoted(text: str) -> str:
-    """A word as it is typed in a shell; in double quotes if it has single ones."""
-    return f'"{text}"' if "'" in text and not set(text) & set('"$`\\!') else shlex.quote(text)
-
-
 def _check_spelling(text: str, following: list[str], tree: ConfigTree) -> None:
     """Rejects spaces, quotes, commas and other letters where an override cannot have them."""
     key, _, value = text.partition("=")
@@ -94,9 +77,11 @@ def _check_spelling(text: str, following: list[str], tree: ConfigTree) -> None:
             f"{text} has typographic quotes ({quotes[0]}); write {shell_quoted(f'{plain[0]}={quote(plain[2])}')}"
         )
     if parse(text) is None and (second := re.search(r"\s((?:-\S+|[+~]*[A-Za-z_][\w./]*=).*)$", value)):
-        raise UserError(f"'{text}' is one word; write it without these quotes: {text[: -len(second[0])]} {second[1]}")
+        raise UserError(
+            f"'{text}' is one argument; write it without these quotes: {text[: -len(second[0])]} {second[1]}"
+        )
     if key.strip() != key or value.lstrip() != value:
-        raise UserError(f"'{text}' has a space that does not belong there; write {key.strip()}={value.strip()}")
+        raise UserError(f"'{text}' has a stray space; write {key.strip()}={value.strip()}")
     if value.startswith("="):
         raise UserError(f"{text} has several equals signs; write {key}={value.lstrip('=')}")
     if parse(f"{key}=1") is None and not text.startswith("~"):
@@ -108,7 +93,9 @@ def _check_spelling(text: str, following: list[str], tree: ConfigTree) -> None:
     if (value.endswith(",") or next_word.startswith(",")) and next_word and "=" not in next_word:
         raise UserError(f"{text} {next_word}: write it without spaces: {text}{next_word}")
     if re.fullmatch(r"\(.*\)|\{[^:]*\}", value) and "," in value and key in tree.keys:
-        raise UserError(f"{text}: values to sweep over have no brackets: -m {key}={value[1:-1].replace(' ', '')}")
+        raise UserError(
+            f"{text}: write the values of a sweep without brackets: -m {key}={value[1:-1].replace(' ', '')}"
+        )
 
 
 def _explain_flag(text: str, typed: str, following: str, tree: ConfigTree) -> str:
@@ -156,7 +143,7 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
         return f"{before} {text}: write it without spaces: {before}{text}"
     plain = unicodedata.normalize("NFKC", text)
     if plain != text and "=" in plain:
-        return f"{text} has letters of full width; write {plain}"
+        return f"{text} has full-width letters; write {plain}"
     if text.lower() in HELP:
         return f"{text} is not an override: did you mean --help?"
     key, colon, value = text.partition(":")
@@ -175,7 +162,9 @@ def _explain_word(number: int, overrides: list[str], tree: ConfigTree) -> str:
     if text in tree.keys:
         return f"{text} is not an override: write {text}=…"
     if before and "=" in before and _is_value(text):
-        return f"{before} {text}: values to sweep over have commas and no spaces: -m {before},{text.strip(',')}"
+        return (
+            f"{before} {text}: separate the values of a sweep by commas, without spaces: -m {before},{text.strip(',')}"
+        )
     if text.lower() in SYNONYMS or any(each.endswith(f".{text.lower()}") for each in tree.keys):
         meant = suggest_key(tree, text, after if after and "=" not in after else "…", {})
         return f"{text} is not an override, which is key=value: {meant}"

@@ -33,10 +33,8 @@ LABELS = {
     *("_target_", "_convert_", "name", "project", "tags", "notes", "group", "job_type", "prefix", "experiment_name"),
     *("run_name", "offline", "log_model", "log_graph", "default_hp_metric", "synchronous", "version"),
 }
-FOLDERS = {  # of callbacks, profilers and the trainer
-    *("dirpath", "save_dir", "dir", "root_dir", "log_dir", "default_root_dir", "exclude_batches_path"),
-}
 LOGGER_FOLDERS = {"save_dir", "dir", "root_dir"}  # of loggers, which may be inside the run's folder
+FOLDERS = LOGGER_FOLDERS | {"dirpath", "log_dir", "default_root_dir", "exclude_batches_path"}  # of callbacks and others
 READ_ONLY = re.compile(r"data\.(root|classes|files\.folder|fallbacks\.\w+\.(classes|files\.folder))")
 NEVER = {"trainer.model_registry": "it uploads checkpoints", "resume": "it continues a run that exists"}
 CHARACTER = re.compile(r"\{[^}:]*:[^}]*c\}")  # a format that makes a character of a number: of 46, a dot
@@ -64,11 +62,13 @@ def check_value(config: DictConfig, path: KeyPath, folder: str) -> None:
         if path[1] == "launcher" and not str(value).isprintable():
             raise _refusal(key, value, "it is more than a line of a script")
         return
-    if path[0] == "logger" and len(path) > 1 and _argument(config, path) not in LABELS | LOGGER_FOLDERS:
-        raise _refusal(key, value, "it can say where a run is sent")
-    is_place = path[0] == "logger" and len(path) > 1 and _argument(config, path) in LOGGER_FOLDERS
-    if is_place and not isinstance(value, str) and (value is not None or _is_interpolated(config, path)):
-        raise _refusal(key, value, "it must be a folder inside the run's folder, ${hydra:runtime.output_dir}")
+    if path[0] == "logger" and len(path) > 1:
+        argument = _argument(config, path)
+        if argument not in LABELS | LOGGER_FOLDERS:
+            raise _refusal(key, value, "it can say where a run is sent")
+        is_folder = isinstance(value, str) or (value is None and not _is_interpolated(config, path))
+        if argument in LOGGER_FOLDERS and not is_folder:
+            raise _refusal(key, value, "it must be a folder inside the run's folder, ${hydra:runtime.output_dir}")
     if key in NEVER and value is not None:
         raise _refusal(key, value, NEVER[key])
     if not READ_ONLY.fullmatch(key):

@@ -12,17 +12,16 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnlab.cli.config_tree import config_tree
 from cnnlab.cli.options import hint_for_option
 from cnnlab.cli.suggestions import suggest_key
-from cnnlab.errors import users_mistake
+from cnnlab.errors import one_line, users_mistake
 from cnnlab.experiment.schema import RULES
-from cnnlab.files import DISK_FULL, IN_THE_WAY, NOT_ALLOWED, read_text, remedy, why_unreadable
+from cnnlab.file_errors import DISK_FULL, FAILED_DISK, IN_THE_WAY, NO_ROOM, NOT_ALLOWED, remedy, why_unreadable
+from cnnlab.files import read_text
 from cnnlab.program import as_command
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.resumable import KEY
 
-FAILED_DISK = (errno.EIO, errno.ESTALE, errno.ENOTCONN)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-
 INTERPOLATION = re.compile(r"Interpolation key|Unsupported interpolation|Recursive interpolation")
 
 
@@ -33,7 +32,7 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> str | None:
         error: What ended the program.
         arguments: The command line after the program's name.
     """
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if (mistake := users_mistake(error)) is not None:
         return _with_hint(str(mistake), list(arguments))
     if isinstance(error, MissingConfigException) and error.options:
@@ -95,7 +94,7 @@ def _explain_interpolation(text: str, arguments: list[str]) -> str:
     if missing := re.match(r"Interpolation key '(.+?)' not found", reason):
         name, why = missing[1], f"${{{missing[1]}}} refers to a key that does not exist"
     elif unknown := re.match(r"Unsupported interpolation type (\S+)", reason):
-        name, why = f"{unknown[1]}:", f"${{{unknown[1]}:…}} is no resolver that exists"
+        name, why = f"{unknown[1]}:", f"${{{unknown[1]}:…}} names a resolver that does not exist"
     elif reason.startswith("Recursive interpolation"):
         name, why = "", "its ${…} refers to itself"
     else:
@@ -144,7 +143,7 @@ def _explain_file(error: OSError) -> str | None:
     """A file that cannot be read or written: which of the two is seen from the file."""
     name = error.filename if isinstance(error.filename, str | os.PathLike) else None
     where = f" {name}" if name else ""
-    if error.errno in (*DISK_FULL, errno.EFBIG):
+    if error.errno in NO_ROOM:
         other = ", or set another hydra.run.dir" if error.errno in DISK_FULL else ""
         return f"cannot write the run's files: {error.strerror}{where and f':{where}'}; {remedy(error)}{other}"
     if error.errno in NOT_ALLOWED:

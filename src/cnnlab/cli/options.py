@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
-from hydra.errors import HydraException
 
 from cnnlab.cli.config_tree import HYDRA_GROUPS, ConfigTree
+from cnnlab.cli.grammar import parse
 from cnnlab.cli.suggestions import nearest
 from cnnlab.errors import UserError
 from cnnlab.experiment.check import GROUPS, PACKAGELESS, TOP_LEVEL
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 
 ONE = {*GROUPS, *HYDRA_GROUPS} - {"trainer", "callbacks", "logger"}  # several options of these would be mixed
 NO_OPTION = ("none", "null", "nothing", "no", "off", "false", "~", "0")  # as people type it
@@ -92,11 +91,10 @@ def _check_file(text: str, group: str, value: str, tree: ConfigTree) -> None:
 
 def _chosen(text: str) -> Iterator[Any]:
     """The values of an override, several if it sweeps over them; none if Hydra cannot read it."""
-    try:
-        value = OverridesParser.create().parse_override(text).value()
-    except HydraException:
-        return
-    yield from value.list if isinstance(value, ChoiceSweep) else [value]
+    parsed = parse(text)
+    if parsed is not None:
+        value = parsed.value()
+        yield from value.list if isinstance(value, ChoiceSweep) else [value]
 
 
 def _check_chosen(text: str, group: str, chosen: Any, options: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from yaml import YAMLError
 
 from cnnlab.cli.harmless import check_value, dotted, is_ours, options, shipped_values, values
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.composed import texts as texts_of
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trust import advice, is_trusted, trust, trust_typed_variables, trusted
@@ -83,7 +83,7 @@ def check_untrusted(typed: CommandLine, line: CommandLine, conf: Path) -> None:
         try:
             check.sources() if NO_RUN & line.flags.keys() else check.run()
         except YAMLError as error:
-            raise UserError(f"a config file is not plain YAML: {' '.join(str(error).split())}") from error
+            raise UserError(f"a config file is not plain YAML: {one_line(error)}") from error
     os.environ[CHECKED] = "1"
 
 
@@ -133,14 +133,15 @@ class _Check:
     def sources(self) -> list[str]:
         """The entries of `hydra.searchpath`, after the check that none of them imports a package."""
         entries = [entry for each in self.overrides if each.key_or_group == "hydra.searchpath" for entry in _list(each)]
-        for entry in [self.main, *(entries or self._primary_searchpath())]:
+        entries = entries or self._primary_searchpath()
+        for entry in [self.main, *entries]:
             scheme, _, name = str(entry).partition("://")
             package = name.replace("/", ".").strip(".")
             if name and scheme != "file" and not is_trusted(package):
                 raise UserError(f"{entry} is not allowed: reading configs from it imports {package}{advice(package)}")
         if "://" not in self.main and not Path(self.main).is_absolute():
             raise UserError(f"--config-path={self.main} is not allowed; it must be an absolute path")
-        return entries or self._primary_searchpath()
+        return entries
 
     def _primary_searchpath(self) -> list[str]:
         for folder in (self.main, *self.folders):

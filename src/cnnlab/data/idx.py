@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from cnnlab.data.source import Expected, Images, check_part, check_sha256
 from cnnlab.data_files import find_files, gunzip
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.files import kind, read_file
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class IdxFiles:
                     for name in self.sha256:
                         Path(staging, self.mirrored_as, "raw", name).replace(self.folder / name)
                 except (OSError, RuntimeError) as error:
-                    reasons.append(f"{mirror}: {' '.join(str(error).split())}")
+                    reasons.append(f"{mirror}: {one_line(error)}")
                 else:
                     return
         raise OSError("; ".join(reasons))

@@ -10,7 +10,7 @@ import torch
 from cnnlab.data.source import Expected, Images, check_part, check_sha256
 from cnnlab.data.split import stratified_split
 from cnnlab.data_files import gunzip
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.files import read_file
 
 MAX_BYTES = 1 << 26  # of the text; 5,000 images have 9 MB
@@ -68,7 +68,7 @@ class MlxtendFile:
             side = math.isqrt(table.shape[1] - 1)
             images, labels = table[:, :-1].reshape(len(table), side, side), table[:, -1].long()
         except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise UserError(
                 f"{path} is not a CSV file of square images and labels ({reason}); correct data.files"
             ) from None

@@ -13,10 +13,11 @@ from cnnlab.experiment.axes import AXES, MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import check_callbacks, measured_names
 from cnnlab.experiment.identity import flat
 from cnnlab.experiment.loggers import check_loggers
-from cnnlab.experiment.schema import as_typed, check_values, integer
+from cnnlab.experiment.schema import check_values, integer
 from cnnlab.experiment.targets import check_targets
 from cnnlab.experiment.trainer import check_trainer
 from cnnlab.metrics import SECONDS_TO_TARGET
+from cnnlab.program import as_typed
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
@@ -55,6 +56,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     check_values(config)
     _check_texts(config)
     _check_data(config)
+    _check_channels(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
     _check_scheduler(str(config.scheduler._target_))
@@ -164,15 +166,19 @@ def _check_data(config: DictConfig) -> None:
         raise UserError(f"data.fallback={data.fallback} is not allowed; for data={data.name} choose from {allowed}")
 
 
-def _check_shapes(config: DictConfig) -> None:
-    """The network is built for the images and classes of the data set, and must fit its fallback too."""
-    data = config.data
+def _check_channels(config: DictConfig) -> None:
+    """A model of listed channels has no other depth or width."""
     for key in ("depth", "width"):
         if config.model.get("channels") is not None and config.model.get(key) is not None:
             raise UserError(
                 f"model.{key}={config.model[key]} has no effect: model.channels lists the channels of each "
                 "convolution; remove one of them, such as ~model.channels"
             )
+
+
+def _check_shapes(config: DictConfig) -> None:
+    """The network is built for the images and classes of the data set, and must fit its fallback too."""
+    data = config.data
     for key in ("image_shape", "num_classes"):
         if key in config.model and config.model[key] != data[key]:
             raise UserError(

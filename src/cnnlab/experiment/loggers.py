@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 
 PACKAGES = {"MLFlowLogger": "mlflow", "WandbLogger": "wandb"}  # class to package, which is also cnnlab's extra
 RUN_FOLDER_TENSORBOARD = "RunFolderTensorBoard"

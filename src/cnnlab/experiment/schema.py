@@ -1,10 +1,6 @@
 """The rule for each config value, as text and as a predicate."""
 
-import difflib
-import json
 import math
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,15 +9,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.advice import advice_on
 from cnnlab.metrics import OBJECTIVES
+from cnnlab.program import as_typed
 
 ABSENT: Final = object()
-RANGE = re.compile(r"(\d+)\s*(?:-|~|\.\.|:)\s*(\d+)")  # as people write a range of integers
-WITH_UNIT = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s]*)", re.IGNORECASE)
-SWITCHES = {"none": None} | {
-    **dict.fromkeys(("yes", "on", "y", "1", "enable", "enabled", "true"), True),
-    **dict.fromkeys(("no", "off", "n", "0", "disable", "disabled", "false"), False),
-}
 OURS = "hydra_plugins.cnnlab_plugins."  # we check the keys of our launchers and sweepers only
 
 
@@ -66,61 +58,9 @@ def check_values(config: DictConfig, *, skip_unresolved: bool = False) -> None:
                 raise
             continue
         if value is not ABSENT and not rule.holds(value):
-            advice = _advice(config, key, value, rule)
+            advice = advice_on(config, key, value, rule)
             shown = " ".join(as_typed(value).split())
             raise UserError(f"{key}={shown} is not allowed; it must be {rule.allowed}{advice}")
-
-
-def _advice(config: DictConfig, key: str, value: Any, rule: Rule) -> str:
-    """What to type instead of a value that is nearly an allowed one."""
-    if type(value) is float and value.is_integer() and rule.holds(int(value)):
-        return f": write {key}={int(value)}"
-    if isinstance(value, ListConfig | list) and value and all(rule.holds(item) for item in value):
-        typed = f"{key}={','.join(map(as_typed, value))}"
-        return f"; for a sweep: -m {typed}" if len(value) > 1 else f": write {typed}"
-    switch = SWITCHES.get(as_typed(value).lower(), value)
-    if switch is not value and rule.holds(switch):
-        return f": write {key}={as_typed(switch)}"
-    if not isinstance(value, str):
-        return ""
-    if value == "" and rule.holds(None):
-        return f": write {key}=null"
-    if value == "":
-        return "; nothing stands after the equals sign (a variable that the shell does not have?)"
-    plain = unicodedata.normalize("NFKC", value)  # ３ is 3
-    if rule.holds(_number_in(plain)):
-        return _unquoted(config, key, value) if plain == value else f": write {key}={plain}"
-    if (limits := RANGE.fullmatch(value)) and rule.holds(int(limits[1])) and rule.holds(int(limits[2])):
-        return f"; for a sweep: -m '{key}=range({limits[1]},{int(limits[2]) + 1})'"
-    if (found := WITH_UNIT.fullmatch(plain)) is not None:
-        number = f"{float(found[1]) / 100:g}" if found[2] == "%" else found[1]
-        return f": write {key}={number}" if rule.holds(_number_in(number)) else ""
-    words = [word for word in re.split(r" or |, ", rule.allowed) if rule.holds(word)]
-    near = difflib.get_close_matches(value.lower(), words, n=1) or [word for word in words if value.startswith(word)]
-    return f"; did you mean {key}={near[0]}?" if near else ""
-
-
-def _number_in(text: str) -> int | float | None:
-    """A text as a number; None if it is no number."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return None
-
-
-def _unquoted(config: DictConfig, key: str, value: str) -> str:
-    """What to type for a text that is allowed as a number."""
-    room, _, name = key.rpartition(".")
-    parent = OmegaConf.select(config, room) if room else config
-    typed = str(OmegaConf.to_container(parent, resolve=False)[name])  # type: ignore[index, call-overload]
-    if "${oc.env:" in typed:
-        decoded = f"{key}=${{oc.decode:{typed}}}"
-        return f", but an environment variable is a text: write '{decoded}'"
-    if value == "":
-        return f": write {key}=null"
-    return f", but in quotes it is a text: write {key}={value}"
 
 
 def _value(config: DictConfig, key: str) -> Any:
@@ -139,11 +79,6 @@ def _number(words: str, holds: Callable[[float], bool]) -> Rule:
         f"a number {words}",
         lambda value: type(value) in (int, float) and math.isfinite(value) and holds(value),
     )
-
-
-def as_typed(value: Any) -> str:
-    """A value as typed on the command line."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _one_of(*options: Any) -> Rule:

@@ -20,7 +20,7 @@ from cnnlab.experiment.check import GROUPS, TOP_LEVEL
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import flatten
 from cnnlab.experiment.recipe import SWEPT, Option, Recipe, as_choice, option_of, recipes_and_primary, unresolved
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 
 RECIPES = ("experiment", "sweep")  # and a user's groups
 SEARCH_PATH = "hydra.searchpath"

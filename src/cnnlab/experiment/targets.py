@@ -73,7 +73,8 @@ FAMILIES = (
     Family(rf"cnnlab\.data(\.{MODULE})?", CLASS, "builtins.object"),
     Family(rf"cnnlab\.observe(\.{MODULE})?", CLASS, CALLBACK),
     Family(rf"cnnlab\.training\.{MODULE}", CLASS, LOGGER),
-    Family(rf"cnnlab\.training\.(?!checkpoint|history|interruption){MODULE}", CLASS, CALLBACK),  # those write files
+    # those that are left out write files
+    Family(rf"cnnlab\.training\.(?!checkpoint|epoch_checkpoint|history|interruption){MODULE}", CLASS, CALLBACK),
 )
 NAMES = {
     "cnnlab.bench.startup.ExitAtFirstStep",

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 
 TRAINER = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
 ARGUMENTS = (  # of lightning.Trainer 2.6.6, which would take seconds to import

@@ -1,8 +1,5 @@
 """Executes one run: from a composed config to result.json."""
 
-import errno
-import os
-import shlex
 import signal
 import sys
 import time
@@ -17,18 +14,17 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import Diverged, Pruned, UserError
+from cnnlab.errors import Diverged, Pruned, UserError, one_line
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
-from cnnlab.files import DISK_FULL, remedy
 from cnnlab.metrics import RESULT_METRICS, metric_names
-from cnnlab.program import program
 from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.recovery import explain_write_error, resume_command, way_on
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
-from cnnlab.run.summary import Introduction, print_summary, short_path
+from cnnlab.run.summary import Introduction, print_summary
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
@@ -37,13 +33,14 @@ from cnnlab.training.build import (
     build_data,
     build_trainer,
 )
-from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
+from cnnlab.training.callback_errors import explain_callback_error
+from cnnlab.training.checkpoint import load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
+from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
-from cnnlab.training.origin import users_mistake
 from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -76,7 +73,7 @@ def run(config: DictConfig) -> float | None:
         this_run.result.status = Status.COMPLETED
     except BaseException as error:
         this_run.result.status, this_run.result.error = _status_of(error)
-        if isinstance(error, OSError) and (line := this_run.explain(error)) is not None:
+        if isinstance(error, OSError) and (line := explain_write_error(error, this_run.folder)) is not None:
             raise UserError(line) from error
         raise
     finally:
@@ -159,7 +156,7 @@ class Run:
         """
         try:
             if self.result.status is Status.INTERRUPTED:
-                rank_zero_only(print)(f"resume it with: {self._resume_command}", file=sys.stderr)
+                rank_zero_only(print)(f"resume it with: {resume_command(self.folder)}", file=sys.stderr)
             close_loggers(self.loggers, self.result.status.value, self.result.text(), self.folder.metrics_csv)
         finally:
             self._write_result()
@@ -174,27 +171,8 @@ class Run:
                     rank_zero_only(print)(f"result.json is not written: {error.strerror}", file=sys.stderr)
                     return
                 raise UserError(
-                    f"the run is {self.result.status}, but its result is not written: {self.way_on(error)}"
+                    f"the run is {self.result.status}, but its result is not written: {way_on(error, self.folder)}"
                 ) from error
-
-    @property
-    def _resume_command(self) -> str:
-        return f"{program()} resume={shlex.quote(short_path(self.folder))}"
-
-    def explain(self, error: OSError) -> str | None:
-        """A file of the run's that cannot be written, and the way on, on one line; None if it is something else."""
-        folder, name = self.folder, error.filename
-        if not folder.path.exists():
-            return f"{folder} was removed while its run was at work; start the run again"
-        is_own = isinstance(name, str | bytes) and Path(os.fsdecode(name)).is_relative_to(folder.path)
-        if folder.has_checkpoint and (is_own or error.errno in (*DISK_FULL, errno.EFBIG)):
-            return f"cannot write the run's files: {self.way_on(error)}"
-        return None
-
-    def way_on(self, error: OSError) -> str:
-        """The system's reason, and the command to type once files can be written again."""
-        where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}; {remedy(error)}, then resume the run: {self._resume_command}"
 
     def _adds_nothing(self) -> bool:
         """Whether a resume has ended before it got further than the run's result, which then stays as it is."""
@@ -224,9 +202,9 @@ class Run:
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=resumed, weights_only=True)
         except (MisconfigurationException, ModuleNotFoundError) as error:
-            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+            raise UserError(f"trainer: {one_line(error)}") from error
         except Exception as error:
-            if (mistake := users_mistake(error, self.config)) is not None:
+            if (mistake := explain_callback_error(error, self.config)) is not None:
                 raise mistake from error
             raise
         finally:

@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 import cnnlab.experiment.targets  # noqa: F401  what a recorded config may read from the environment
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import refers_to_hydra, texts, with_recorded_hydra
-from cnnlab.files import is_locked, read_file, why_unreadable
+from cnnlab.file_errors import why_unreadable
+from cnnlab.files import is_locked, read_file
 from cnnlab.run.record import RecordError, read_record
 from cnnlab.run.status import Status
 

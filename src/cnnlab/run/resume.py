@@ -10,8 +10,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import difference
 from cnnlab.experiment.loggers import nest_overrides
-from cnnlab.experiment.schema import as_typed
-from cnnlab.program import program
+from cnnlab.program import as_typed, program
 from cnnlab.run.flags import CONFIG_FLAGS, CommandLine
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.resumable import KEY, check_has_run, check_not_finished, named_folder

@@ -15,10 +15,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab import files
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
+from cnnlab.files import make_folder, write_atomically
 from cnnlab.run.claim import REMOVED
 from cnnlab.run.flags import CommandLine
 from cnnlab.run.flaws import find_flaw
@@ -125,8 +125,8 @@ class SweepLauncher(Launcher, ABC):
             config: The config of one job.
         """
         self.check_available()
-        make_folder(self.folder)
-        make_folder(self.folder / LOGS, may_be_link=False)  # the jobs would write where it points
+        prepare_folder(self.folder)
+        prepare_folder(self.folder / LOGS, may_be_link=False)  # the jobs would write where it points
         with lock_sweep(self.folder):
             for remains in self.folder.glob(f"{REMOVED}*"):  # a kill came in between
                 shutil.rmtree(remains, ignore_errors=True)
@@ -176,7 +176,7 @@ class SweepLauncher(Launcher, ABC):
         return [*_config_flags(), *(text for text in typed_for_hydra if not text.lstrip("+~").startswith(SWEEP_KEYS))]
 
 
-def make_folder(folder: Path, *, may_be_link: bool = True) -> None:
+def prepare_folder(folder: Path, *, may_be_link: bool = True) -> None:
     """Creates a folder of a sweep, unless it exists.
 
     Raises:
@@ -186,7 +186,7 @@ def make_folder(folder: Path, *, may_be_link: bool = True) -> None:
         if may_be_link:
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            files.make_folder(folder)
+            make_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
@@ -196,7 +196,7 @@ def make_folder(folder: Path, *, may_be_link: bool = True) -> None:
 def write_record(config: DictConfig, folder: Path) -> None:
     """Writes multirun.yaml, which nothing reads: a sweep goes on without it."""
     try:
-        files.write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(config).encode())
+        write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(config).encode())
     except OSError as error:
         print(f"cannot write {folder / 'multirun.yaml'} ({error.strerror})", file=sys.stderr)
 

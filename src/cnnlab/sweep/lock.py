@@ -1,6 +1,5 @@
 """One sweep at a time in a folder."""
 
-import errno
 import json
 import os
 import socket
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnlab.errors import UserError
+from cnnlab.file_errors import remedy
 from cnnlab.files import read_text, try_lock, write_atomically
 
 
@@ -54,11 +54,8 @@ def lock_sweep(folder: Path) -> Iterator[None]:
 
 def unusable(folder: Path, error: OSError) -> UserError:
     """Why a sweep cannot use a folder, and what to do."""
-    is_forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    way_out = "change its permissions" if is_forbidden else "free some space" if is_full else "remove what is there"
     return UserError(
-        f"cannot use the sweep's folder {folder} ({error.strerror}); {way_out}, or choose another sweep.name"
+        f"cannot use the sweep's folder {folder} ({error.strerror}); {remedy(error)}, or choose another sweep.name"
     )
 
 

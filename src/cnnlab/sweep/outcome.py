@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.errors import EXIT_USER_ERROR
+from cnnlab.file_errors import DISK_FULL
 from cnnlab.files import read_tail
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
@@ -19,8 +20,8 @@ from cnnlab.sweep.task import COMMAND_PREFIX
 
 SIGNAL_BY_EXIT_CODE = {EXIT_SIGNAL + signum: signum for signum in SIGNALS}  # exit code to signal
 LOG_TAIL_BYTES = 65_536  # the last error is in there
-DISK_FULL = tuple(os.strerror(number).lower() for number in (errno.ENOSPC, errno.EDQUOT))
-DISK_FULL_BYTES = 32_768  # with less free space, a run cannot start
+DISK_FULL_TEXTS = tuple(os.strerror(number).lower() for number in DISK_FULL)
+MIN_FREE_BYTES = 32_768  # with less free space, a run cannot start
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Outcome:
     @property
     def is_for_lack_of_space(self) -> bool:
         """Whether the disk was full, which says nothing about the run's values."""
-        return self.status is Status.FAILED and any(text in self.reason.lower() for text in DISK_FULL)
+        return self.status is Status.FAILED and any(text in self.reason.lower() for text in DISK_FULL_TEXTS)
 
 
 def earlier_outcome(job: Job) -> Outcome:
@@ -109,6 +110,6 @@ def _explain(ended: Ended) -> str:
         return f"cannot write the log {log}; remove what is there"
     if not folder.exists():
         return "the sweep's folder was removed"
-    if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # then its log is empty
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:  # then its log is empty
         return f"{os.strerror(errno.ENOSPC)}: {folder}"
     return f"exited with code {ended.exit_code} before the run completed"

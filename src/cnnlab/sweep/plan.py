@@ -13,10 +13,10 @@ from typing import Any
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
-from cnnlab.experiment.schema import as_typed
+from cnnlab.program import as_typed
 from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
@@ -163,7 +163,7 @@ def _changed(job: Job, now: DictConfig, options: Mapping[str, Any]) -> str | Non
     except UserError as error:
         return str(error).partition("; ")[0]
     except Exception as error:  # anything, since anything may be recorded
-        return f"its recorded config is damaged ({' '.join(str(error).split()) or type(error).__name__})"
+        return f"its recorded config is damaged ({one_line(error)})"
     if change is not None:
         return _option_change(job, change.name, options) or (
             f"{change.name} was {as_typed(change.before)} and is now {as_typed(change.now)}"

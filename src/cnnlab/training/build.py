@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
+from cnnlab.experiment.arguments import check_arguments, with_culprit
 from cnnlab.experiment.axes import MODEL_AXES, uses_axis
 from cnnlab.experiment.callbacks import UNUSABLE
 from cnnlab.experiment.identity import with_fallback
@@ -24,18 +25,17 @@ from cnnlab.experiment.targets import buildable, instantiate
 from cnnlab.experiment.trainer import half_mixed_on_cpu, is_half_mixed
 from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
-from cnnlab.training.arguments import check_arguments, with_culprit
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.process import ProcessSettings
-from cnnlab.training.trial import (
+from cnnlab.training.sanity_check import (
     check_augmentation,
     check_init,
     check_network,
     check_optimizer,
     check_scheduler,
-    try_step,
+    check_step,
 )
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
@@ -64,7 +64,7 @@ def user_errors(
             raise cause from error
         if not isinstance(cause, WRONG_ARGUMENT):
             raise
-        reason = " ".join(str(cause).split())
+        reason = one_line(cause)
         line = f"{key}: {reason}" if attempt is None else with_culprit(cause, key, settings or {}, attempt)
         raise UserError(line) from error
 
@@ -101,9 +101,9 @@ def build_classifier(config: DictConfig) -> Classifier:
     torch.manual_seed(derive_seed(config.seed, "init"))
     network, member = _network(config)
     loss = _build(config.loss, "loss")
-    optimizer = _factory(_optimizer_settings(config), "optimizer", check_optimizer)
-    scheduler = _factory(config.scheduler, "scheduler", check_scheduler, num_given=2)
-    try_step(config, member, loss, optimizer, scheduler)
+    optimizer = _factory(_optimizer_settings(config), "optimizer", check_made=check_optimizer)
+    scheduler = _factory(config.scheduler, "scheduler", num_given=2, check_made=check_scheduler)
+    check_step(config, member, loss, optimizer, scheduler)
     if config.model.compile:
         network.compile()
     return Classifier(network, loss, optimizer, scheduler, seed=config.seed, watch=config.watch)
@@ -117,8 +117,8 @@ def _network(config: DictConfig) -> tuple[nn.Module, nn.Module]:
         check_network(member, str(config.model._target_))
     network = members[0] if len(members) == 1 else Committee(members)
     with torch.no_grad():
-        target = str(config.init._target_)
-        _factory(config.init, "init", lambda returned, _: check_init(returned, network, target))(network)
+        returned = _factory(config.init, "init")(network)
+    check_init(returned, network, str(config.init._target_))
     if config.model.channels_last:
         network.to(memory_format=torch.channels_last)
     return network, members[0]
@@ -126,10 +126,10 @@ def _network(config: DictConfig) -> tuple[nn.Module, nn.Module]:
 
 def _check_part(settings: DictConfig, key: str) -> None:
     """Rejects a part of networks that cannot be made without arguments, or is no module."""
-    part = _factory(settings, key, lambda *_: None, num_given=0)()
+    part = _factory(settings, key, num_given=0)()
     if not isinstance(part, nn.Module):
         raise UserError(
-            f"{key}._target_={settings._target_} is no torch.nn.Module, which a layer must be; choose another"
+            f"{key}._target_={settings._target_} is not a torch.nn.Module, as a layer must be; choose another"
         )
 
 
@@ -141,24 +141,27 @@ def _build(settings: Any, key: str) -> Any:
         return instantiate(plain, key, _convert_="all")
 
 
-def _factory(settings: Any, key: str, check_made: Callable[[Any, str], None], num_given: int = 1) -> Callable[..., Any]:
+def _factory(
+    settings: Any, key: str, *, num_given: int = 1, check_made: Callable[[Any, str], None] | None = None
+) -> Callable[..., Any]:
     """A function of what the program gives, from settings with `_partial_`.
 
     Args:
         settings: A part of the config.
         key: Where it stands.
-        check_made: Rejects what the function returns, given the `_target_`.
         num_given: How many arguments the program gives.
+        check_made: Rejects what the function returns, given the `_target_`.
     """
     plain = buildable(settings, key)
     if plain.get("_partial_") is not True:
-        raise UserError(f"{key} gets arguments from the program, which come later; set ++{key}._partial_=true")
+        raise UserError(f"{key} gets more arguments from the program, later; set ++{key}._partial_=true")
     check_arguments(plain, key, num_given)
 
     def make(*given: Any) -> Any:
         with user_errors(key, plain, lambda others: instantiate(others, key, _convert_="all")(*given)):
             made = instantiate(plain, key, _convert_="all")(*given)
-        check_made(made, str(plain["_target_"]))
+        if check_made is not None:
+            check_made(made, str(plain["_target_"]))
         return made
 
     return make

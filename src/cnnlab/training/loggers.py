@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.data import ImageDataModule
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.loggers import active_loggers
 from cnnlab.experiment.targets import instantiate, locate
 from cnnlab.files import write_atomically
@@ -111,7 +111,7 @@ def _user_errors(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-        text = " ".join(str(cause).split()) or type(cause).__name__
+        text = one_line(cause)
         raise UserError(text if text.startswith("logger.") else f"logger.{name}: {text}") from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from lightning.pytorch.loggers import MLFlowLogger
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.training.run_logger import LoggedRun, RunLogger
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _active_run(tracking_uri: str | None, run_id: str) -> str | None:
         stage = MlflowClient(tracking_uri).get_run(run_id).info.lifecycle_stage
         reason = None if stage == "active" else f"it is {stage}"
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
     if reason is None:
         return run_id
     log.warning("MLflow's run %s cannot be continued (%s); starting a new one", run_id, reason)

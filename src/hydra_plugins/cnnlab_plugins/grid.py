@@ -15,7 +15,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.check import check_choices, check_jobs
-from cnnlab.sweep.launcher import make_folder, write_record
+from cnnlab.sweep.launcher import prepare_folder, write_record
 
 
 class GridSweeper(Sweeper):
@@ -45,7 +45,7 @@ class GridSweeper(Sweeper):
         check_jobs(self._context.config_loader, self.config, jobs)
         if not isinstance(self._launcher, SweepLauncher):  # ours write it once they have locked the folder
             folder = Path(self.config.hydra.sweep.dir)
-            make_folder(folder)
+            prepare_folder(folder)
             write_record(self.config, folder)
         returned = self._launcher.launch(jobs, initial_job_idx=0)
         for job in returned:

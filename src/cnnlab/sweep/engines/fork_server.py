@@ -20,7 +20,7 @@ from cnnlab.sweep.task import Task
 
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SHARED_CONFIG = "CNNLAB_SHARED_CONFIG"  # environment variable of the server: a config, as YAML
-CANNOT_START, WAY_OUT = "cannot be started", "reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
+WAY_OUT = "reduce hydra.launcher.n_jobs, or use hydra/launcher=basic"
 NUM_STARTS = 3  # of the server for one job, before the job counts as killed
 LOG_ENCODING = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 SERVER = """
@@ -107,7 +107,7 @@ class Server:
         try:
             self._control, self._process = launch(config)  # loads while the sweep is planned
         except OSError as error:
-            raise UserError(f"the fork server {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
+            raise UserError(f"the fork server cannot be started ({error.strerror}); {WAY_OUT}") from None
 
     def start(self, task: Task, allocation: Allocation) -> JobProcess:
         """Starts a process that runs the task; a server that was killed is started again.
@@ -126,7 +126,7 @@ class Server:
                 if process is not None:
                     return process
         except OSError as error:  # too many files, or no memory
-            raise ServerLost(f"the job {CANNOT_START} ({error.strerror}); {WAY_OUT}") from None
+            raise ServerLost(f"the job cannot be started ({error.strerror}); {WAY_OUT}") from None
         raise ServerLost(
             f"the fork server was killed {NUM_STARTS} times before the job could start (out of memory?); {WAY_OUT}"
         )

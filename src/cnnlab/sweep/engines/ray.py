@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import ray
 
-from cnnlab.errors import EXIT_USER_ERROR, UserError
+from cnnlab.errors import EXIT_USER_ERROR, UserError, one_line
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import POLL_S, NodeEnvironment, NodeProcess
 from cnnlab.sweep.job import Job
@@ -79,7 +79,7 @@ class RayEngine:
                 ray.init(**{**quiet, **init, "address": address})
             self._function = ray.remote(**remote)(run_task)
         except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
-            raise UserError(f"hydra/launcher=ray: {' '.join(str(error).split())}") from None
+            raise UserError(f"hydra/launcher=ray: {one_line(error)}") from None
         self._requested = {
             "CPU": remote.get("num_cpus", 1),
             "GPU": remote.get("num_gpus", 0),

@@ -15,7 +15,7 @@ from typing import Any
 import submitit
 from submitit.helpers import DelayedSubmission
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.files import read_text, write_atomically
 from cnnlab.sweep.engines.engine import TICK_S, Ended, Started, Tick
 from cnnlab.sweep.engines.node import SEARCH_VARIABLE, NodeEnvironment, NodeProcess
@@ -104,7 +104,7 @@ class SlurmEngine:
             self._executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=max_num_timeout)
             self._executor.update_parameters(**parameters)
         except (RuntimeError, NameError, ValueError) as error:
-            raise UserError(f"hydra/launcher=slurm: {' '.join(str(error).split())}") from None
+            raise UserError(f"hydra/launcher=slurm: {one_line(error)}") from None
         self._folder = folder
         self._environment = NodeEnvironment.current(threads, exclude=(SEARCH_VARIABLE,))  # sbatch exports it itself
         self._num_at_a_time = num_at_a_time
@@ -169,7 +169,7 @@ class SlurmEngine:
         try:
             return self._executor.submit_array(calls)
         except submitit.core.utils.FailedJobError as error:
-            raise UserError(f"hydra/launcher=slurm: Slurm rejected the jobs: {' '.join(str(error).split())}") from None
+            raise UserError(f"hydra/launcher=slurm: Slurm rejected the jobs: {one_line(error)}") from None
 
     def _poll(self) -> Generator[Started | Ended]:
         states = _queue()

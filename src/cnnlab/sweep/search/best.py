@@ -17,6 +17,7 @@ from optuna.visualization.matplotlib import plot_optimization_history, plot_para
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import HYDRA_VALUE, job_like, without_hydra
 from cnnlab.experiment.identity import flatten
+from cnnlab.file_errors import remedy
 from cnnlab.files import make_folder, write_atomically
 from cnnlab.program import program
 from cnnlab.sweep.search.space import Space
@@ -59,8 +60,8 @@ def conclude(study: Study, space: Space, folder: Path, compose: Compose) -> None
             print(f"  {picture}", flush=True)
     except OSError as error:
         raise UserError(
-            f"the search is done, but {error.filename} cannot be written ({error.strerror}); free some space, change "
-            "the permissions, or remove what is in its place, and run the same command again"
+            f"the search is done, but {error.filename} cannot be written ({error.strerror}); {remedy(error)}, and "
+            "run the same command again"
         ) from None
 
 

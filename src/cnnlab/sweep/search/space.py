@@ -7,8 +7,8 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
+from cnnlab.errors import UserError, one_line
+from cnnlab.program import as_typed
 from cnnlab.sweep.check import check_choices
 
 COMPARED_BY = ("objective", "target", "watch")
@@ -158,7 +158,7 @@ def _distribution(override: Override) -> BaseDistribution:
             return _range(values, value)
         return CategoricalDistribution(values)
     except ValueError as error:
-        raise UserError(f"{override.input_line} cannot be searched: {' '.join(str(error).split())}") from None
+        raise UserError(f"{override.input_line} cannot be searched: {one_line(error)}") from None
 
 
 def _interval(interval: IntervalSweep) -> IntDistribution | FloatDistribution:

@@ -14,11 +14,11 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.identity import numeric_params
-from cnnlab.experiment.schema import as_typed
 from cnnlab.experiment.targets import instantiate
 from cnnlab.metrics import OBJECTIVES, SECONDS_TO_TARGET
+from cnnlab.program import as_typed
 from cnnlab.sweep.search.sampler_state import check_sampler_state
 from cnnlab.sweep.search.samplers import EveryCombination
 from cnnlab.sweep.search.space import Space
@@ -127,7 +127,7 @@ def _make(group: str, settings: DictConfig, **arguments: Any) -> Any:
     try:
         return instantiate(settings, f"hydra.sweeper.{group}", **arguments, _convert_="all")
     except (InstantiationException, UserError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+        reason = one_line(error.__cause__ or error)
         raise UserError(f"hydra/sweeper/{group}: {reason}") from None
 
 

@@ -8,7 +8,7 @@ from torch.optim import SGD
 
 from cnnlab.errors import UserError
 from cnnlab.run.execution import run
-from cnnlab.training.origin import users_mistake
+from cnnlab.training.callback_errors import explain_callback_error
 from tests.conftest import SMALL
 
 SHORT = (*SMALL, "callbacks=light", "logger=none", "trainer.fast_dev_run=1")
@@ -69,10 +69,10 @@ def through_a_step() -> None:
 def test_everything_else_keeps_its_traceback(compose_run, attempt: Callable[[], None]):
     with pytest.raises((ValueError, RuntimeError)) as error:
         attempt()
-    assert users_mistake(error.value, compose_run(*SHORT)) is None
+    assert explain_callback_error(error.value, compose_run(*SHORT)) is None
 
 
 def test_a_callback_that_no_config_has_is_not_blamed(compose_run):
     with pytest.raises(ValueError, match="max_depth") as error:
         ModelSummary(max_depth=-2).on_fit_start(Trainer(logger=False, accelerator="cpu"), torch.nn.Linear(1, 1))  # type: ignore[arg-type]
-    assert users_mistake(error.value, compose_run(*SHORT)) is None
+    assert explain_callback_error(error.value, compose_run(*SHORT)) is None

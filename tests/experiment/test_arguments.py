@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from cnnlab.cli.config_tree import ConfigTree
 from cnnlab.errors import UserError
-from cnnlab.training.arguments import check_arguments, with_culprit
+from cnnlab.experiment.arguments import check_arguments, with_culprit
 from tests.conftest import REPOSITORY
 
 PARTIAL = "_partial_: true"
@@ -105,7 +105,7 @@ def test_every_wrong_type_of_every_value_in_conf_is_named(group: str):
         "_target_: lightning.pytorch.callbacks.GradientAccumulationScheduler, scheduling: {4: 2}",
         "_target_: torch.optim.Adafactor, _partial_: true, eps: [null, 0.001]",
         "_target_: torch.nn.Sequential, _args_: [{_target_: torch.nn.Flatten}]",
-        "_target_: tests.training.test_arguments.Mine, width: wide, anything: 1",
+        "_target_: tests.experiment.test_arguments.Mine, width: wide, anything: 1",
     ],
 )
 def test_what_a_class_takes_passes(text: str):

@@ -14,7 +14,7 @@ from cnnlab.errors import UserError
 from cnnlab.training.build import build_classifier, build_data
 from tests.conftest import REPOSITORY, SMALL
 
-HERE = "tests.training.test_trial"
+HERE = "tests.training.test_sanity_check"
 
 
 class Fits(nn.Module):
@@ -144,7 +144,7 @@ def factory(name: str, **values: Any) -> dict[str, Any]:
         (own("HasNothingToTrain"), "has no parameters, so there is nothing to train; choose another model"),
         (own("IsFrozen"), "has no parameter with requires_grad, so there is nothing to train; choose another model"),
         (own("IsLazy"), "has lazy layers, whose weights do not exist yet; give their sizes"),
-        (own("IsNoNetwork"), "is no network: it must be a torch.nn.Module"),
+        (own("IsNoNetwork"), "is not a network: it must be a torch.nn.Module"),
         (own("torch.nn.Linear", in_features=784, out_features=10), "cannot take images of data.image_shape=[1, 28, 28"),
         (own("torch.nn.Linear", in_features=28, out_features=10), "returns a tensor of the shape (2, 1, 28, 10) for 2"),
     ],
@@ -160,13 +160,13 @@ def test_a_model_that_does_not_fit_the_images_is_one_line(configure: Configure, 
     [
         ("loss", own("LossPerImage"), "returns a tensor of the shape (2,); it must be a scalar tensor with a gradient"),
         ("loss", own("FloatLoss"), "returns a float; it must be a scalar tensor with a gradient, the mean over the im"),
-        ("loss", own("IsNoNetwork"), "is no loss: it must be a torch.nn.Module of logits and labels"),
+        ("loss", own("IsNoNetwork"), "is not a loss: it must be a torch.nn.Module of logits and labels"),
         ("loss", own("torch.nn.L1Loss"), "cannot take logits (images, classes) and labels (images): The size of tenso"),
-        ("optimizer", factory("IsNoOptimizer", lr=1, weight_decay=0), "makes no optimiser, but an IsNoOptimizer: it m"),
+        ("optimizer", factory("IsNoOptimizer", lr=1, weight_decay=0), "makes an IsNoOptimizer, not an optimiser: it m"),
         ("optimizer", factory("FailsToStep", lr=1), "cannot make a step: no dense gradients"),
         ("optimizer", factory("torch.optim.SparseAdam", lr=1), "cannot make a step: SparseAdam does not support dense"),
-        ("scheduler", factory("no_schedule"), "makes no schedule, but an int: it must return a torch.optim.lr_schedul"),
-        ("init", factory("makes_a_module"), "is no initialisation, but makes a ReLU: it must be a function that chang"),
+        ("scheduler", factory("no_schedule"), "makes an int, not a schedule: it must return a torch.optim.lr_sche"),
+        ("init", factory("makes_a_module"), "is not an initialisation, but makes a ReLU: it must be a function "),
     ],
 )  # fmt: skip
 def test_another_part_that_is_none_is_one_line(configure: Configure, group: str, settings: dict[str, Any], line: str):
@@ -199,26 +199,26 @@ def test_a_fault_in_the_users_code_keeps_its_traceback(configure: Configure):
         build_classifier(configure(model=own("HasAFault")))
 
 
-def test_the_trial_changes_neither_the_network_nor_the_random_state(
+def test_the_check_changes_neither_the_network_nor_the_random_state(
     configure: Configure, monkeypatch: pytest.MonkeyPatch
 ):
     config = configure(model=own("Fits"))
-    tried = build_classifier(config)
+    checked = build_classifier(config)
     state = torch.get_rng_state()
-    assert tried.network.calls == 0  # the trial's network is a copy
-    monkeypatch.setattr("cnnlab.training.build.try_step", lambda *_: None)
-    untried = build_classifier(config)
+    assert checked.network.calls == 0  # the checked network is a copy
+    monkeypatch.setattr("cnnlab.training.build.check_step", lambda *_: None)
+    unchecked = build_classifier(config)
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(a, b) for a, b in zip(tried.parameters(), untried.parameters(), strict=True))
-    assert all(parameter.grad is None for parameter in tried.parameters())
-    assert tried.network.training
+    assert all(torch.equal(a, b) for a, b in zip(checked.parameters(), unchecked.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in checked.parameters())
+    assert checked.network.training
 
 
 @pytest.mark.filterwarnings("ignore:size_average and reduce args will be deprecated")
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ("+loss.size_average=false", "is not the mean over the images: the same images twice have"),
+        ("+loss.size_average=false", "is not the mean over the images: the same images twice give"),
         ("+loss.reduce=false", "returns a tensor of the shape (2,); it must be a scalar tensor with a gradient"),
         ("loss._target_=torch.nn.NLLLoss ~loss.label_smoothing", "takes log-probabilities, but a network gives logits"),
         ("loss._target_=torch.nn.MSELoss ~loss.label_smoothing", "cannot take logits (images, classes) and labels"),
@@ -239,7 +239,7 @@ def test_every_mean_over_the_images_is_a_loss(configure: Configure, loss: str):
     build_classifier(configure(loss=own(f"torch.nn.{loss}")))
 
 
-def test_weights_that_cannot_be_copied_are_not_tried(configure: Configure, monkeypatch: pytest.MonkeyPatch):
+def test_weights_that_cannot_be_copied_are_not_checked(configure: Configure, monkeypatch: pytest.MonkeyPatch):
     def refuse(self: Fits, memo: Any) -> None:
         raise RuntimeError("Only Tensors created explicitly by the user support the deepcopy protocol")
 

@@ -11,9 +11,9 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Union
 
-from cnnlab.errors import UserError
-from cnnlab.experiment.schema import as_typed
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.targets import TARGET, locate
+from cnnlab.program import as_typed
 
 ANNOTATED = ("cnnlab.", "lightning.", "pytorch_optimizer.", "torch.")  # packages whose annotations are right
 SWALLOWS = "pytorch_optimizer."  # whose classes take any argument, and ignore those that they do not know
@@ -24,7 +24,7 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 def check_arguments(settings: Any, key: str, num_given: int = 0) -> None:
-    """Rejects arguments that a class or function does not take, or of another type; and those of what is inside it.
+    """Rejects arguments that a class or function does not take, or of another type; also those of nested ones.
 
     Args:
         settings: Plain values with a `_target_`.
@@ -42,21 +42,21 @@ def check_arguments(settings: Any, key: str, num_given: int = 0) -> None:
     for name, value in settings.items():
         check_arguments(value, f"{key}.{name}")
     target = settings.get(TARGET)
-    if not isinstance(target, str) or "_args_" in settings:
-        return
-    signature = _signature(locate(target, key))
-    if signature is None:
-        return
+    if isinstance(target, str) and "_args_" not in settings:
+        signature = _signature(locate(target, key))
+        if signature is not None:
+            _check_by_signature(signature, settings, key, num_given)
+
+
+def _check_by_signature(signature: inspect.Signature, settings: dict[str, Any], key: str, num_given: int) -> None:
+    target = settings[TARGET]
     arguments = {str(name): value for name, value in settings.items() if name not in HYDRAS}
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
-    named = {
-        each.name: each
-        for each in signature.parameters.values()
-        if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
-    }
-    own = dict(list(named.items())[num_given:])
+    kinds = {each.kind for each in signature.parameters.values()}
+    takes_any = inspect.Parameter.VAR_KEYWORD in kinds and not target.startswith(SWALLOWS)
+    named = [each for each in signature.parameters.values() if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    own = {each.name: each for each in named[num_given:]}
     for name, value in arguments.items():
-        if name not in own and (not takes_any or target.startswith(SWALLOWS)):
+        if name not in own and not takes_any:
             raise UserError(_unknown(target, key, name, list(own)))
         if name in own and target.startswith(ANNOTATED) and not _fits(value, own[name]):
             raise UserError(_wrong(target, f"{key}.{name}", value, own[name]))
@@ -66,7 +66,9 @@ def check_arguments(settings: Any, key: str, num_given: int = 0) -> None:
 
 
 def with_culprit(error: Exception, key: str, settings: dict[str, Any], attempt: Callable[[dict[str, Any]], Any]) -> str:
-    """The line for an error that arguments cause, with the argument without which there is none, if there is one.
+    """The line for an error that arguments cause: it names the argument without which there is none.
+
+    A library's own message, such as "Invalid beta parameter at index 0: 2", names no key.
 
     Args:
         error: What was raised.
@@ -74,7 +76,7 @@ def with_culprit(error: Exception, key: str, settings: dict[str, Any], attempt: 
         settings: The arguments.
         attempt: Does again what failed, with other arguments.
     """
-    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    reason = one_line(error).rstrip(".")
     for name, value in reversed(settings.items()):  # what is typed comes last
         if name in HYDRAS:
             continue
