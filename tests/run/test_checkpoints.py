@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
 
 from cnnlab.errors import UserError
 from cnnlab.run import execution
@@ -158,6 +159,31 @@ def test_a_best_checkpoint_that_is_lost_during_the_fit_is_restored_too(compose_r
     checkpoints.check_best(row)
     assert load_checkpoint(one.best_checkpoint)["global_step"] == 40
     assert len(one.best_checkpoint.read_bytes()) == len(before)
+
+
+@pytest.mark.parametrize(
+    ("lost", "way_on"), [("best", "resume the run: "), ("all", "resume the run: "), ("two", "delete ")]
+)
+def test_a_checkpoint_that_is_lost_during_the_test_has_its_way_on(
+    compose_run, folder: Path, monkeypatch: pytest.MonkeyPatch, lost: str, way_on: str
+):
+    one, test = RunFolder(folder), Trainer.test
+
+    def lose(*args, **kwargs):
+        one.best_checkpoint.unlink()
+        if lost == "all":
+            shutil.rmtree(one.best_checkpoint.parent)
+        if lost == "two":  # the last epoch is not the best
+            one.previous_checkpoint.unlink()
+        return test(*args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "test", lose)
+    with pytest.raises(UserError, match=rf"^{one.best_checkpoint} is missing; {way_on}"):
+        run(compose_run(*RUN, f"resume={folder}"))
+    if way_on != "delete ":
+        monkeypatch.undo()
+        run(compose_run(*RUN, f"resume={folder}"))
+        assert_ends_the_same(folder)
 
 
 def test_a_best_checkpoint_that_nothing_replaces_is_missed_before_the_fit(

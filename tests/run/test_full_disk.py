@@ -11,7 +11,8 @@ from lightning import Callback, LightningModule, Trainer
 
 from cnnlab.errors import UserError
 from cnnlab.program import program
-from cnnlab.run.execution import Run, run
+from cnnlab.run.execution import run
+from cnnlab.run.failures import explain
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result
 from cnnlab.run.status import Status
@@ -19,6 +20,14 @@ from tests.conftest import SMALL
 from tests.processes import start
 
 SHORT = (*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")
+
+
+class RemoveAtTheEnd(Callback):
+    """Removes the run's folder, once nothing is left to do but to write the result."""
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "test":
+            shutil.rmtree(trainer.default_root_dir)
 
 
 class FillAfterTest(Callback):
@@ -92,22 +101,23 @@ def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
     ],
 )
 def test_each_reason_why_a_file_cannot_be_written_has_its_own_way_on(compose_run, tmp_path: Path, number: int, way_on):
-    this_run = Run(compose_run(*SHORT))
+    folder = RunFolder(tmp_path / "run")
     file = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    file.parent.mkdir()
+    file.parent.mkdir(parents=True)
     error = OSError(number, os.strerror(number), str(file))
-    assert this_run.explain(error) is None, "there is nothing to resume yet"
+    assert explain(folder, error) is None, "there is nothing to resume yet"
     file.touch()
-    assert this_run.explain(error) == (
+    assert explain(folder, error) == (
         f"cannot write the run's files: {os.strerror(number)}: {file}; {way_on}, then resume the run: "
         f"{program()} resume={tmp_path / 'run'}"
     )
     elsewhere = OSError(number, os.strerror(number), "/elsewhere")
-    assert (this_run.explain(elsewhere) is None) == (number != errno.EFBIG)
+    assert (explain(folder, elsewhere) is None) == (number != errno.EFBIG)
 
 
-def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path):
-    remove = "+callbacks.remove._target_=tests.run.test_full_disk.RemoveFolder"
+@pytest.mark.parametrize("when", ["RemoveFolder", "RemoveAtTheEnd"])
+def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path, when: str):
+    remove = f"+callbacks.remove._target_=tests.run.test_full_disk.{when}"
     folder = tmp_path / "run"
     with pytest.raises(UserError, match=rf"^{folder} was removed while its run was at work; start the run again$"):
         run(compose_run(*SHORT, "callbacks=light", remove))

@@ -1,8 +1,5 @@
 """Executes one run: from a composed config to result.json."""
 
-import errno
-import os
-import shlex
 import signal
 import sys
 import time
@@ -21,14 +18,13 @@ from cnnlab.errors import Diverged, Pruned, UserError
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
-from cnnlab.files import DISK_FULL, remedy
 from cnnlab.metrics import RESULT_METRICS, metric_names
-from cnnlab.program import program
 from cnnlab.run.checkpoints import Checkpoints
+from cnnlab.run.failures import explain, lost_in_test, removed, resume_command, way_on
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
-from cnnlab.run.summary import Introduction, print_summary, short_path
+from cnnlab.run.summary import Introduction, print_summary
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
@@ -37,7 +33,7 @@ from cnnlab.training.build import (
     build_data,
     build_trainer,
 )
-from cnnlab.training.checkpoint import EpochCheckpoint, load_checkpoint, weights_sha256
+from cnnlab.training.checkpoint import CheckpointError, EpochCheckpoint, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.history import History
@@ -76,7 +72,7 @@ def run(config: DictConfig) -> float | None:
         this_run.result.status = Status.COMPLETED
     except BaseException as error:
         this_run.result.status, this_run.result.error = _status_of(error)
-        if isinstance(error, OSError) and (line := this_run.explain(error)) is not None:
+        if (line := explain(this_run.folder, error)) is not None:
             raise UserError(line) from error
         raise
     finally:
@@ -133,7 +129,10 @@ class Run:
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resumed)
-        self._test(trainer, classifier, data)
+        try:
+            self._test(trainer, classifier, data)
+        except CheckpointError as error:
+            raise lost_in_test(error, self.checkpoints, self.history.best_row()) from error
         self._log_outcome()
 
     def _load_progress(self) -> Path | None:
@@ -159,7 +158,7 @@ class Run:
         """
         try:
             if self.result.status is Status.INTERRUPTED:
-                rank_zero_only(print)(f"resume it with: {self._resume_command}", file=sys.stderr)
+                rank_zero_only(print)(f"resume it with: {resume_command(self.folder)}", file=sys.stderr)
             close_loggers(self.loggers, self.result.status.value, self.result.text(), self.folder.metrics_csv)
         finally:
             self._write_result()
@@ -173,28 +172,8 @@ class Run:
                 if not self.result.status.is_final:  # another error is being raised, and often the same
                     rank_zero_only(print)(f"result.json is not written: {error.strerror}", file=sys.stderr)
                     return
-                raise UserError(
-                    f"the run is {self.result.status}, but its result is not written: {self.way_on(error)}"
-                ) from error
-
-    @property
-    def _resume_command(self) -> str:
-        return f"{program()} resume={shlex.quote(short_path(self.folder))}"
-
-    def explain(self, error: OSError) -> str | None:
-        """A file of the run's that cannot be written, and the way on, on one line; None if it is something else."""
-        folder, name = self.folder, error.filename
-        if not folder.path.exists():
-            return f"{folder} was removed while its run was at work; start the run again"
-        is_own = isinstance(name, str | bytes) and Path(os.fsdecode(name)).is_relative_to(folder.path)
-        if folder.has_checkpoint and (is_own or error.errno in (*DISK_FULL, errno.EFBIG)):
-            return f"cannot write the run's files: {self.way_on(error)}"
-        return None
-
-    def way_on(self, error: OSError) -> str:
-        """The system's reason, and the command to type once files can be written again."""
-        where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}; {remedy(error)}, then resume the run: {self._resume_command}"
+                line = f"the run is {self.result.status}, but its result is not written: {way_on(self.folder, error)}"
+                raise UserError(line if self.folder.path.exists() else removed(self.folder)) from error
 
     def _adds_nothing(self) -> bool:
         """Whether a resume has ended before it got further than the run's result, which then stays as it is."""
