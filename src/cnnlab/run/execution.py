@@ -39,7 +39,7 @@ from cnnlab.training.console import make_console
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
-from cnnlab.training.origin import users_mistake
+from cnnlab.training.origin import is_of_restoring, users_mistake
 from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -205,6 +205,8 @@ class Run:
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         except Exception as error:
+            if resumed is not None and is_of_restoring(error):
+                raise CheckpointError(resumed, f"does not fit this run ({' '.join(str(error).split())})") from error
             if (mistake := users_mistake(error, self.config)) is not None:
                 raise mistake from error
             raise

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from cnnlab.errors import UserError
 from cnnlab.experiment.callbacks import LIGHTNINGS, lightning_class
 
+CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 KINDS = (ValueError, TypeError, AttributeError, AssertionError, RuntimeError)
 
 
@@ -31,6 +32,17 @@ def users_mistake(error: Exception, config: DictConfig) -> UserError | None:
     frames = reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)])  # where it was raised first
     place = next((found for frame in frames if (found := _place(frame, config)) is not None), None)
     return UserError(f"{place}: {' '.join(str(error).split())}") if place else None
+
+
+def is_of_restoring(error: Exception) -> bool:
+    """Whether Lightning met an error while it restored the parts of a checkpoint, which then does not fit the run."""
+    if isinstance(error, UserError | torch.OutOfMemoryError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(
+        frame.f_globals.get("__name__") == CONNECTOR and frame.f_code.co_name.lstrip("_").startswith("restore")
+        for frame in frames
+    )
 
 
 def _place(frame: FrameType, config: DictConfig) -> str | None:
