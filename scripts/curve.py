@@ -35,8 +35,8 @@ def main() -> None:
     try:
         figure.savefig(content, dpi=120, format=picture.suffix[1:])
         picture.write_bytes(content.getvalue())
-    except ValueError as error:  # the format
-        parser.error(f"{picture}: {error}")
+    except ValueError as error:  # the format, or a formula in the title
+        parser.error(f"{picture}: {' '.join(str(error).split())}")
     except OSError as error:
         parser.error(f"cannot write {picture} ({error.strerror}); give another file")
     print(f"written: {picture}")

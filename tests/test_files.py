@@ -61,6 +61,12 @@ def test_a_folder_in_the_place_of_the_temporary_file_is_an_error_that_names_the_
         write_atomically(tmp_path / "file", b"new")
 
 
+def test_a_file_in_the_place_of_the_folder_is_an_error_that_names_the_file(tmp_path: Path):
+    (tmp_path / "folder").write_text("")
+    with pytest.raises(NotADirectoryError, match="folder/file'"):
+        write_atomically(tmp_path / "folder" / "file", b"new")
+
+
 def test_only_regular_files_of_a_bounded_size_are_read_without_waiting(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to(tmp_path / "file")

@@ -9,6 +9,7 @@ from pathlib import Path
 from cnnlab.files import read_file
 
 MAX_BYTES = 1 << 22  # of the file that identifies a data set, its test labels
+PIECE_BYTES = 1 << 13
 
 
 def find_files(folder: Path, published_as: str, sha256: dict[str, str]) -> dict[str, Path]:
@@ -57,12 +58,15 @@ def gunzip(content: bytes, max_bytes: int) -> bytes:
         content: The compressed file.
         max_bytes: What is longer is cut there, so that a small file cannot fill the memory.
     """
-    plain = bytearray()
+    plain, member = bytearray(), zlib.decompressobj(wbits=31)
     with contextlib.suppress(zlib.error):
-        while content and len(plain) < max_bytes:
-            member = zlib.decompressobj(wbits=31)
-            plain += member.decompress(content, max_bytes - len(plain))
-            content = member.unused_data
+        for start in range(0, len(content), PIECE_BYTES):  # a member's end copies what follows it
+            piece = content[start : start + PIECE_BYTES]
+            while piece and len(plain) < max_bytes:
+                plain += member.decompress(piece, max_bytes - len(plain))
+                piece = member.unused_data
+                if member.eof:
+                    member = zlib.decompressobj(wbits=31)
     return bytes(plain)
 
 

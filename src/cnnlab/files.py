@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -284,5 +285,6 @@ def is_locked(path: Path) -> bool:
 
 
 def _remove(temporary: Path) -> None:
-    if not temporary.is_dir():
-        temporary.unlink(missing_ok=True)
+    """Removes what a failed write has left; the write's own error is the one to tell."""
+    with suppress(OSError):
+        temporary.unlink()

@@ -58,6 +58,8 @@ def test_parsing_gives_back_what_was_written(sizes: list[int]):
     [
         (b"\x00\x00\x0d\x01\x00\x00\x00\x01\x00", "not an IDX file of unsigned bytes: it starts with 00000d01"),
         (b"\x00", "not an IDX file"),
+        (b"", "not an IDX file of unsigned bytes: it is empty"),
+        (b"\x00\x00\x08\xff" + b"\xff" * 1020, "it has 255 dimensions, more than"),  # not a message of 3,000 characters
         (b"\x00\x00\x08\x03\x00\x00", "an IDX header of 16 bytes, but only 6 bytes"),
         (idx((3,), b"ab"), r"10 bytes, but the sizes \(3,\) need 11"),
         (idx((3,), b"abcd"), r"12 bytes, but the sizes \(3,\) need 11"),

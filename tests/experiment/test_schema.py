@@ -50,6 +50,13 @@ def test_null_is_allowed_where_it_means_something():
     assert not RULES["optimizer.lr"].holds(None)
 
 
+@pytest.mark.parametrize("value", ["../../x", "a/b"])
+def test_a_text_that_is_no_number_is_not_said_to_be_one_in_quotes(value: str):
+    with pytest.raises(UserError) as refused:
+        check_values(OmegaConf.create({"sweep": {"name": value}}))
+    assert str(refused.value) == f"sweep.name={value} is not allowed; it must be null or a name, of one folder"
+
+
 def test_our_launchers_keys_are_checked_and_those_of_other_packages_are_not():
     config = OmegaConf.create({"hydra": {"launcher": {"_target_": "hydra_plugins.joblib.Launcher", "n_jobs": -1}}})
     check_values(config)

@@ -1,3 +1,5 @@
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +54,11 @@ def test_a_picture_that_cannot_be_written_is_one_line(folder: Path, name: str):
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr
     assert name in failed.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("title", [os.fsdecode(b"run \xff"), "\ud800"])
+def test_a_title_that_is_not_utf_8_is_drawn(folder: Path, title: str):
+    draw_curve(read_metrics(folder), title).savefig(io.BytesIO(), dpi=20)
 
 
 def test_the_report_does_not_need_torch():

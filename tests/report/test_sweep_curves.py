@@ -1,5 +1,6 @@
 """A sweep's learning curves."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -94,3 +95,13 @@ def test_the_newest_run_of_a_job_is_drawn(tmp_path: Path):
     write_run(tmp_path, "sgd", 0, [0.80])
     (tmp_path / "sgd-0").rename(tmp_path / "seed=0~2")
     assert list(draw_curves(tmp_path).axes[0].lines[0].get_ydata()) == pytest.approx([20])
+
+
+def test_a_foreign_runs_values_are_drawn_as_they_are(tmp_path: Path):
+    for number, name in enumerate((r"$\frac$", "\ud800")):
+        write_run(tmp_path, f"run{number}", 0, [0.9])
+        path = tmp_path / f"run{number}-0" / "result.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"choices": {"optimizer": name}}))
+    figure = draw_curves(tmp_path, os.fsdecode(b"\xff"))
+    figure.savefig(io.BytesIO(), dpi=20)
+    assert [text.get_text() for text in figure.legends[0].texts] == [r"\$\frac\$", "?"]

@@ -3,12 +3,14 @@
 import errno
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
 
 from cnnlab.errors import UserError
 from cnnlab.run import execution
@@ -17,7 +19,7 @@ from cnnlab.run.execution import run
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted
-from cnnlab.training.checkpoint import load_checkpoint
+from cnnlab.training.checkpoint import AtomicCheckpointIO, CheckpointError, load_checkpoint
 from tests.conftest import SMALL
 
 # the third epoch ruins the weights, so that the second is the best
@@ -89,6 +91,46 @@ def test_a_damaged_last_checkpoint_costs_an_epoch_and_changes_no_number(
     assert_ends_the_same(folder)
 
 
+def lose(*names: str) -> Callable[[dict], None]:
+    """A change of a checkpoint that loses one of its parts."""
+
+    def change(checkpoint: dict) -> None:
+        for name in names[:-1]:
+            checkpoint = checkpoint[name]
+        del checkpoint[names[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lose("global_step"), "is not what this version writes (its global_step is missing or no int)"),
+        (lose("state_dict"), "is not what this version writes (its state_dict is missing or no dict)"),
+        (lose("ImageDataModule"), "is not what this version writes (its ImageDataModule is missing or no dict)"),
+        (lose("train_totals"), "is not what this version writes (its loops, optimizer_states or train_totals"),
+        (lose("loops", "fit_loop"), "is not what this version writes (its loops, optimizer_states or train_totals"),
+        (lambda all_: all_.update(optimizer_states=[]), "is not what this version writes (its loops, optimizer_states"),
+        (lose("callbacks", "History"), "is not what this version writes (its history is missing)"),
+        (lambda all_: all_["callbacks"]["History"].update(rows=[{}]), "writes (its history has no rows)"),
+        (lambda all_: all_["state_dict"].update(x=torch.zeros(1)), "does not fit this run (Error(s) in loading"),
+        (lambda all_: all_.update(optimizer_states=[{}]), "does not fit this run ('param_groups')"),
+        (lose("ImageDataModule", "place"), "does not fit this run ('place')"),
+    ],
+)
+def test_a_signed_checkpoint_without_a_part_or_of_other_shapes_is_refused(
+    compose_run, folder: Path, change: Callable[[dict], None], reason: str
+):
+    """Lightning passes over some parts that are missing, and the run would end in other weights."""
+    one = RunFolder(folder)
+    checkpoint = load_checkpoint(one.last_checkpoint)
+    change(checkpoint)
+    AtomicCheckpointIO(expected()["fingerprint"]).save_checkpoint(checkpoint, one.last_checkpoint)
+    one.previous_checkpoint.unlink()
+    with pytest.raises(CheckpointError, match=re.escape(reason)):
+        run(compose_run(*RUN, f"resume={folder}"))
+
+
 def test_another_runs_checkpoints_are_refused(compose_run, other: Path, folder: Path, caplog):
     one = RunFolder(folder)
     shutil.copy(other / "last.ckpt", one.last_checkpoint)
@@ -158,6 +200,31 @@ def test_a_best_checkpoint_that_is_lost_during_the_fit_is_restored_too(compose_r
     checkpoints.check_best(row)
     assert load_checkpoint(one.best_checkpoint)["global_step"] == 40
     assert len(one.best_checkpoint.read_bytes()) == len(before)
+
+
+@pytest.mark.parametrize(
+    ("lost", "way_on"), [("best", "resume the run: "), ("all", "resume the run: "), ("two", "delete ")]
+)
+def test_a_checkpoint_that_is_lost_during_the_test_has_its_way_on(
+    compose_run, folder: Path, monkeypatch: pytest.MonkeyPatch, lost: str, way_on: str
+):
+    one, test = RunFolder(folder), Trainer.test
+
+    def lose(*args, **kwargs):
+        one.best_checkpoint.unlink()
+        if lost == "all":
+            shutil.rmtree(one.best_checkpoint.parent)
+        if lost == "two":  # the last epoch is not the best
+            one.previous_checkpoint.unlink()
+        return test(*args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "test", lose)
+    with pytest.raises(UserError, match=rf"^{one.best_checkpoint} is missing; {way_on}"):
+        run(compose_run(*RUN, f"resume={folder}"))
+    if way_on != "delete ":
+        monkeypatch.undo()
+        run(compose_run(*RUN, f"resume={folder}"))
+        assert_ends_the_same(folder)
 
 
 def test_a_best_checkpoint_that_nothing_replaces_is_missed_before_the_fit(

@@ -20,6 +20,14 @@ from tests.processes import start
 SHORT = (*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")
 
 
+class RemoveAtTheEnd(Callback):
+    """Removes the run's folder, once nothing is left to do but to write the result."""
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "test":
+            shutil.rmtree(trainer.default_root_dir)
+
+
 class FillAfterTest(Callback):
     """Fills the disk of the run's folder, once."""
 
@@ -80,8 +88,9 @@ def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
     assert len(list((folder / "pictures").iterdir())) == 3
 
 
-def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path):
-    remove = "+callbacks.remove._target_=tests.run.test_full_disk.RemoveFolder"
+@pytest.mark.parametrize("when", ["RemoveFolder", "RemoveAtTheEnd"])
+def test_a_run_whose_folder_is_removed_says_so(compose_run, tmp_path: Path, when: str):
+    remove = f"+callbacks.remove._target_=tests.run.test_full_disk.{when}"
     folder = tmp_path / "run"
     with pytest.raises(UserError, match=rf"^{folder} was removed while its run was at work; start the run again$"):
         run(compose_run(*SHORT, "callbacks=light", remove))

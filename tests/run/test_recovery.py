@@ -6,7 +6,7 @@ import pytest
 
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
-from cnnlab.run.recovery import explain_write_error
+from cnnlab.run.recovery import explain_file_error
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ def test_a_file_that_cannot_be_written_comes_with_the_command_that_resumes(
     folder, file = RunFolder(tmp_path / "run"), tmp_path / "run" / "checkpoints" / "last.ckpt"
     file.parent.mkdir(parents=True)
     error = OSError(number, os.strerror(number), str(file))
-    assert explain_write_error(error, folder) is None, "there is nothing to resume yet"
+    assert explain_file_error(error, folder) is None, "there is nothing to resume yet"
     file.touch()
-    assert explain_write_error(error, folder) == (
+    assert explain_file_error(error, folder) == (
         f"cannot write the run's files: {os.strerror(number)}: {file}; {what_to_do}, then resume the run: "
         f"{program()} resume={tmp_path / 'run'}"
     )
     elsewhere = OSError(number, os.strerror(number), "/elsewhere")
-    assert (explain_write_error(elsewhere, folder) is None) == (number != errno.EFBIG)
+    assert (explain_file_error(elsewhere, folder) is None) == (number != errno.EFBIG)

@@ -160,6 +160,24 @@ def test_what_is_in_a_jobs_place_is_named_and_left_and_the_job_runs_beside_it(tm
     assert step.job.name == "seed=1~2"
 
 
+@pytest.mark.parametrize("name", ["result.json", "metrics.csv", "loggers.json"])
+@pytest.mark.parametrize(
+    ("put", "what"),
+    [(os.mkfifo, "a named pipe"), (lambda path: path.symlink_to("/etc/hosts"), "a link to /etc/hosts")],
+    ids=["pipe", "link"],
+)
+def test_a_run_that_could_not_resume_for_a_pipe_or_a_link_is_named_and_its_job_runs_beside_it(
+    tmp_path: Path, name: str, put: Callable[[Path], None], what: str
+):
+    one = job(tmp_path)
+    begin(one, "interrupted")
+    (one.folder.path / name).unlink(missing_ok=True)
+    put(one.folder.path / name)
+    (step,) = plan([one], compose)
+    assert (step.action, step.job.name) == (Action.START, "seed=1~2")
+    assert step.remark.startswith(f"{one.folder.path / name} is {what}, and a run writes into files in its own folder")
+
+
 @pytest.mark.parametrize("name", ["result.json", ".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml"])
 @pytest.mark.parametrize("kind", ["directory", "fifo", "binary", "empty", "huge", "number", "deep"])
 @pytest.mark.parametrize("status", ["completed", "interrupted"])

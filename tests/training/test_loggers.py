@@ -155,7 +155,7 @@ def test_a_users_callback_sees_lightnings_own_class(compose_run, tmp_path: Path)
 @pytest.mark.parametrize(
     "content",
     ['{"mine": "../../etc"}', '{"mine": "a b"}', '{"mine": ["a"]}', '{"mine": {"_target_": "os.system"}}', '["a"]',
-     '{"mine": ""}', "{", '{"mine": "' + 200 * "a" + '"}'],
+     '{"mine": ""}', "{", "[" * 200_000, '{"mine": "' + 200 * "a" + '"}'],
 )  # fmt: skip
 def test_an_id_in_a_folder_of_somebody_else_is_a_plain_id_or_ignored(
     compose_run, tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ from cnnlab.files import kind, read_file
 
 logger = logging.getLogger(__name__)
 
+MAX_DIMENSIONS = 4
 MAX_HEADER_BYTES = 4 + 4 * 255
 SMALL_BYTES = 1 << 16  # read without further thought, so that a damaged small file is told by its hash
 STAGING = ".download-"
@@ -224,7 +225,10 @@ def parse_idx(content: bytes) -> torch.Tensor:
         LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998, "File formats".
     """
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise ValueError(f"not an IDX file of unsigned bytes: it starts with {content[:4].hex()}")
+        start = f"starts with {content[:4].hex()}" if content else "is empty"
+        raise ValueError(f"not an IDX file of unsigned bytes: it {start}")
+    if content[3] > MAX_DIMENSIONS:
+        raise ValueError(f"it has {content[3]} dimensions, more than number, channels, height and width")
     sizes, header = idx_sizes(content), 4 + 4 * content[3]
     if sizes is None:
         raise ValueError(f"an IDX header of {header} bytes, but only {len(content)} bytes")

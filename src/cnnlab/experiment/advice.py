@@ -44,13 +44,13 @@ def advice_on(config: DictConfig, key: str, value: Any, rule: "Rule") -> str:
     if value == "":
         return "; nothing follows the equals sign (an unset shell variable?)"
     plain = unicodedata.normalize("NFKC", value)  # ３ is 3
-    if rule.holds(_number_in(plain)):
+    if (number := _number_in(plain)) is not None and rule.holds(number):
         return _unquoted(config, key, value) if plain == value else f": write {key}={plain}"
     if (limits := RANGE.fullmatch(value)) and rule.holds(int(limits[1])) and rule.holds(int(limits[2])):
         return f"; for a sweep: -m '{key}=range({limits[1]},{int(limits[2]) + 1})'"
     if (found := WITH_UNIT.fullmatch(plain)) is not None:
-        number = f"{float(found[1]) / 100:g}" if found[2] == "%" else found[1]
-        return f": write {key}={number}" if rule.holds(_number_in(number)) else ""
+        part = f"{float(found[1]) / 100:g}" if found[2] == "%" else found[1]
+        return f": write {key}={part}" if rule.holds(_number_in(part)) else ""
     words = [word for word in re.split(r" or |, ", rule.allowed) if rule.holds(word)]
     near = difflib.get_close_matches(value.lower(), words, n=1) or [word for word in words if value.startswith(word)]
     return f"; did you mean {key}={near[0]}?" if near else ""

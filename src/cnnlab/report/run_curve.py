@@ -66,8 +66,17 @@ def draw_curve(metrics: dict[str, list[float]], title: str = "") -> Figure:
     style_axes(error_axes, "error, %")
     style_axes(loss_axes, "loss, nats")
     error_axes.legend(frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(drawable(title))
     return figure
+
+
+def drawable(text: str) -> str:
+    """A text that matplotlib can draw: what was not UTF-8 in a command line or a file is replaced.
+
+    Args:
+        text: Any text.
+    """
+    return text.encode(errors="replace").decode()
 
 
 def style_axes(axes: Axes, label: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from cnnlab.errors import UserError
-from cnnlab.report.run_curve import SPLITS, read_metrics, style_axes
+from cnnlab.report.run_curve import SPLITS, drawable, read_metrics, style_axes
 from cnnlab.report.table import in_order, read_runs, setting, varied_names
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
@@ -43,8 +43,8 @@ def draw_curves(folder: Path, title: str = "") -> Figure:
         axes.fill_between(epochs, [*map(min, by_epoch)], [*map(max, by_epoch)], color=color, alpha=0.15, linewidth=0)
     style_axes(axes, f"{SPLITS[split][0]} error, %")
     columns = 1 + len(settings) // 16  # 16 names fit below each other
-    figure.legend(loc="outside right upper", title=", ".join(names), frameon=False, ncols=columns)
-    figure.suptitle(title or "line: mean over seeds; band: lowest to highest")
+    figure.legend(loc="outside right upper", title=_literal(", ".join(names)), frameon=False, ncols=columns)
+    figure.suptitle(drawable(title) or "line: mean over seeds; band: lowest to highest")
     return figure
 
 
@@ -73,4 +73,9 @@ def _common_split(folder: Path, settings: Settings) -> str:
 
 def _label(values: tuple[str, ...], runs: list[Metrics | None]) -> str:
     remark = f" ({len(runs) - runs.count(None)} of {len(runs)} completed)" if None in runs else ""
-    return (", ".join(values) or "all runs") + remark
+    return _literal(", ".join(values) or "all runs") + remark
+
+
+def _literal(text: str) -> str:
+    """A text in which `$` is no formula: the names and values in a result.json may be anything."""
+    return drawable(text).replace("$", r"\$")

@@ -10,9 +10,16 @@ from lightning.pytorch.utilities import rank_zero_only
 from cnnlab.files import write_atomically
 from cnnlab.run.folder import RunFolder
 from cnnlab.training.checkpoint import AtomicCheckpointIO, CheckpointError, load_checkpoint
-from cnnlab.training.history import Row
+from cnnlab.training.history import History, Row
 
 logger = logging.getLogger(__name__)
+
+PARTS = {  # of a checkpoint: what Lightning or this program reads from it, or passes over if it is missing
+    **{"global_step": int, "pytorch-lightning_version": str, "should_stop": bool},
+    **{"state_dict": dict, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list},
+    "ImageDataModule": dict,  # has the place in the epoch
+}
+ROW = {"epoch", "step", "seconds"}
 
 
 @dataclass(frozen=True)
@@ -90,12 +97,31 @@ class Checkpoints:
         """A checkpoint of this run.
 
         Raises:
-            CheckpointError: If it is unusable.
+            CheckpointError: If it is unusable: Lightning would pass over some parts that are missing.
         """
-        return load_checkpoint(path, fingerprint=self.fingerprint)
+        checkpoint = load_checkpoint(path, fingerprint=self.fingerprint)
+        if flaw := _flaw(checkpoint):
+            raise CheckpointError(path, f"is not what this version writes ({flaw})")
+        return checkpoint
 
     def _is_of_epoch(self, path: Path, row: Row) -> bool:
         try:
             return bool(self.load(path)["global_step"] == row["step"])
         except CheckpointError:
             return False
+
+
+def _flaw(checkpoint: dict[str, Any]) -> str | None:
+    """Which part of a run's checkpoint is missing or of another type; None if all are as they must be."""
+    for name, kind in PARTS.items():
+        if not isinstance(checkpoint.get(name), kind):
+            return f"its {name} is missing or no {kind.__name__}"
+    if "fit_loop" not in checkpoint["loops"] or not checkpoint["optimizer_states"] or "train_totals" not in checkpoint:
+        return "its loops, optimizer_states or train_totals are missing"
+    history = checkpoint["callbacks"].get(History.__name__)
+    if not isinstance(history, dict) or not all(isinstance(history.get(name), float) for name in ("fit_s", "epoch_s")):
+        return "its history is missing"
+    rows = history.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() >= ROW for row in rows):
+        return "its history has no rows"
+    return None

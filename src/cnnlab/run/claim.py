@@ -60,7 +60,7 @@ def claim(folder: RunFolder, *, resume: bool) -> None:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not resume and folder.names() - RUN_NAMES:
             _check_free(folder)  # first: in a folder of something else, no file of it is in the way
-        _check_entries(folder)
+        check_entries(folder)
         if not resume and not (folder.path / LOCK).exists():
             _check_free(folder)  # no lock is left in a folder of something else
         lock = try_lock(folder.path / LOCK)
@@ -125,8 +125,15 @@ def _can_be_cleared(folder: RunFolder) -> bool:
     return is_unused or folder.status_without_lock is Status.FAILED
 
 
-def _check_entries(folder: RunFolder) -> None:
-    """Rejects what would make the run write into another folder, or wait for ever, or fail at its end."""
+def check_entries(folder: RunFolder) -> None:
+    """Rejects what would make the run write into another folder, or wait for ever, or fail at its end.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        UserError: With the path, and what it is.
+    """
     if found := next(iter(irregular(folder.path)), None):
         path, what = found
         raise UserError(f"{path} is {what}, and a run writes into files in its own folder only; remove it")

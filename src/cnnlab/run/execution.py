@@ -21,7 +21,7 @@ from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
-from cnnlab.run.recovery import explain_write_error, resume_command, way_on
+from cnnlab.run.recovery import explain_file_error, lost_in_test, removed, resume_command, way_on
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
 from cnnlab.run.summary import Introduction, print_summary
@@ -34,7 +34,7 @@ from cnnlab.training.build import (
     build_trainer,
 )
 from cnnlab.training.callback_errors import explain_callback_error
-from cnnlab.training.checkpoint import load_checkpoint, weights_sha256
+from cnnlab.training.checkpoint import CheckpointError, is_of_restoring, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
 from cnnlab.training.epoch_checkpoint import EpochCheckpoint
@@ -73,7 +73,7 @@ def run(config: DictConfig) -> float | None:
         this_run.result.status = Status.COMPLETED
     except BaseException as error:
         this_run.result.status, this_run.result.error = _status_of(error)
-        if isinstance(error, OSError) and (line := explain_write_error(error, this_run.folder)) is not None:
+        if (line := explain_file_error(error, this_run.folder)) is not None:
             raise UserError(line) from error
         raise
     finally:
@@ -130,7 +130,10 @@ class Run:
         result.device = str(trainer.strategy.root_device)
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resumed)
-        self._test(trainer, classifier, data)
+        try:
+            self._test(trainer, classifier, data)
+        except CheckpointError as error:
+            raise lost_in_test(error, self.checkpoints, self.history.best_row()) from error
         self._log_outcome()
 
     def _load_progress(self) -> Path | None:
@@ -170,9 +173,8 @@ class Run:
                 if not self.result.status.is_final:  # another error is being raised, and often the same
                     rank_zero_only(print)(f"result.json is not written: {error.strerror}", file=sys.stderr)
                     return
-                raise UserError(
-                    f"the run is {self.result.status}, but its result is not written: {way_on(error, self.folder)}"
-                ) from error
+                line = f"the run is {self.result.status}, but its result is not written: {way_on(error, self.folder)}"
+                raise UserError(line if self.folder.path.exists() else removed(self.folder)) from error
 
     def _adds_nothing(self) -> bool:
         """Whether a resume has ended before it got further than the run's result, which then stays as it is."""
@@ -204,6 +206,8 @@ class Run:
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {one_line(error)}") from error
         except Exception as error:
+            if resumed is not None and is_of_restoring(error):
+                raise CheckpointError(resumed, f"does not fit this run ({one_line(error)})") from error
             if (mistake := explain_callback_error(error, self.config)) is not None:
                 raise mistake from error
             raise

@@ -1,4 +1,4 @@
-"""The way on for a run whose files cannot be written, on one line."""
+"""The way on for a run whose files cannot be read or written, on one line."""
 
 import os
 import shlex
@@ -6,8 +6,11 @@ from pathlib import Path
 
 from cnnlab.file_errors import NO_ROOM, remedy
 from cnnlab.program import program
+from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.summary import short_path
+from cnnlab.training.checkpoint import CheckpointError
+from cnnlab.training.history import Row
 
 
 def resume_command(folder: RunFolder) -> str:
@@ -15,15 +18,22 @@ def resume_command(folder: RunFolder) -> str:
     return f"{program()} resume={shlex.quote(short_path(folder))}"
 
 
-def explain_write_error(error: OSError, folder: RunFolder) -> str | None:
-    """The line for a file of a run's that cannot be written; None if it is something else, or nothing can be resumed.
+def removed(folder: RunFolder) -> str:
+    """What to do if the folder is gone."""
+    return f"{folder} was removed while its run was at work; start the run again"
+
+
+def explain_file_error(error: BaseException, folder: RunFolder) -> str | None:
+    """The line for a file of a run's that cannot be used; None if it is something else, or nothing can be resumed.
 
     Args:
         error: As raised by the run.
         folder: The run's folder.
     """
-    if not folder.path.exists():
-        return f"{folder} was removed while its run was at work; start the run again"
+    if isinstance(error, OSError | CheckpointError) and not folder.path.exists():
+        return removed(folder)
+    if not isinstance(error, OSError):
+        return None
     name = error.filename
     is_own = isinstance(name, str | bytes) and Path(os.fsdecode(name)).is_relative_to(folder.path)
     if folder.has_checkpoint and (is_own or error.errno in NO_ROOM):
@@ -35,3 +45,21 @@ def way_on(error: OSError, folder: RunFolder) -> str:
     """The system's reason, and the command to type once files can be written again."""
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror}{where}; {remedy(error)}, then resume the run: {resume_command(folder)}"
+
+
+def lost_in_test(error: CheckpointError, checkpoints: Checkpoints, best: Row | None) -> CheckpointError:
+    """The error of a checkpoint that was lost during the test; often a resume restores it, and only tests again.
+
+    Args:
+        error: Lightning's, or ours, which advises to start over.
+        checkpoints: The run's.
+        best: The best epoch's row.
+    """
+    folder = checkpoints.folder
+    try:
+        if folder.has_checkpoint:  # else a resume starts at the first epoch
+            checkpoints.latest()
+            checkpoints.check_best(best)
+    except (CheckpointError, OSError):
+        return error
+    return CheckpointError(error.path, error.reason, f"resume the run: {resume_command(folder)}")

@@ -17,6 +17,7 @@ from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.check import data_is_available
 from cnnlab.experiment.identity import difference
 from cnnlab.program import as_typed
+from cnnlab.run.claim import check_entries
 from cnnlab.run.flaws import find_flaw
 from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
@@ -151,6 +152,10 @@ def _foreign(job: Job) -> str | None:
         return f"{folder.result_json} is not a run's ({flaw})" if flaw else None
     try:
         folder.overrides()  # a resume needs them
+        if status in (Status.INTERRUPTED, Status.KILLED):
+            check_entries(folder)  # as the resume will
+    except OSError as error:
+        return f"{job.name} cannot be read ({error.strerror})"
     except UserError as error:
         return str(error).partition("; ")[0]
     return None

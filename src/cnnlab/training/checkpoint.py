@@ -5,6 +5,7 @@ import io
 import os
 import re
 import struct
+import traceback
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ COMMENT = b"cnnlab checkpoint of run %s, SHA-256 of everything before this: "
 SIGNED = re.compile(rb"cnnlab checkpoint of run (\w*), SHA-256 of everything before this: ([0-9a-f]{64})\Z")
 DIGEST_BYTES = 64
 MAX_END_BYTES = 256  # more than the last record with its comment
+CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 END_OF_ARCHIVE = b"PK\x05\x06"  # the last record, of 22 bytes with an empty comment
 
 
@@ -204,3 +206,14 @@ def weights_sha256(network: torch.nn.Module) -> str:
 def bits(tensor: torch.Tensor) -> bytes:
     """The memory of a tensor's values, in order."""
     return tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def is_of_restoring(error: Exception) -> bool:
+    """Whether Lightning met an error while it restored the parts of a checkpoint, which then does not fit the run."""
+    if isinstance(error, UserError | torch.OutOfMemoryError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(
+        frame.f_globals.get("__name__") == CONNECTOR and frame.f_code.co_name.lstrip("_").startswith("restore")
+        for frame in frames
+    )

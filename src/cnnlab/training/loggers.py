@@ -18,7 +18,7 @@ from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.loggers import active_loggers
 from cnnlab.experiment.targets import instantiate, locate
-from cnnlab.files import write_atomically
+from cnnlab.files import read_text, write_atomically
 from cnnlab.training.mlflow import RunMLflow
 from cnnlab.training.run_logger import LoggedRun, RunLogger
 from cnnlab.training.wandb import RunWandb
@@ -125,8 +125,8 @@ def _sweep(config: DictConfig, folder: Path) -> str | None:
 def _read_ids(folder: Path) -> dict[str, str]:
     """The recorded ids; anything but a plain id is ignored, since the folder may be somebody else's."""
     try:
-        ids: Any = json.loads((folder / IDS).read_text())
-    except (OSError, ValueError):
+        ids: Any = json.loads(read_text(folder / IDS))
+    except (OSError, ValueError, RecursionError):
         return {}
     return (
         {name: text for name, text in ids.items() if isinstance(text, str) and ID.fullmatch(text)}

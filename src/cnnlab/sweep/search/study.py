@@ -67,7 +67,7 @@ def _is_experiment(text: Any) -> TypeGuard[str]:
     """Whether a study's attribute is ours; anybody can write into a database."""
     try:
         return isinstance(json.loads(text), dict)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return False
 
 
