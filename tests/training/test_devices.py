@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cnnlab.errors import UserError
-from cnnlab.training.devices import check_devices
+from cnnlab.training.devices import check_devices, training_device
 
 
 @pytest.fixture(params=[0, 2])
@@ -49,3 +49,14 @@ def test_what_is_no_device_is_refused(compose_run):
         check_devices(compose_run("trainer.accelerator=gpuu"))
     with pytest.raises(UserError, match=r"trainer\.devices=0 is not allowed; it must be a number >= 1, or -1"):
         check_devices(compose_run("trainer.devices=0"))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "has_gpu", "device"),
+    [("default", True, "cuda"), ("default", False, "cpu"), ("gpu", True, "cuda"), ("cpu", True, "cpu")],
+)
+def test_a_run_is_tried_where_it_trains(
+    compose_run, monkeypatch: pytest.MonkeyPatch, trainer: str, has_gpu: bool, device: str
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    assert training_device(compose_run(f"trainer={trainer}")) == torch.device(device)

@@ -53,6 +53,7 @@ def test_every_option_trains(compose_run, tmp_path: Path, group: str, option: st
         ("augmentation=affine", "averaging=ema", "model=compact"),
         ("model.num_members=2", "optimizer=muon"),
         ("optimizer=schedule_free", "select=best"),
+        ("optimizer=adam", "optimizer.fused=false", "+optimizer.capturable=true"),  # refused on a CPU
     ],
     ids=lambda overrides: overrides[0],
 )

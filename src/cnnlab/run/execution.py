@@ -37,6 +37,7 @@ from cnnlab.training.callback_errors import explain_callback_error
 from cnnlab.training.checkpoint import CheckpointError, is_of_restoring, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
+from cnnlab.training.devices import training_device
 from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
@@ -121,7 +122,7 @@ class Run:
         quieten()
         self.checkpoints = Checkpoints(self.folder, result.fingerprint, config.select == "best")
 
-        data, classifier = build_data(config), build_classifier(config)
+        data, classifier = build_data(config), build_classifier(config, training_device(config))
         result.num_params = sum(weights.numel() for weights in classifier.network.parameters() if weights.requires_grad)
         resumed = self._load_progress()
         self.loggers = build_loggers(config, self.folder.path, None if config.resume is None else result.steps)

@@ -40,6 +40,7 @@ from cnnlab.training.sanity_check import (
 
 DATA_FACTS = ("name", "image_shape", "num_classes", "classes", "mean", "std", "num_train", "num_val", "num_test")
 WRONG_ARGUMENT = (ValueError, TypeError, IndexError, RuntimeError, MisconfigurationException, ImportError)
+CPU = torch.device("cpu")
 FOR_ALL_MODELS = ("compile", "channels_last", "num_members")
 
 
@@ -93,8 +94,16 @@ def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) ->
     )
 
 
-def build_classifier(config: DictConfig) -> Classifier:
-    """The network with its initial weights, a function of the seed, its loss, optimiser and schedule."""
+def build_classifier(config: DictConfig, device: torch.device = CPU) -> Classifier:
+    """The network with its initial weights, a function of the seed, its loss, optimiser and schedule; on the CPU.
+
+    Args:
+        config: A composed config.
+        device: Where it will be trained: there a copy makes a step, so that what does not fit is refused.
+
+    Raises:
+        UserError: With the part of the config, what is allowed and what to do.
+    """
     for axis in MODEL_AXES:
         if uses_axis(config, axis):
             _check_part(config[axis], axis)  # here, so that an error names the axis, and not the model that has it
@@ -103,7 +112,7 @@ def build_classifier(config: DictConfig) -> Classifier:
     loss = _build(config.loss, "loss")
     optimizer = _factory(_optimizer_settings(config), "optimizer", check_made=check_optimizer)
     scheduler = _factory(config.scheduler, "scheduler", num_given=2, check_made=check_scheduler)
-    check_step(config, member, loss, optimizer, scheduler)
+    check_step(config, member, loss, optimizer, scheduler, device)
     if config.model.compile:
         network.compile()
     return Classifier(network, loss, optimizer, scheduler, seed=config.seed, watch=config.watch)

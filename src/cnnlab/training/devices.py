@@ -49,5 +49,15 @@ def check_devices(config: DictConfig) -> None:
         )
 
 
+def training_device(config: DictConfig) -> torch.device:
+    """The kind of device that a run's trainer will use.
+
+    Args:
+        config: A composed config.
+    """
+    is_cuda = config.trainer.get("accelerator") in ("auto", "gpu", "cuda", None) and torch.cuda.is_available()
+    return torch.device("cuda" if is_cuda else "cpu")
+
+
 def _accelerators() -> list[str]:
     return ["auto", "gpu", *sorted(AcceleratorRegistry.available_accelerators())]

@@ -44,7 +44,9 @@ def check_network(network: Any, target: str) -> None:
         raise UserError(f"model._target_={target} {what}, so there is nothing to train; choose another model")
 
 
-def check_step(config: DictConfig, network: nn.Module, loss: Any, make_optimizer: Any, make_scheduler: Any) -> None:
+def check_step(
+    config: DictConfig, network: nn.Module, loss: Any, make_optimizer: Any, make_scheduler: Any, device: torch.device
+) -> None:
     """Makes a step with a copy of the network on two black images; neither it nor the random state is changed.
 
     Args:
@@ -53,19 +55,20 @@ def check_step(config: DictConfig, network: nn.Module, loss: Any, make_optimizer
         loss: Logits and labels to a scalar.
         make_optimizer: As `Classifier`'s.
         make_scheduler: As `Classifier`'s.
+        device: Where the fit will be: some optimisers' settings, and some networks, work on a GPU only.
 
     Raises:
         UserError: With the part that does not fit, and what it must do.
     """
-    state, grad = torch.random.fork_rng(devices=[]), torch.enable_grad()
+    state, grad = torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad()
     with _one_thread(), state, grad, warnings.catch_warnings(action="ignore"):
         try:
-            network, loss = copy.deepcopy(network), copy.deepcopy(loss)
+            network, loss = copy.deepcopy(network).to(device), copy.deepcopy(loss)
         except (RuntimeError, TypeError, NotImplementedError):  # weights that are computed from others, for example
             return
-        _logits(config, network.eval())
-        logits = _logits(config, network.train())  # a network may return something else then
-        criterion = _criterion(config, loss, logits, torch.arange(NUM_IMAGES) % config.data.num_classes)
+        _logits(config, network.eval(), device)
+        logits = _logits(config, network.train(), device)  # a network may return something else then
+        criterion = _criterion(config, loss, logits)
         optimizer = make_optimizer(NetworkParameters(network))
         scheduler = make_scheduler(optimizer, NUM_STEPS)
         with _problems("optimizer", str(config.optimizer._target_), "make a step"):
@@ -136,9 +139,9 @@ def check_scheduler(scheduler: Any, target: str) -> None:
         )
 
 
-def _logits(config: DictConfig, network: nn.Module) -> torch.Tensor:
+def _logits(config: DictConfig, network: nn.Module, device: torch.device) -> torch.Tensor:
     target, shape = str(config.model._target_), list(config.data.image_shape)
-    images, wanted = torch.zeros(NUM_IMAGES, *shape), (NUM_IMAGES, int(config.data.num_classes))
+    images, wanted = torch.zeros(NUM_IMAGES, *shape, device=device), (NUM_IMAGES, int(config.data.num_classes))
     with _problems("model", target, f"take images of data.image_shape={shape}"):
         logits = network(images)
     rule = f"it must be a tensor of the shape (images, classes), here {wanted}"
@@ -149,14 +152,16 @@ def _logits(config: DictConfig, network: nn.Module) -> torch.Tensor:
     return logits
 
 
-def _criterion(config: DictConfig, loss: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _criterion(config: DictConfig, loss: Any, logits: torch.Tensor) -> torch.Tensor:
     target = str(config.loss._target_)
+    labels = torch.arange(NUM_IMAGES, device=logits.device) % config.data.num_classes
     if not isinstance(loss, nn.Module):
         raise UserError(f"loss._target_={target} is not a loss: it must be a torch.nn.Module of logits and labels")
     if isinstance(loss, nn.NLLLoss):
         raise UserError(
             f"loss._target_={target} takes log-probabilities, but a network gives logits; use cross_entropy"
         )
+    loss.to(logits.device)
     with _problems("loss", target, "take logits (images, classes) and labels (images)"):
         criterion, twice = loss(logits, labels), loss(logits.repeat(2, 1), labels.repeat(2))
     if not (isinstance(criterion, torch.Tensor) and criterion.ndim == 0 and criterion.requires_grad):
