@@ -1,6 +1,7 @@
 """W&B offline, with the real package; a resumed run's id is proved without it in test_loggers.py."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_a_resumed_run_has_its_pictures_files_and_id(compose_run, tmp_path: Path
     close_loggers(build_loggers(compose_run("logger=wandb"), tmp_path / "run"), "interrupted")
     run_id = json.loads((tmp_path / "run" / "loggers.json").read_text())["wandb"]
     folder = tmp_path / "run"
+    time.sleep(1)  # W&B names its folders by the second
     run(compose_run(*SHORT, "logger=[tensorboard,wandb]", f"resume={folder}", "logger.wandb.log_model=all"))
     runs = sorted((folder / "wandb").glob(f"offline-run-*-{run_id}"))
     assert len(runs) == len(list((folder / "wandb").glob("offline-run-*"))) == 2
