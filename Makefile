@@ -38,7 +38,7 @@ train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="
 bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)
 
-bench-gpu: install-dev  ## how fast an epoch and a sweep are on a GPU, and the tests that need one, under 6 minutes
+bench-gpu: install-dev  ## how fast an epoch and a sweep are on a GPU, and the tests that need one
 	$(BIN)/python scripts/bench_gpu.py $(ARGS)
 	$(BIN)/pytest -m gpu
 

@@ -84,10 +84,10 @@ def resident_loop(config: DictConfig, train: Batch, test: Batch, as_graph: bool)
 
     advance = _captured(step, images[:size].clone(), labels[:size].clone()) if as_graph else step
     started = now()
-    chosen = torch.randperm(len(images), device=images.device).split(size)
+    order = torch.randperm(len(images), device=images.device)
+    chosen = order[: len(order) // size * size if as_graph else None].split(size)
     for indices in chosen:
-        if len(indices) == size or not as_graph:
-            advance(images[indices], labels[indices])
+        advance(images[indices], labels[indices])
     trained = now()
     network.eval()
     correct = torch.zeros((), device=images.device)
