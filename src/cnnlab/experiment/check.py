@@ -21,7 +21,19 @@ from cnnlab.program import as_typed
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
-TOP_LEVEL = (*GROUPS, "seed", "select", "watch", "objective", "target", "console", "resume", "experiment", "sweep")
+TOP_LEVEL = (
+    *GROUPS,
+    "seed",
+    "select",
+    "watch",
+    "objective",
+    "target",
+    "kernels",
+    "console",
+    "resume",
+    "experiment",
+    "sweep",
+)
 BUILT = ("model", "activation", "init", "pool", "loss", "optimizer", "scheduler", "trainer")  # an object each
 OPTIONAL = ("augmentation", "averaging")  # an object, or nothing
 READ = {  # the keys of the groups that no constructor checks

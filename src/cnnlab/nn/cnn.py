@@ -6,7 +6,7 @@ from itertools import islice
 import torch
 from torch import nn
 
-from cnnlab.nn.conv_pool import ConvPool
+from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.image_size import check_image_size
 
 NUM_STAGES = 3  # of MNIST's 28×28, 14×14 and 7×7 pixels
@@ -65,13 +65,13 @@ class CNN(nn.Module):
 
         in_channels, remaining = image_shape[0], iter(channels)
         if stem is not None:
-            add(ConvPool(nn.Conv2d(in_channels, stem, 5, bias=not batch_norm), pool()), stem)
+            add(ConvPool(Conv2d(in_channels, stem, 5, bias=not batch_norm), pool()), stem)
             in_channels = stem
         for stage, num_layers in enumerate(stages):
             if stage > 0:
                 layers.append(pool())
             for out_channels in islice(remaining, num_layers):
-                add(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
+                add(Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
                 in_channels = out_channels
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(in_channels, num_classes)]
         self.layers = nn.Sequential(*layers)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from cnnlab.nn.conv_pool import ConvPool
+from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.image_size import check_image_size
 
 SMALLEST_PX = 16  # becomes 12, 6, 2 and 1 in the two convolutions and poolings
@@ -44,9 +44,9 @@ class LectureNet(nn.Module):
         channels, *size = image_shape
         height, width = (((pixels - 4) // 2 - 4) // 2 for pixels in size)
         self.layers = nn.Sequential(  # shapes in the comments are those of 28×28 pixels
-            ConvPool(nn.Conv2d(channels, 10, kernel_size=5), pool()),  # (B, 10, 24, 24), then (B, 10, 12, 12)
+            ConvPool(Conv2d(channels, 10, kernel_size=5), pool()),  # (B, 10, 24, 24), then (B, 10, 12, 12)
             activation(),
-            ConvPool(nn.Conv2d(10, 20, kernel_size=5), pool()),  # (B, 20, 8, 8), then (B, 20, 4, 4)
+            ConvPool(Conv2d(10, 20, kernel_size=5), pool()),  # (B, 20, 8, 8), then (B, 20, 4, 4)
             nn.Dropout2d(channel_dropout),
             activation(),
             nn.Flatten(),  # (B, 320)

@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from cnnlab import kernels
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.arguments import check_arguments, with_culprit
@@ -107,8 +108,9 @@ def build_classifier(config: DictConfig, device: torch.device = CPU) -> Classifi
     for axis in MODEL_AXES:
         if uses_axis(config, axis):
             _check_part(config[axis], axis)  # here, so that an error names the axis, and not the model that has it
+    kernels.choose(config.get("kernels", "auto"))  # absent in the config of an older run
     torch.manual_seed(derive_seed(config.seed, "init"))
-    network, member = _network(config)
+    network, member = _network(config, device)
     loss = _build(config.loss, "loss")
     optimizer = _factory(_optimizer_settings(config), "optimizer", check_made=check_optimizer)
     scheduler = _factory(config.scheduler, "scheduler", num_given=2, check_made=check_scheduler)
@@ -118,7 +120,7 @@ def build_classifier(config: DictConfig, device: torch.device = CPU) -> Classifi
     return Classifier(network, loss, optimizer, scheduler, seed=config.seed, watch=config.watch)
 
 
-def _network(config: DictConfig) -> tuple[nn.Module, nn.Module]:
+def _network(config: DictConfig, device: torch.device) -> tuple[nn.Module, nn.Module]:
     """The network, and one of its members if it is a committee."""
     settings = {name: value for name, value in config.model.items() if name not in FOR_ALL_MODELS}
     members = [_build(settings, "model") for _ in range(config.model.num_members)]
@@ -128,9 +130,16 @@ def _network(config: DictConfig) -> tuple[nn.Module, nn.Module]:
     with torch.no_grad():
         returned = _factory(config.init, "init")(network)
     check_init(returned, network, str(config.init._target_))
-    if config.model.channels_last:
+    channels_last = config.model.channels_last
+    if channels_last is None and device.type == "cpu" and _has_convolutions(network):
+        channels_last = not kernels.available()  # compiles them, if necessary
+    if channels_last:
         network.to(memory_format=torch.channels_last)
     return network, members[0]
+
+
+def _has_convolutions(network: nn.Module) -> bool:
+    return any(isinstance(layer, nn.Conv2d) for layer in network.modules())
 
 
 def _check_part(settings: DictConfig, key: str) -> None:

@@ -11,8 +11,8 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.utils import parametrizations, parametrize, prune
 
-from cnnlab.nn.conv_pool import ConvPool
-from tests.nn.test_conv_pool import MAX, PLAIN, Counting
+from cnnlab.nn.convolution import ConvPool
+from tests.nn.test_convolution import MAX, PLAIN, Counting
 
 
 def _with_own_forward(conv: nn.Conv2d) -> None:
