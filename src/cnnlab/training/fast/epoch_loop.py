@@ -12,6 +12,7 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from cnnlab.training.fast.eligibility import CALLBACK_HOOKS, MODULE_HOOKS, overrides, why_not_lean
+from cnnlab.training.fast.optimizer import FastStep, fast_zero_grad
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ class LeanEpochLoop(_TrainingEpochLoop):
         super().on_run_start(data_fetcher)
         reason = why_not_lean(self.trainer)
         self._hooks = _written_hooks(self.trainer) if reason is None else None
+        if reason is None:
+            optimizer = self.trainer.optimizers[0]
+            self._step, self._zero_grad = FastStep(optimizer), fast_zero_grad(optimizer)
         if reason is not None:
             logger.debug("epoch %d uses Lightning's own loop: %s", self.trainer.current_epoch + 1, reason)
 
@@ -99,7 +103,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
             progress.zero_grad.increment_ready()
             self._call("on_before_zero_grad", optimizer)
             progress.zero_grad.increment_started()
-            module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, optimizer)
+            self._zero_grad()
             progress.zero_grad.increment_completed()
 
         def backward(loss: torch.Tensor) -> None:
@@ -115,7 +119,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
             return loss
 
         progress.step.increment_ready()
-        optimizer.step(closure=gradients)
+        self._step(gradients)
         progress.step.increment_completed()
         return closure.consume_result().asdict()
 
