@@ -31,8 +31,9 @@ def test_without_dropout_it_computes_what_the_lecture_draws():
 def test_dropout_drops_whole_maps_after_the_second_convolution_and_units_before_the_last_layer():
     network = LectureNet(nn.ReLU, lambda: nn.MaxPool2d(2), **MNIST, channel_dropout=0.25, dropout=0.75)
     channel, unit = (module for module in network.modules() if isinstance(module, nn.Dropout2d | nn.Dropout))
-    assert (type(channel), channel.p) == (nn.Dropout2d, 0.25)
-    assert (type(unit), unit.p) == (nn.Dropout, 0.75)
+    assert isinstance(channel, nn.Dropout2d)
+    assert isinstance(unit, nn.Dropout)
+    assert (channel.p, unit.p) == (0.25, 0.75)
 
 
 @pytest.mark.parametrize(

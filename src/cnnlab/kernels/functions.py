@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from cnnlab.kernels.library import Convolution, available, library
@@ -38,20 +39,48 @@ def conv2d(
     return _forward(images, weight, bias, padding, is_pooled)[0]
 
 
-def suits(images: torch.Tensor, weight: torch.Tensor, padding: int) -> bool:
-    """Whether `conv2d` takes these, and our kernels are available."""
+def dropout_mask(like: torch.Tensor, p: float) -> torch.Tensor:
+    """Random zeros, with probability p, and 1/(1-p) elsewhere; a function of the default generator's state.
+
+    Args:
+        like: What the mask is for, on the CPU; the mask has its shape, type and layout.
+        p: From 0 to 1.
+    """
+    mask = torch.empty_like(like)
+    kernels = library(mask.dtype)
+    assert kernels is not None
+    key = torch.empty((), dtype=torch.int64).random_().item()
+    kernels.dropout_mask(mask.data_ptr(), mask.numel(), key, p)
+    return mask
+
+
+def can_take(tensor: torch.Tensor) -> bool:
+    """Whether our kernels are available for a tensor, and nothing is active that has to look into them.
+
+    That is `torch.compile`, a transform of `torch.func`, forward-mode differentiation and autocast.
+    """
+    return (
+        tensor.device.type == "cpu"
+        and available(tensor.dtype)
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()  # 0.1 µs; torch has no public way to ask
+        and forward_ad._current_level < 0
+    )
+
+
+def can_convolve(images: torch.Tensor, weight: torch.Tensor, padding: int) -> bool:
+    """Whether `conv2d` takes these, and is faster than torch."""
     size = weight.shape[2]
     return (
-        images.device.type == "cpu"
+        can_take(images)
         and images.dtype == weight.dtype
-        and available(images.dtype)
         and images.ndim == 4
         and len(images) >= MIN_IMAGES
         and size in SIZES
         and size == weight.shape[3]
         and 0 <= padding < size
         and min(images.shape[2:]) + 2 * padding > size
-        and not torch.is_autocast_enabled("cpu")
     )
 
 

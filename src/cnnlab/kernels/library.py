@@ -64,6 +64,8 @@ def _load(path: Path) -> ctypes.CDLL:
         count.argtypes, count.restype = [address], ctypes.c_int64
     loaded.forward.argtypes, loaded.forward.restype = [address] * 7, None
     loaded.backward.argtypes, loaded.backward.restype = [address] * 9, None
+    loaded.dropout_mask.argtypes = [address, ctypes.c_int64, ctypes.c_uint64, ctypes.c_double]
+    loaded.dropout_mask.restype = None
     process = ctypes.CDLL(None)
     if all(hasattr(process, name) for name in RUNTIME):
         loaded.use_openmp(*(ctypes.cast(getattr(process, name), address) for name in RUNTIME))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cnnlab.nn.convolution import Conv2d, ConvPool
+from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.image_size import check_image_size
 
 NUM_STAGES = 3  # of MNIST's 28×28, 14×14 and 7×7 pixels
@@ -73,7 +74,7 @@ class CNN(nn.Module):
             for out_channels in islice(remaining, num_layers):
                 add(Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
                 in_channels = out_channels
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(in_channels, num_classes)]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout), nn.Linear(in_channels, num_classes)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.autograd import forward_ad
 from torch.nn.modules.module import _has_any_global_hook
 
 from cnnlab import kernels
@@ -17,7 +16,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
-        if _can_use_kernels() and _is_plain(self) and kernels.suits(images, self.weight, _padding(self)):
+        if _is_plain(self) and kernels.can_convolve(images, self.weight, _padding(self)):
             return kernels.conv2d(images, self.weight, self.bias, _padding(self))
         return super().forward(images)
 
@@ -39,17 +38,13 @@ class ConvPool(nn.Sequential):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
-        conv, pool = self[0], self[1]
-        if _can_use_kernels() and _are_fusible(conv, pool):
+        conv, pool = self.children()
+        if _are_fusible(conv, pool):
             assert isinstance(conv, nn.Conv2d)
-            if kernels.suits(images, conv.weight, _padding(conv)):
+            if kernels.can_convolve(images, conv.weight, _padding(conv)):
                 return kernels.conv2d(images, conv.weight, conv.bias, _padding(conv), is_pooled=True)
         maps: torch.Tensor = pool(conv(images))
         return maps
-
-
-def _can_use_kernels() -> bool:
-    return not torch.compiler.is_compiling() and not _is_transformed()
 
 
 def _is_plain(conv: nn.Conv2d) -> bool:
@@ -96,8 +91,3 @@ def _is_changed(layer: nn.Module) -> bool:
         or "forward" in state
         or _has_any_global_hook()
     )
-
-
-def _is_transformed() -> bool:
-    """Whether `torch.func` or forward-mode differentiation is active: 0.1 µs; torch has no public way to ask."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from cnnlab.nn.convolution import Conv2d, ConvPool
+from cnnlab.nn.dropout import Dropout, Dropout2d
 from cnnlab.nn.image_size import check_image_size
 
 SMALLEST_PX = 16  # becomes 12, 6, 2 and 1 in the two convolutions and poolings
@@ -47,12 +48,12 @@ class LectureNet(nn.Module):
             ConvPool(Conv2d(channels, 10, kernel_size=5), pool()),  # (B, 10, 24, 24), then (B, 10, 12, 12)
             activation(),
             ConvPool(Conv2d(10, 20, kernel_size=5), pool()),  # (B, 20, 8, 8), then (B, 20, 4, 4)
-            nn.Dropout2d(channel_dropout),
+            Dropout2d(channel_dropout),
             activation(),
             nn.Flatten(),  # (B, 320)
             nn.Linear(20 * height * width, 50),
             activation(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(50, num_classes),
         )
 
