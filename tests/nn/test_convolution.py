@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.modules import module as every_module
 
 from cnnlab import kernels
-from cnnlab.kernels.functions import MIN_IMAGES
+from cnnlab.kernels.convolution import MIN_IMAGES
 from cnnlab.nn.convolution import Conv2d, ConvPool
 
 

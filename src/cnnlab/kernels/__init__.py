@@ -1,10 +1,24 @@
-"""Our own kernels for CPUs, in C: convolutions with the batch innermost in memory, and dropout.
+"""Our own kernels for CPUs, in C, for images with the batch innermost in memory.
 
 They are compiled for the processor when they are first used. Where that cannot be done, on GPUs, and with
 `kernels=torch`, torch's own kernels are used.
 """
 
-from cnnlab.kernels.functions import can_convolve, can_take, conv2d, dropout_mask
-from cnnlab.kernels.library import available, choose
+from cnnlab.kernels.batch_norm import batch_norm
+from cnnlab.kernels.convolution import can_convolve, conv2d
+from cnnlab.kernels.dropout import dropout_mask
+from cnnlab.kernels.library import available, can_take, choose
+from cnnlab.kernels.max_pool import max_pool2d
+from cnnlab.kernels.memory import is_batch_innermost
 
-__all__ = ["available", "can_convolve", "can_take", "choose", "conv2d", "dropout_mask"]
+__all__ = [
+    "available",
+    "batch_norm",
+    "can_convolve",
+    "can_take",
+    "choose",
+    "conv2d",
+    "dropout_mask",
+    "is_batch_innermost",
+    "max_pool2d",
+]

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from cnnlab.errors import one_line
 
-SOURCE = Path(__file__).with_name("kernels.c")
+FOLDER = Path(__file__).parent
 TIMEOUT_S = 300  # of the compiler, which takes two seconds
 LOCK_TIMEOUT_S = 60  # then a process compiles beside the one that holds the lock
 NATIVE = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
@@ -50,7 +50,7 @@ def load_compiled(load: Callable[[Path], Library], definitions: tuple[str, ...] 
     """
     folder = _cache_folder()
     if folder is not None:
-        path = folder / f"{SOURCE.stem}-{_key(definitions)}.so"
+        path = folder / f"kernels-{_key(definitions)}.so"
         try:
             return load(path)
         except OSError:  # missing, or not whole since the machine went down
@@ -90,9 +90,10 @@ def compile_to(path: Path, definitions: tuple[str, ...] = ()) -> None:
     for command in _compilers():
         with tempfile.TemporaryDirectory(prefix=".compiling-", dir=path.parent) as folder:
             draft = Path(folder) / "library.so"
-            arguments = [*command, *FLAGS, *(f"-D{each}" for each in definitions), str(SOURCE), "-o", str(draft)]
+            sources = sorted(map(str, FOLDER.glob("*.c")))
+            options = [*FLAGS, *(f"-D{each}" for each in definitions), *sources, "-o", str(draft), "-lm"]
             try:
-                subprocess.run(arguments, check=True, timeout=TIMEOUT_S, capture_output=True)
+                subprocess.run([*command, *options], check=True, timeout=TIMEOUT_S, capture_output=True)
             except subprocess.CalledProcessError as error:
                 reason = f"{shlex.join(command)} failed: {_first_error(error.stderr.decode(errors='replace'))}"
             except (OSError, subprocess.TimeoutExpired) as error:
@@ -145,7 +146,8 @@ def _cache_folder() -> Path | None:
 
 
 def _key(definitions: tuple[str, ...]) -> str:
-    text = repr((SOURCE.read_bytes(), FLAGS, definitions, platform.system(), platform.machine(), _processor()))
+    sources = [path.read_bytes() for path in sorted(FOLDER.glob("*.[ch]"))]
+    text = repr((sources, FLAGS, definitions, platform.system(), platform.machine(), _processor()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -4,8 +4,10 @@ import ctypes
 import logging
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 
 from cnnlab.kernels.compiler import Unavailable, load_compiled
 
@@ -13,21 +15,20 @@ DEFINITIONS: dict[torch.dtype, tuple[str, ...]] = {
     torch.float32: (),
     torch.float64: ("REAL=double", "INTEGER=int64_t"),
 }
+ADDRESS = ctypes.c_void_p
+ARGUMENTS: dict[str, list[Any]] = {
+    "conv_forward": [ADDRESS] * 7,
+    "conv_backward": [ADDRESS] * 9,
+    "batch_norm_forward": [ADDRESS],
+    "batch_norm_backward": [ADDRESS],
+    "max_pool_forward": [ADDRESS],
+    "max_pool_backward": [ADDRESS],
+    "dropout_mask": [ADDRESS, ctypes.c_int64, ctypes.c_uint64, ctypes.c_double],
+}
 RUNTIME = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")  # of the OpenMP that torch has loaded
 
 logger = logging.getLogger(__name__)
 _is_chosen = True
-
-
-class Convolution(ctypes.Structure):
-    """The sizes of a convolution, as in kernels.c. Strides are in numbers, not bytes."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("images", "channels", "height", "width")),
-        *((name, ctypes.c_int64) for name in ("filters", "size", "padding", "is_pooled")),
-        *((name, ctypes.c_int64 * 4) for name in ("x_strides", "g_strides")),
-        *((name, ctypes.c_int64) for name in ("needs_input_gradient", "threads")),
-    )
 
 
 def choose(name: str) -> None:
@@ -45,6 +46,26 @@ def available(dtype: torch.dtype = torch.float32) -> bool:
     return _is_chosen and dtype in DEFINITIONS and library(dtype) is not None
 
 
+def can_take(tensor: torch.Tensor) -> bool:
+    """Whether our kernels are available for a tensor, and nothing is active that has to look into them.
+
+    That is `torch.compile`, a transform of `torch.func`, forward-mode differentiation and autocast.
+    """
+    return (
+        tensor.device.type == "cpu"
+        and available(tensor.dtype)
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()  # 0.1 µs; torch has no public way to ask
+        and forward_ad._current_level < 0
+    )
+
+
+def address(tensor: torch.Tensor | None) -> int | None:
+    """Where a tensor's numbers are."""
+    return None if tensor is None else tensor.data_ptr()
+
+
 @lru_cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The kernels for float32 or float64; None, and one line of log, if they cannot be compiled."""
@@ -59,14 +80,12 @@ def _load(path: Path) -> ctypes.CDLL:
     if not path.exists():
         raise FileNotFoundError(path)  # CDLL would look for it elsewhere
     loaded = ctypes.CDLL(str(path))
-    address = ctypes.c_void_p
-    for count in (loaded.forward_scratch, loaded.backward_scratch):
-        count.argtypes, count.restype = [address], ctypes.c_int64
-    loaded.forward.argtypes, loaded.forward.restype = [address] * 7, None
-    loaded.backward.argtypes, loaded.backward.restype = [address] * 9, None
-    loaded.dropout_mask.argtypes = [address, ctypes.c_int64, ctypes.c_uint64, ctypes.c_double]
-    loaded.dropout_mask.restype = None
+    for name, arguments in ARGUMENTS.items():
+        function = getattr(loaded, name)
+        function.argtypes, function.restype = arguments, None
+    for count in (loaded.conv_forward_scratch, loaded.conv_backward_scratch):
+        count.argtypes, count.restype = [ADDRESS], ctypes.c_int64
     process = ctypes.CDLL(None)
     if all(hasattr(process, name) for name in RUNTIME):
-        loaded.use_openmp(*(ctypes.cast(getattr(process, name), address) for name in RUNTIME))
+        loaded.use_openmp(*(ctypes.cast(getattr(process, name), ADDRESS) for name in RUNTIME))
     return loaded

@@ -1,13 +1,62 @@
-"""Batch norm's running statistics for weights that no training step has seen, such as an average of weights."""
+"""Batch norm with our kernel where possible, and its running statistics for weights that no training step has seen."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.nn import functional
 
+from cnnlab import kernels
 from cnnlab.nn.modes import evaluation_mode
 
 NUM_BATCHES = 50  # as many as schedule-free's authors take
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's layer, with our kernel for images with the batch innermost in memory (`cnnlab.kernels`)."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The normalised images (N, C, H, W)."""
+        if self._can_use_kernel(images):
+            return self._normalise(images, is_rectified=False) if self.training else self._scale(images)
+        return super().forward(images)
+
+    def rectified(self, images: torch.Tensor) -> torch.Tensor:
+        """ReLU of the normalised images (N, C, H, W)."""
+        if self.training and self._can_use_kernel(images):
+            return self._normalise(images, is_rectified=True)
+        return functional.relu(self.forward(images))
+
+    def _can_use_kernel(self, images: torch.Tensor) -> bool:
+        return (
+            self.track_running_stats
+            and self.affine
+            and images.dtype == self.weight.dtype
+            and images.numel() > self.num_features  # of one number there is no variance: torch explains it
+            and kernels.is_batch_innermost(images)
+            and kernels.can_take(images)
+        )
+
+    def _normalise(self, images: torch.Tensor, *, is_rectified: bool) -> torch.Tensor:
+        normalised, mean, variance = kernels.batch_norm(
+            images, self.weight, self.bias, self.eps, is_rectified=is_rectified
+        )
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        count = images.numel() // self.num_features
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), momentum)  # the unbiased estimate
+        return normalised
+
+    def _scale(self, images: torch.Tensor) -> torch.Tensor:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        scale = self.weight / (self.running_var + self.eps).sqrt()
+        shift = self.bias - self.running_mean * scale
+        return torch.addcmul(shift[:, None, None], images, scale[:, None, None])
 
 
 def has_running_statistics(network: nn.Module) -> bool:

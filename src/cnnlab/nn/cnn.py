@@ -6,9 +6,11 @@ from itertools import islice
 import torch
 from torch import nn
 
+from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.image_size import check_image_size
+from cnnlab.nn.sequential import Sequential
 
 NUM_STAGES = 3  # of MNIST's 28×28, 14×14 and 7×7 pixels
 SMALLEST_PX, SMALLEST_PX_WITH_STEM = 4, 8  # halved twice; the stem makes 4, then 2 of 8
@@ -61,7 +63,7 @@ class CNN(nn.Module):
 
         def add(convolution: nn.Module, out_channels: int) -> None:
             layers.append(convolution)
-            layers.extend([nn.BatchNorm2d(out_channels)] if batch_norm else [])
+            layers.extend([BatchNorm2d(out_channels)] if batch_norm else [])
             layers.append(activation())
 
         in_channels, remaining = image_shape[0], iter(channels)
@@ -75,7 +77,7 @@ class CNN(nn.Module):
                 add(Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
                 in_channels = out_channels
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout), nn.Linear(in_channels, num_classes)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, num_classes) of images (B, *image_shape)."""

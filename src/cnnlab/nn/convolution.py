@@ -1,10 +1,14 @@
 """Convolutions that use our kernels where they are faster than torch's (`cnnlab.kernels`)."""
 
+from typing import TypeGuard
+
 import torch
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn import functional
 
 from cnnlab import kernels
+from cnnlab.nn.hooks import is_changed
+from cnnlab.nn.pool import is_max_pool_2x2
 
 
 class Conv2d(nn.Conv2d):
@@ -38,13 +42,26 @@ class ConvPool(nn.Sequential):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
+        if self._can_use_kernel(images):
+            return self._convolve(images, is_rectified=False)
         conv, pool = self.children()
-        if _are_fusible(conv, pool):
-            assert isinstance(conv, nn.Conv2d)
-            if kernels.can_convolve(images, conv.weight, _padding(conv)):
-                return kernels.conv2d(images, conv.weight, conv.bias, _padding(conv), is_pooled=True)
         maps: torch.Tensor = pool(conv(images))
         return maps
+
+    def rectified(self, images: torch.Tensor) -> torch.Tensor:
+        """ReLU of the maps (N, O, h, w) of images (N, C, H, W)."""
+        if self._can_use_kernel(images):
+            return self._convolve(images, is_rectified=True)
+        return functional.relu(self.forward(images))
+
+    def _can_use_kernel(self, images: torch.Tensor) -> bool:
+        conv, pool = self.children()
+        return _are_fusible(conv, pool) and kernels.can_convolve(images, conv.weight, _padding(conv))
+
+    def _convolve(self, images: torch.Tensor, *, is_rectified: bool) -> torch.Tensor:
+        conv, _ = self.children()
+        assert isinstance(conv, nn.Conv2d)
+        return kernels.conv2d(images, conv.weight, conv.bias, _padding(conv), is_pooled=True, is_rectified=is_rectified)
 
 
 def _is_plain(conv: nn.Conv2d) -> bool:
@@ -62,32 +79,8 @@ def _padding(conv: nn.Conv2d) -> int:
     return int(conv.padding[0])
 
 
-def _are_fusible(conv: nn.Module, pool: nn.Module) -> bool:
+def _are_fusible(conv: nn.Module, pool: nn.Module) -> TypeGuard[nn.Conv2d]:
     if type(conv) not in (nn.Conv2d, Conv2d):  # a parametrisation changes the class
         return False
     assert isinstance(conv, nn.Conv2d)
-    return _is_plain(conv) and _is_max_pool_2x2(pool) and not (_is_changed(conv) or _is_changed(pool))
-
-
-def _is_max_pool_2x2(pool: nn.Module) -> bool:
-    return (
-        type(pool) is nn.MaxPool2d
-        and pool.kernel_size in (2, (2, 2))
-        and pool.stride in (2, (2, 2))
-        and pool.padding in (0, (0, 0))
-        and pool.dilation in (1, (1, 1))
-        and not (pool.return_indices or pool.ceil_mode)
-    )
-
-
-def _is_changed(layer: nn.Module) -> bool:
-    """Whether calling a layer is more than its class's `forward`: 0.2 µs; torch has no public way to ask for hooks."""
-    state = layer.__dict__
-    return bool(
-        state["_forward_hooks"]
-        or state["_forward_pre_hooks"]  # of spectral_norm, weight_norm and pruning, which set the weight there
-        or state["_backward_hooks"]
-        or state["_backward_pre_hooks"]
-        or "forward" in state
-        or _has_any_global_hook()
-    )
+    return _is_plain(conv) and is_max_pool_2x2(pool) and not (is_changed(conv) or is_changed(pool))

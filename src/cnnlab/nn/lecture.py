@@ -8,6 +8,7 @@ from torch import nn
 from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.dropout import Dropout, Dropout2d
 from cnnlab.nn.image_size import check_image_size
+from cnnlab.nn.sequential import Sequential
 
 SMALLEST_PX = 16  # becomes 12, 6, 2 and 1 in the two convolutions and poolings
 
@@ -44,7 +45,7 @@ class LectureNet(nn.Module):
         check_image_size("LectureNet", image_shape, SMALLEST_PX)
         channels, *size = image_shape
         height, width = (((pixels - 4) // 2 - 4) // 2 for pixels in size)
-        self.layers = nn.Sequential(  # shapes in the comments are those of 28×28 pixels
+        self.layers = Sequential(  # shapes in the comments are those of 28×28 pixels
             ConvPool(Conv2d(channels, 10, kernel_size=5), pool()),  # (B, 10, 24, 24), then (B, 10, 12, 12)
             activation(),
             ConvPool(Conv2d(10, 20, kernel_size=5), pool()),  # (B, 20, 8, 8), then (B, 20, 4, 4)

@@ -9,78 +9,26 @@
  * is their maximum. The gradient of the input is the same product with turned filters.
  *
  * Sums are over the same numbers in the same order for any number of threads.
- *
- * Compiled once for float and once for double (-DREAL=double -DINTEGER=int64_t).
  */
-#include <stdint.h>
-#include <string.h>
+#include "vectors.h"
 
-#ifndef REAL
-#define REAL float
-#endif
-
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#define REGISTERS 32
-#elif defined(__AVX__)
-#define VECTOR_BYTES 32
-#define REGISTERS 16
-#elif defined(__aarch64__)
-#define VECTOR_BYTES 16
-#define REGISTERS 32
-#else
-#define VECTOR_BYTES 16
-#define REGISTERS 16
-#endif
-
-#define LANES ((int)(VECTOR_BYTES / sizeof(REAL)))
-#define PRODUCT_CHANNELS (REGISTERS == 32 ? 5 : 2) /* 4 pixels each: 20 or 12 sums in registers */
+#define PRODUCT_CHANNELS (REGISTERS == 32 ? 5 : 2) /* 4 pixels each: 20 or 8 sums in registers */
 #define GRADIENT_CHANNELS(size) (REGISTERS == 32 && (size) == 5 ? 5 : (size) == 5 ? 2 : 3)
 #define ROWS_3 (REGISTERS == 32 ? 3 : 1) /* of a 3x3 filter, whose gradients are summed at once */
-#define RANDOM_LANES 16
+#define NONE 4 /* of a window's four pixels */
 #define MAX_GROUP 5
 #define MAX_SUMS 9
-
-#ifndef INTEGER
-#define INTEGER int32_t /* as wide as REAL */
-#endif
-
-typedef REAL real;
-typedef real vector __attribute__((vector_size(VECTOR_BYTES)));
-typedef real half __attribute__((vector_size(VECTOR_BYTES / 2), may_alias));
-typedef real unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-typedef INTEGER mask __attribute__((vector_size(VECTOR_BYTES))); /* a lane is 0 or -1 */
-typedef uint8_t bytes __attribute__((vector_size(VECTOR_BYTES / sizeof(REAL)), aligned(1), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 9") /* so that sums in arrays are registers */
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* A convolution's sizes, in the order of the fields in library.py. Strides are in numbers, not bytes. */
+/* A convolution's sizes, in the order of the fields in convolution.py. Strides are in numbers, not bytes. */
 typedef struct {
     int64_t images, channels, height, width;   /* of the input x */
     int64_t filters, size, padding, is_pooled; /* by 2x2 max pooling */
     int64_t x_strides[4], g_strides[4];        /* of x, and of the gradient g of the output, in N, C, H, W */
-    int64_t needs_input_gradient; /* whether `backward` computes the gradient of the input */
+    int64_t is_rectified; /* by ReLU after the pooling */
+    int64_t needs_input_gradient; /* whether `conv_backward` computes the gradient of the input */
     int64_t threads;
 } Convolution;
-
-typedef void (*Task)(void *);
-typedef void (*Parallel)(Task, void *, unsigned, unsigned); /* GOMP_parallel */
-typedef int (*Count)(void); /* omp_get_thread_num and omp_get_num_threads */
-
-static Parallel run_in_parallel;
-static Count thread_number, num_threads;
-
-/* The OpenMP runtime that the process has already; without it everything runs on one thread. */
-void use_openmp(Parallel parallel, Count number, Count threads) {
-    run_in_parallel = parallel;
-    thread_number = number;
-    num_threads = threads;
-}
-
-int lanes(void) { return LANES; }
 
 /* ---- sizes ---- */
 
@@ -129,14 +77,14 @@ static int64_t g_scratch(const Convolution *conv, const Sizes *s) {
     return conv->filters * s->g_rows * s->g_columns * LANES;
 }
 
-/* How many numbers of scratch memory `forward` needs. */
-int64_t forward_scratch(const Convolution *conv) {
+/* How many numbers of scratch memory `conv_forward` needs. */
+int64_t conv_forward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
     return LANES + (num_weights(conv) + LANES) + conv->threads * x_scratch(conv, &s);
 }
 
-/* How many `backward` needs. */
-int64_t backward_scratch(const Convolution *conv) {
+/* How many `conv_backward` needs. */
+int64_t conv_backward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
     return LANES + (num_weights(conv) + LANES) + num_parts(&s) * (num_weights(conv) + conv->filters) + LANES +
            conv->threads * (x_scratch(conv, &s) + g_scratch(conv, &s));
@@ -144,38 +92,6 @@ int64_t backward_scratch(const Convolution *conv) {
 
 static real *aligned(real *place) {
     return (real *)(((uintptr_t)place + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
-}
-
-/* ---- vectors ---- */
-
-INLINE void store(real *to, vector value, int count) {
-    if (count == LANES)
-        *(unaligned *)to = value;
-    else
-        memcpy(to, &value, (size_t)count * sizeof(real));
-}
-
-INLINE vector load(const real *from, int count) {
-    if (count == LANES)
-        return *(const unaligned *)from;
-    vector value = {0};
-    memcpy(&value, from, (size_t)count * sizeof(real));
-    return value;
-}
-
-INLINE vector choose(mask which, vector yes, vector no) {
-    return (vector)((which & (mask)yes) | (~which & (mask)no));
-}
-
-/* Adds the sums of the lanes of vectors to numbers that are `step` apart, or sets them. */
-static __attribute__((noinline)) void add_lanes(real *to, int step, const vector *sums, int count, int first) {
-    for (int v = 0; v < count; v++) {
-        half sum = ((const half *)(sums + v))[0] + ((const half *)(sums + v))[1];
-        real total = 0;
-        for (int lane = 0; lane < LANES / 4; lane++)
-            total += sum[lane] + sum[lane + LANES / 4];
-        to[v * step] = (first ? 0 : to[v * step]) + total;
-    }
 }
 
 /* ---- copies to scratch memory ---- */
@@ -217,7 +133,7 @@ static void copy_in(vector *to, const real *from, const int64_t *strides, int bl
     }
 }
 
-/* The gradient before pooling: each window's goes to the pixel that was the largest. */
+/* The gradient before pooling: each window's goes to the pixel that was the largest, or to NONE. */
 static void copy_in_pooled(vector *to, const real *from, const uint8_t *chosen, const int64_t *strides, int block,
                            int images, int channels, const Sizes *s) {
     int count = MIN(LANES, images - block * LANES), border = s->border;
@@ -300,6 +216,7 @@ typedef struct {
     real *y;                                                           /* its first channel, the block's first image */
     uint8_t *chosen;                                                   /* likewise, of the block; may be NULL */
     int rows, columns, count;                                          /* of y; images in the block */
+    int is_rectified;
     int64_t images;
 } Product;
 
@@ -312,7 +229,11 @@ INLINE void pool_window(const int G, vector sums[4][MAX_GROUP], const Product *p
         for (int k = 1; k < 4; k++) {
             mask larger = (sums[k][a] > largest) | (sums[k][a] != sums[k][a]); /* NaN wins, as in torch */
             largest = choose(larger, sums[k][a], largest);
-            pixel = (larger & k) | (~larger & pixel);
+            pixel = choose_mask(larger, (mask){0} + k, pixel);
+        }
+        if (p->is_rectified) {
+            pixel = choose_mask(largest <= 0, (mask){0} + NONE, pixel);
+            largest = rectified(largest);
         }
         int64_t place = ((int64_t)a * p->rows + i) * p->columns + j;
         store(p->y + place * p->images, largest, p->count);
@@ -490,7 +411,7 @@ static void forward_task(void *argument) {
                          (int)conv->width, work->weights + (int64_t)o * C * K * K, work->bias ? work->bias + o : 0,
                          work->y + o * outputs * N + block * LANES,
                          work->chosen ? work->chosen + ((int64_t)block * O + o) * outputs * LANES : 0, s->out_rows,
-                         s->out_columns, MIN(LANES, N - block * LANES), N};
+                         s->out_columns, MIN(LANES, N - block * LANES), (int)conv->is_rectified, N};
             product(K, (int)conv->is_pooled, group_start(O, groups, group + 1) - o, &p);
         }
     }
@@ -499,7 +420,7 @@ static void forward_task(void *argument) {
 /* y [filter][row][column][image] of x and the filters [filter][channel][K][K].
  * If pooled, `chosen` [block][filter][row][column][lane] keeps which of a window's four pixels was the largest, unless
  * it is NULL. */
-void forward(const Convolution *conv, const real *x, const real *weight, const real *bias, real *y, uint8_t *chosen,
+void conv_forward(const Convolution *conv, const real *x, const real *weight, const real *bias, real *y, uint8_t *chosen,
              real *scratch) {
     Work work = {.conv = conv, .sizes = sizes_of(conv), .x = x, .bias = bias, .y = y, .chosen = chosen};
     real *packed = aligned(scratch);
@@ -552,7 +473,7 @@ static void backward_block(const Work *work, int block, int split, real *part, i
         int c = group_start(C, groups, group);
         Product p = {g, O, s->g_rows, s->g_columns, s->border, s->rows, s->columns,
                      work->weights + (int64_t)c * O * K * K, 0, work->gx + (int64_t)c * H * W * N + block * LANES, 0, H, W,
-                     MIN(LANES, N - block * LANES), N};
+                     MIN(LANES, N - block * LANES), 0, N};
         product(K, 0, group_start(C, groups, group + 1) - c, &p);
     }
 }
@@ -578,7 +499,7 @@ static void sum_parts(real *to, const real *parts, int64_t length, int64_t strid
 }
 
 /* The gradients of x [channel][row][column][image], unless `gx` is NULL, of the filters and of the biases. */
-void backward(const Convolution *conv, const real *x, const real *weight, const real *g, const uint8_t *chosen, real *gx,
+void conv_backward(const Convolution *conv, const real *x, const real *weight, const real *g, const uint8_t *chosen, real *gx,
               real *g_weight, real *g_bias, real *scratch) {
     Work work = {.conv = conv, .sizes = sizes_of(conv), .x = x, .g = g, .gx = gx, .chosen = (uint8_t *)chosen};
     int parts = num_parts(&work.sizes);
@@ -595,38 +516,4 @@ void backward(const Convolution *conv, const real *x, const real *weight, const 
     run(backward_task, &work);
     sum_parts(g_weight, work.parts, num_weights(conv), stride, parts);
     sum_parts(g_bias, work.parts + num_weights(conv), conv->filters, stride, parts);
-}
-
-/* ---- dropout ---- */
-
-/* Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four random words of a counter. */
-static void philox(uint32_t words[4][RANDOM_LANES], uint64_t counter, uint64_t key) {
-    uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
-    for (int lane = 0; lane < RANDOM_LANES; lane++) {
-        words[0][lane] = (uint32_t)(counter + lane);
-        words[1][lane] = (uint32_t)((counter + lane) >> 32);
-        words[2][lane] = words[3][lane] = 0;
-    }
-    for (int round = 0; round < 10; round++, key0 += 0x9E3779B9, key1 += 0xBB67AE85)
-        for (int lane = 0; lane < RANDOM_LANES; lane++) {
-            uint64_t first = (uint64_t)0xD2511F53 * words[0][lane], second = (uint64_t)0xCD9E8D57 * words[2][lane];
-            words[0][lane] = (uint32_t)(second >> 32) ^ words[1][lane] ^ key0;
-            words[2][lane] = (uint32_t)(first >> 32) ^ words[3][lane] ^ key1;
-            words[1][lane] = (uint32_t)second;
-            words[3][lane] = (uint32_t)first;
-        }
-}
-
-/* 0 with probability p, and else 1/(1-p), for each place of a mask; a function of the key. */
-void dropout_mask(real *mask, int64_t count, uint64_t key, double p) {
-    uint64_t threshold = (uint64_t)(p * 4294967296.0); /* 2³² */
-    real scale = p < 1 ? (real)(1 / (1 - p)) : 0;
-    uint32_t words[4][RANDOM_LANES];
-    for (int64_t start = 0; start < count; start += 4 * RANDOM_LANES) {
-        philox(words, (uint64_t)start / 4, key);
-        const uint32_t *random = words[0];
-        int64_t length = MIN(4 * RANDOM_LANES, count - start);
-        for (int64_t place = 0; place < length; place++)
-            mask[start + place] = random[place] < threshold ? 0 : scale;
-    }
 }

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from cnnlab import kernels
-from cnnlab.kernels.functions import MIN_IMAGES
+from cnnlab.kernels.convolution import MIN_IMAGES
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="there is no C compiler")
 

@@ -1,0 +1,68 @@
+"""Max pooling of 2×2 pixels."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from cnnlab.kernels.library import address, library
+from cnnlab.kernels.memory import batch_innermost, with_batch_innermost
+from cnnlab.kernels.torch_gradients import gradients_of
+
+
+def max_pool2d(images: torch.Tensor) -> torch.Tensor:
+    """`functional.max_pool2d(images, 2)`.
+
+    Args:
+        images: (N, C, H, W), on the CPU, with the batch innermost in memory, or copied to that layout.
+
+    Returns:
+        (N, C, H // 2, W // 2), the batch innermost in memory.
+    """
+    pooled: torch.Tensor = _MaxPool.apply(with_batch_innermost(images))
+    return pooled
+
+
+class _Arguments(ctypes.Structure):
+    """As `MaxPool` in max_pool.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("channels", "rows", "columns", "images")),
+        *((name, ctypes.c_void_p) for name in ("x", "y", "chosen", "y_gradient", "x_gradient")),
+        ("threads", ctypes.c_int64),
+    )
+
+
+def _arguments(shape: torch.Size, *tensors: torch.Tensor | None) -> _Arguments:
+    num_images, channels, height, width = shape
+    return _Arguments(channels, height, width, num_images, *map(address, tensors), torch.get_num_threads())
+
+
+class _MaxPool(torch.autograd.Function):
+    """As `max_pool2d`."""
+
+    @staticmethod
+    def forward(ctx: Any, images: torch.Tensor) -> torch.Tensor:
+        num_images, channels, height, width = images.shape
+        shape = (num_images, channels, height // 2, width // 2)
+        pooled, chosen = (batch_innermost(shape, dtype) for dtype in (images.dtype, torch.uint8))
+        kernels = library(images.dtype)
+        assert kernels is not None
+        kernels.max_pool_forward(ctypes.byref(_arguments(images.shape, images, pooled, chosen, None, None)))
+        ctx.save_for_backward(images, chosen)
+        return pooled
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        images, chosen = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient will be differentiated
+            (found,) = gradients_of(functional.max_pool2d(images, 2), (images,), gradient)
+            assert found is not None
+            return found
+        gradient = with_batch_innermost(gradient)
+        spread = batch_innermost(images.shape, images.dtype)
+        kernels = library(images.dtype)
+        assert kernels is not None
+        kernels.max_pool_backward(ctypes.byref(_arguments(images.shape, None, None, chosen, gradient, spread)))
+        return spread
