@@ -47,7 +47,11 @@ def run(cnnlab: Path, *arguments: str, folder: Path) -> tuple[int, str]:
 
 def test_a_wheel_holds_the_package_the_plugins_and_every_config(tmp_path: Path):
     names = {name for name in build(tmp_path, "standard").namelist() if ".dist-info" not in name}
-    source = {path.relative_to(REPOSITORY / "src") for path in (REPOSITORY / "src").rglob("*.py")}
+    source = {
+        path.relative_to(REPOSITORY / "src")
+        for path in (REPOSITORY / "src").rglob("*.*")
+        if path.suffix in (".py", ".c", ".h")
+    }
     conf = {"cnnlab" / path.relative_to(REPOSITORY) for path in (REPOSITORY / "conf").rglob("*.yaml")}
     assert names == {path.as_posix() for path in source | conf} | {"cnnlab/py.typed"}
 

@@ -10,25 +10,12 @@
  *
  * Sums are over the same numbers in the same order for any number of threads.
  */
-#include "vectors.h"
+#include "convolution.h"
 
-#define PRODUCT_CHANNELS (REGISTERS == 32 ? 5 : 2) /* 4 pixels each: 20 or 8 sums in registers */
 #define GRADIENT_CHANNELS(size) (REGISTERS == 32 && (size) == 5 ? 5 : (size) == 5 ? 2 : 3)
 #define ROWS_3 (REGISTERS == 32 ? 3 : 1) /* of a 3x3 filter, whose gradients are summed at once */
 #define NONE 4 /* of a window's four pixels */
-#define MAX_GROUP 5
 #define MAX_SUMS 9
-#define UNROLL _Pragma("GCC unroll 9") /* so that sums in arrays are registers */
-
-/* A convolution's sizes, in the order of the fields in convolution.py. Strides are in numbers, not bytes. */
-typedef struct {
-    int64_t images, channels, height, width;   /* of the input x */
-    int64_t filters, size, padding, is_pooled; /* by 2x2 max pooling */
-    int64_t x_strides[4], g_strides[4];        /* of x, and of the gradient g of the output, in N, C, H, W */
-    int64_t is_rectified; /* by ReLU after the pooling */
-    int64_t needs_input_gradient; /* whether `conv_backward` computes the gradient of the input */
-    int64_t threads;
-} Convolution;
 
 /* ---- sizes ---- */
 
@@ -39,7 +26,13 @@ typedef struct {
     int x_rows, x_columns;     /* of x in scratch memory, border included */
     int border;                /* of zeros around g in scratch memory */
     int g_rows, g_columns;     /* of g in scratch memory, before pooling, border included */
+    int is_winograd;           /* whether forward and the gradient of the input have those products */
+    int64_t weights;           /* numbers of packed weights */
 } Sizes;
+
+static int64_t num_weights(const Convolution *conv) {
+    return conv->filters * conv->channels * conv->size * conv->size;
+}
 
 static Sizes sizes_of(const Convolution *conv) {
     Sizes s;
@@ -54,20 +47,19 @@ static Sizes sizes_of(const Convolution *conv) {
     s.border = conv->needs_input_gradient ? K - 1 - P : 0;
     s.g_rows = s.rows + 2 * s.border + (conv->needs_input_gradient != 0);
     s.g_columns = s.columns + 2 * s.border + (conv->needs_input_gradient != 0);
+    s.is_winograd = winograd_suits(conv);
+    s.weights = s.is_winograd ? winograd_weights(conv) : num_weights(conv);
+    if (s.is_winograd) { /* tiles stick out further */
+        s.x_rows = winograd_pixels(s.rows);
+        s.x_columns = winograd_pixels(s.columns);
+        s.g_rows = MAX(s.g_rows, winograd_pixels((int)conv->height));
+        s.g_columns = MAX(s.g_columns, winograd_pixels((int)conv->width));
+    }
     return s;
 }
 
-static int num_groups(int channels, int largest) { return (channels + largest - 1) / largest; }
-
-/* The first channel of a group: groups are as equal as can be. */
-static int group_start(int channels, int groups, int group) { return (int)((int64_t)group * channels / groups); }
-
 /* Weight gradients are summed in so many parts, whatever the number of threads. */
 static int num_parts(const Sizes *s) { return MIN(s->blocks, 16); }
-
-static int64_t num_weights(const Convolution *conv) {
-    return conv->filters * conv->channels * conv->size * conv->size;
-}
 
 static int64_t x_scratch(const Convolution *conv, const Sizes *s) {
     return conv->channels * s->x_rows * s->x_columns * LANES;
@@ -77,21 +69,27 @@ static int64_t g_scratch(const Convolution *conv, const Sizes *s) {
     return conv->filters * s->g_rows * s->g_columns * LANES;
 }
 
+/* Of one thread. */
+static int64_t forward_thread(const Convolution *conv, const Sizes *s) {
+    return x_scratch(conv, s) + s->is_winograd * LANES * winograd_work(conv->channels, conv->filters);
+}
+
+static int64_t backward_thread(const Convolution *conv, const Sizes *s) {
+    return x_scratch(conv, s) + g_scratch(conv, s) +
+           s->is_winograd * LANES * winograd_work(conv->filters, conv->channels);
+}
+
 /* How many numbers of scratch memory `conv_forward` needs. */
 int64_t conv_forward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
-    return LANES + (num_weights(conv) + LANES) + conv->threads * x_scratch(conv, &s);
+    return 2 * LANES + s.weights + conv->threads * forward_thread(conv, &s);
 }
 
 /* How many `conv_backward` needs. */
 int64_t conv_backward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
-    return LANES + (num_weights(conv) + LANES) + num_parts(&s) * (num_weights(conv) + conv->filters) + LANES +
-           conv->threads * (x_scratch(conv, &s) + g_scratch(conv, &s));
-}
-
-static real *aligned(real *place) {
-    return (real *)(((uintptr_t)place + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
+    return 3 * LANES + s.weights + num_parts(&s) * (num_weights(conv) + conv->filters) +
+           conv->threads * backward_thread(conv, &s);
 }
 
 /* ---- copies to scratch memory ---- */
@@ -121,8 +119,8 @@ INLINE void clear_border(vector *to, int rows, int columns, int border, int to_r
 }
 
 /* The maps of a block of images, inside a border of zeros. */
-static void copy_in(vector *to, const real *from, const int64_t *strides, int block, int images, int channels, int rows,
-                    int columns, int border, int to_rows, int to_columns) {
+void copy_in(vector *to, const real *from, const int64_t *strides, int block, int images, int channels, int rows,
+             int columns, int border, int to_rows, int to_columns) {
     int count = MIN(LANES, images - block * LANES);
     from += block * LANES * strides[0];
     for (int c = 0; c < channels; c++, to += to_rows * to_columns) {
@@ -208,18 +206,6 @@ INLINE void multiply(const int K, const int G, vector sums[4][MAX_GROUP], const 
             }
 }
 
-/* The outputs of a group of G channels, a block of images: y [channel][row][column][image] of all images. */
-typedef struct {
-    const vector *x;
-    int channels, x_rows, x_columns, border, inner_rows, inner_columns; /* of x */
-    const real *weights, *bias;                                        /* of the group */
-    real *y;                                                           /* its first channel, the block's first image */
-    uint8_t *chosen;                                                   /* likewise, of the block; may be NULL */
-    int rows, columns, count;                                          /* of y; images in the block */
-    int is_rectified;
-    int64_t images;
-} Product;
-
 INLINE void pool_window(const int G, vector sums[4][MAX_GROUP], const Product *p, int i, int j) {
     UNROLL
     for (int a = 0; a < G; a++) {
@@ -293,11 +279,22 @@ static void product_5(int group, const Product *p) { FOR_GROUP(5, 0) }
 static void pooled_product_3(int group, const Product *p) { FOR_GROUP(3, 1) }
 static void pooled_product_5(int group, const Product *p) { FOR_GROUP(5, 1) }
 
-static void product(int size, int pooled, int group, const Product *p) {
-    if (pooled)
-        (size == 3 ? pooled_product_3 : pooled_product_5)(group, p);
-    else
-        (size == 3 ? product_3 : product_5)(group, p);
+/* The outputs of all filters; a part of them if the work is split. */
+static void direct_product(const Product *p, int size, int pooled, int filters, int split, int splits) {
+    int groups = num_groups(filters, PRODUCT_CHANNELS);
+    int64_t outputs = (int64_t)p->rows * p->columns;
+    for (int group = split * groups / splits; group < (split + 1) * groups / splits; group++) {
+        int o = group_start(filters, groups, group), count = group_start(filters, groups, group + 1) - o;
+        Product part = *p;
+        part.weights += (int64_t)o * p->channels * size * size;
+        part.bias = p->bias ? p->bias + o : 0;
+        part.y += o * outputs * p->images;
+        part.chosen = p->chosen ? p->chosen + o * outputs * LANES : 0;
+        if (pooled)
+            (size == 3 ? pooled_product_3 : pooled_product_5)(count, &part);
+        else
+            (size == 3 ? product_3 : product_5)(count, &part);
+    }
 }
 
 /* ---- the gradient of the weights ---- */
@@ -395,25 +392,24 @@ static void forward_task(void *argument) {
     const Convolution *conv = work->conv;
     const Sizes *s = &work->sizes;
     int C = (int)conv->channels, O = (int)conv->filters, K = (int)conv->size, N = (int)conv->images, first, end;
-    int groups = num_groups(O, PRODUCT_CHANNELS), copied = -1;
+    int copied = -1;
     real *scratch;
     my_units(work, &first, &end, &scratch);
     for (int unit = first; unit < end; unit++) {
         int block = unit / work->splits, split = unit % work->splits;
+        int64_t outputs = (int64_t)block * LANES * O * s->out_rows * s->out_columns;
+        vector *x = (vector *)scratch;
         if (block != copied)
-            copy_in((vector *)scratch, work->x, conv->x_strides, block, N, C, (int)conv->height, (int)conv->width,
-                    (int)conv->padding, s->x_rows, s->x_columns);
+            copy_in(x, work->x, conv->x_strides, block, N, C, (int)conv->height, (int)conv->width, (int)conv->padding,
+                    s->x_rows, s->x_columns);
         copied = block;
-        for (int group = split * groups / work->splits; group < (split + 1) * groups / work->splits; group++) {
-            int o = group_start(O, groups, group);
-            int64_t outputs = (int64_t)s->out_rows * s->out_columns;
-            Product p = {(vector *)scratch, C, s->x_rows, s->x_columns, (int)conv->padding, (int)conv->height,
-                         (int)conv->width, work->weights + (int64_t)o * C * K * K, work->bias ? work->bias + o : 0,
-                         work->y + o * outputs * N + block * LANES,
-                         work->chosen ? work->chosen + ((int64_t)block * O + o) * outputs * LANES : 0, s->out_rows,
-                         s->out_columns, MIN(LANES, N - block * LANES), (int)conv->is_rectified, N};
-            product(K, (int)conv->is_pooled, group_start(O, groups, group + 1) - o, &p);
-        }
+        Product p = {x, C, s->x_rows, s->x_columns, (int)conv->padding, (int)conv->height, (int)conv->width,
+                     work->weights, work->bias, work->y + block * LANES, work->chosen ? work->chosen + outputs : 0,
+                     s->out_rows, s->out_columns, MIN(LANES, N - block * LANES), (int)conv->is_rectified, N};
+        if (s->is_winograd)
+            winograd_product(&p, O, x + x_scratch(conv, s) / LANES, split, work->splits);
+        else
+            direct_product(&p, K, (int)conv->is_pooled, O, split, work->splits);
     }
 }
 
@@ -424,10 +420,13 @@ void conv_forward(const Convolution *conv, const real *x, const real *weight, co
              real *scratch) {
     Work work = {.conv = conv, .sizes = sizes_of(conv), .x = x, .bias = bias, .y = y, .chosen = chosen};
     real *packed = aligned(scratch);
-    pack(packed, weight, conv);
+    if (work.sizes.is_winograd)
+        winograd_pack(packed, weight, conv, 0);
+    else
+        pack(packed, weight, conv);
     work.weights = packed;
-    work.scratch = aligned(packed + num_weights(conv));
-    work.scratch_per_thread = x_scratch(conv, &work.sizes);
+    work.scratch = aligned(packed + work.sizes.weights);
+    work.scratch_per_thread = forward_thread(conv, &work.sizes);
     work.splits = num_splits((int)conv->threads, work.sizes.blocks, num_groups((int)conv->filters, PRODUCT_CHANNELS));
     work.units = work.sizes.blocks * work.splits;
     run(forward_task, &work);
@@ -468,14 +467,12 @@ static void backward_block(const Work *work, int block, int split, real *part, i
         bias_gradient(part + num_weights(conv), inner, O, s, is_first);
     if (!work->gx)
         return;
-    groups = num_groups(C, PRODUCT_CHANNELS);
-    for (int group = split * groups / splits; group < (split + 1) * groups / splits; group++) {
-        int c = group_start(C, groups, group);
-        Product p = {g, O, s->g_rows, s->g_columns, s->border, s->rows, s->columns,
-                     work->weights + (int64_t)c * O * K * K, 0, work->gx + (int64_t)c * H * W * N + block * LANES, 0, H, W,
-                     MIN(LANES, N - block * LANES), 0, N};
-        product(K, 0, group_start(C, groups, group + 1) - c, &p);
-    }
+    Product p = {g, O, s->g_rows, s->g_columns, s->border, s->rows, s->columns, work->weights, 0,
+                 work->gx + block * LANES, 0, H, W, MIN(LANES, N - block * LANES), 0, N};
+    if (s->is_winograd)
+        winograd_product(&p, C, g + g_scratch(conv, s) / LANES, split, splits);
+    else
+        direct_product(&p, K, 0, C, split, splits);
 }
 
 static void backward_task(void *argument) {
@@ -505,12 +502,14 @@ void conv_backward(const Convolution *conv, const real *x, const real *weight, c
     int parts = num_parts(&work.sizes);
     int64_t stride = num_weights(conv) + conv->filters;
     real *packed = aligned(scratch);
-    if (gx)
+    if (gx && work.sizes.is_winograd)
+        winograd_pack(packed, weight, conv, 1);
+    else if (gx)
         pack_turned(packed, weight, conv);
     work.weights = packed;
-    work.parts = aligned(packed + num_weights(conv));
+    work.parts = aligned(packed + work.sizes.weights);
     work.scratch = aligned(work.parts + parts * stride);
-    work.scratch_per_thread = x_scratch(conv, &work.sizes) + g_scratch(conv, &work.sizes);
+    work.scratch_per_thread = backward_thread(conv, &work.sizes);
     work.splits = num_splits((int)conv->threads, parts, num_groups((int)MAX(conv->filters, conv->channels), PRODUCT_CHANNELS));
     work.units = parts * work.splits;
     run(backward_task, &work);

@@ -1,0 +1,54 @@
+/* What the two ways to convolve share. */
+#ifndef CONVOLUTION_H
+#define CONVOLUTION_H
+
+#include "vectors.h"
+
+#define PRODUCT_CHANNELS (REGISTERS == 32 ? 5 : 2) /* 4 pixels each: 20 or 8 sums in registers */
+#define MAX_GROUP 5
+#define UNROLL _Pragma("GCC unroll 9") /* so that sums in arrays are registers */
+
+/* A convolution's sizes, in the order of the fields in convolution.py. Strides are in numbers, not bytes. */
+typedef struct {
+    int64_t images, channels, height, width;   /* of the input x */
+    int64_t filters, size, padding, is_pooled; /* by 2x2 max pooling */
+    int64_t x_strides[4], g_strides[4];        /* of x, and of the gradient g of the output, in N, C, H, W */
+    int64_t is_rectified; /* by ReLU after the pooling */
+    int64_t needs_input_gradient; /* whether `conv_backward` computes the gradient of the input */
+    int64_t threads;
+} Convolution;
+
+INLINE int num_groups(int channels, int largest) { return (channels + largest - 1) / largest; }
+
+/* The first channel of a group: groups are as equal as can be. */
+INLINE int group_start(int channels, int groups, int group) { return (int)((int64_t)group * channels / groups); }
+
+INLINE real *aligned(real *place) {
+    return (real *)(((uintptr_t)place + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
+}
+
+/* The maps of a block of images in scratch memory, inside a border of zeros. */
+void copy_in(vector *to, const real *from, const int64_t *strides, int block, int images, int channels, int rows,
+             int columns, int border, int to_rows, int to_columns);
+
+/* A product of filters with the maps of a block of images, and where it goes: y [filter][row][column][image]. */
+typedef struct {
+    const vector *x;
+    int channels, x_rows, x_columns, border, inner_rows, inner_columns; /* of x in scratch memory */
+    const real *weights, *bias;                                        /* packed; bias may be NULL */
+    real *y;                                                           /* from the first filter and the block's first image */
+    uint8_t *chosen;                                                   /* likewise; may be NULL */
+    int rows, columns, count;                                          /* of y; images in the block */
+    int is_rectified;
+    int64_t images; /* of all blocks */
+} Product;
+
+/* The same products with fewer multiplications, in winograd.c. */
+int winograd_suits(const Convolution *conv);
+int winograd_pixels(int outputs); /* of x for so many outputs in a row or a column */
+int64_t winograd_weights(const Convolution *conv);
+void winograd_pack(real *to, const real *weight, const Convolution *conv, int is_turned);
+int64_t winograd_work(int64_t channels, int64_t filters);
+void winograd_product(const Product *p, int filters, vector *work, int split, int splits);
+
+#endif
