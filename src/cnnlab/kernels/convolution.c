@@ -89,7 +89,7 @@ int64_t conv_forward_scratch(const Convolution *conv) {
 int64_t conv_backward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
     return 3 * LANES + s.weights + num_parts(&s) * (num_weights(conv) + conv->filters) +
-           conv->threads * backward_thread(conv, &s);
+           conv->threads * backward_thread(conv, &s) + s.is_winograd * LANES * winograd_gradient_work(conv);
 }
 
 /* ---- copies to scratch memory ---- */
@@ -451,12 +451,13 @@ static void backward_block(const Work *work, int block, int split, real *part, i
     int H = (int)conv->height, W = (int)conv->width, splits = work->splits;
     vector *x = (vector *)scratch, *g = (vector *)(scratch + x_scratch(conv, s));
     const vector *inner = g + s->border * s->g_columns + s->border;
-    copy_in(x, work->x, conv->x_strides, block, N, C, H, W, (int)conv->padding, s->x_rows, s->x_columns);
+    if (!s->is_winograd)
+        copy_in(x, work->x, conv->x_strides, block, N, C, H, W, (int)conv->padding, s->x_rows, s->x_columns);
     if (conv->is_pooled)
         copy_in_pooled(g, work->g, work->chosen, conv->g_strides, block, N, O, s);
     else
         copy_in(g, work->g, conv->g_strides, block, N, O, s->rows, s->columns, s->border, s->g_rows, s->g_columns);
-    int groups = num_groups(O, GRADIENT_CHANNELS(K));
+    int groups = s->is_winograd ? 0 : num_groups(O, GRADIENT_CHANNELS(K));
     for (int group = split * groups / splits; group < (split + 1) * groups / splits; group++) {
         int o = group_start(O, groups, group);
         WeightGradient p = {x, inner + o * s->g_rows * s->g_columns, C, s->x_rows, s->x_columns, s->g_rows,
@@ -513,6 +514,10 @@ void conv_backward(const Convolution *conv, const real *x, const real *weight, c
     work.splits = num_splits((int)conv->threads, parts, num_groups((int)MAX(conv->filters, conv->channels), PRODUCT_CHANNELS));
     work.units = parts * work.splits;
     run(backward_task, &work);
-    sum_parts(g_weight, work.parts, num_weights(conv), stride, parts);
+    if (work.sizes.is_winograd)
+        winograd_weight_gradient(conv, x, g, g_weight,
+                                 (vector *)(work.scratch + conv->threads * work.scratch_per_thread));
+    else
+        sum_parts(g_weight, work.parts, num_weights(conv), stride, parts);
     sum_parts(g_bias, work.parts + num_weights(conv), conv->filters, stride, parts);
 }

@@ -13,7 +13,7 @@ from cnnlab.kernels.compiler import Unavailable, load_compiled
 
 DEFINITIONS: dict[torch.dtype, tuple[str, ...]] = {
     torch.float32: (),
-    torch.float64: ("REAL=double", "INTEGER=int64_t"),
+    torch.float64: ("REAL=double", "INTEGER=int64_t", "REAL_BYTES=8"),
 }
 ADDRESS = ctypes.c_void_p
 ARGUMENTS: dict[str, list[Any]] = {

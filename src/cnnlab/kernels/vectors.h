@@ -1,6 +1,6 @@
 /* What all kernels share: vectors, and the threads of the process.
  *
- * Compiled once for float and once for double (-DREAL=double -DINTEGER=int64_t).
+ * Compiled once for float and once for double (-DREAL=double -DINTEGER=int64_t -DREAL_BYTES=8).
  */
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -13,6 +13,7 @@
 #endif
 #ifndef INTEGER
 #define INTEGER int32_t /* as wide as REAL */
+#define REAL_BYTES 4
 #endif
 
 #if defined(__AVX512F__)
@@ -29,7 +30,8 @@
 #define REGISTERS 16
 #endif
 
-#define LANES ((int)(VECTOR_BYTES / sizeof(REAL)))
+#define LANE_COUNT (VECTOR_BYTES / REAL_BYTES) /* for the preprocessor */
+#define LANES ((int)LANE_COUNT)
 #define QUARTER (LANES > 2 ? LANES / 4 : 1)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -74,6 +76,39 @@ INLINE mask choose_mask(mask which, mask yes, mask no) { return (which & yes) | 
 
 INLINE vector choose(mask which, vector yes, vector no) {
     return (vector)choose_mask(which, (mask)yes, (mask)no);
+}
+
+/* The first or the second halves of two vectors, lane by lane in turn. */
+#if LANE_COUNT == 16
+#define FIRST_HALVES 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SECOND_HALVES 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANE_COUNT == 8
+#define FIRST_HALVES 0, 8, 1, 9, 2, 10, 3, 11
+#define SECOND_HALVES 4, 12, 5, 13, 6, 14, 7, 15
+#elif LANE_COUNT == 4
+#define FIRST_HALVES 0, 4, 1, 5
+#define SECOND_HALVES 2, 6, 3, 7
+#else
+#define FIRST_HALVES 0, 2
+#define SECOND_HALVES 1, 3
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#endif
+
+/* Rows become columns. */
+INLINE void transpose(vector rows[LANE_COUNT]) {
+    vector mixed[LANE_COUNT];
+    for (int round = 1; round < LANE_COUNT; round *= 2) {
+        for (int row = 0; row < LANE_COUNT / 2; row++) {
+            mixed[2 * row] = SHUFFLE(rows[row], rows[row + LANE_COUNT / 2], FIRST_HALVES);
+            mixed[2 * row + 1] = SHUFFLE(rows[row], rows[row + LANE_COUNT / 2], SECOND_HALVES);
+        }
+        for (int row = 0; row < LANE_COUNT; row++)
+            rows[row] = mixed[row];
+    }
 }
 
 /* ReLU; NaN stays. */
