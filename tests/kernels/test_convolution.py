@@ -86,6 +86,45 @@ def test_it_is_torchs_convolution_and_pooling(
         torch.testing.assert_close(our_gradient, their_gradient, **{**tolerance, "atol": 20 * tolerance["atol"]})
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    num=st.integers(1, 40),
+    channels=st.sampled_from([16, 20, 33, 64]),
+    filters=st.sampled_from([16, 29, 32, 70]),
+    padding=st.integers(0, 2),
+    height=st.integers(4, 15),
+    width=st.integers(4, 15),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    learns=st.booleans(),
+    threads=st.integers(1, 3),
+)
+def test_winograds_products_are_the_same_convolution(
+    num, channels, filters, padding, height, width, layout, learns, threads
+):
+    images, weight, bias = random((num, channels, height, width), (filters, channels, 3, 3), (filters,))
+    images.requires_grad_(learns)
+    learned = [images, weight, bias] if learns else [weight, bias]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        ours, theirs = (
+            kernels.conv2d(LAYOUTS[layout](images), weight, bias, padding),
+            in_torch(images, weight, bias, padding),
+        )
+        direction = torch.randn_like(theirs)
+        gradients = [torch.autograd.grad(maps, learned, direction) for maps in (ours, theirs)]
+        in_float = [each.detach().float().requires_grad_(each.requires_grad) for each in (images, weight, bias)]
+        rough = kernels.conv2d(*in_float, padding)
+        rough_gradients = torch.autograd.grad(rough, in_float if learns else in_float[1:], direction.float())
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
+    assert (rough - theirs).abs().max() < 3e-5 * theirs.abs().max()
+    for our, their, in_single in zip(*gradients, rough_gradients, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-10, atol=1e-10)
+        assert (in_single - their).abs().max() < 1e-4 * their.abs().max()
+
+
 @pytest.mark.parametrize("is_pooled", [False, True])
 @pytest.mark.parametrize(("size", "padding"), [(3, 0), (3, 1), (5, 2)])
 def test_its_gradients_are_those_of_finite_differences(size: int, padding: int, is_pooled: bool):
@@ -97,14 +136,15 @@ def test_its_gradients_are_those_of_finite_differences(size: int, padding: int, 
     assert torch.autograd.gradgradcheck(convolve, inputs)
 
 
-@pytest.mark.parametrize("num", [64, 40, 1000])
-def test_the_number_of_threads_does_not_change_a_bit(num: int):
-    images, weight, bias = random((num, 3, 14, 14), (20, 3, 5, 5), (20,), dtype=torch.float32)
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize("num", [64, 40, 500])
+def test_the_number_of_threads_does_not_change_a_bit(num: int, size: int):
+    images, weight, bias = random((num, 30, 10, 10), (32, 30, size, size), (32,), dtype=torch.float32)
     found, before = [], torch.get_num_threads()
     try:
         for threads in (1, 2, 7, 64):
             torch.set_num_threads(threads)
-            maps = kernels.conv2d(images, weight, bias, is_pooled=True)
+            maps = kernels.conv2d(images, weight, bias, is_pooled=size == 5)
             found.append((maps, *torch.autograd.grad(maps.square().sum(), (images, weight, bias))))
     finally:
         torch.set_num_threads(before)

@@ -9,7 +9,7 @@ from torch import nn
 from cnnlab import kernels
 from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import Conv2d, ConvPool
-from cnnlab.nn.pool import MaxPool2d
+from cnnlab.nn.pool import GlobalAvgPool2d, MaxPool2d
 from cnnlab.nn.sequential import Sequential
 
 
@@ -17,7 +17,7 @@ def layers() -> list[nn.Module]:
     torch.manual_seed(0)
     return [
         *(ConvPool(Conv2d(1, 4, 5), MaxPool2d(2)), nn.ReLU(), Conv2d(4, 6, 3, padding=1), BatchNorm2d(6), nn.ReLU()),
-        *(MaxPool2d(2), Conv2d(6, 5, 3, padding=1), BatchNorm2d(5), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        *(MaxPool2d(2), Conv2d(6, 5, 3, padding=1), BatchNorm2d(5), nn.SiLU(), GlobalAvgPool2d(), nn.Flatten()),
     ]
 
 

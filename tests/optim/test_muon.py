@@ -1,3 +1,4 @@
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from cnnlab.errors import UserError
 from cnnlab.nn import CNN, MLP, Committee, LectureNet, SoftmaxRegression
 from cnnlab.nn.places import NetworkParameters
 from cnnlab.optim import MuonAdamW
+from cnnlab.optim.muon import orthogonalise
 from cnnlab.training.build import build_classifier
 from tests.conftest import MNIST
 
@@ -155,3 +157,19 @@ def test_the_order_of_weights_in_memory_changes_nothing():
     train(turned, MuonAdamW(turned.parameters()), num_steps=3)
     for ours, theirs in zip(turned.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(20, 144), (64, 576), (576, 64), (40, 50), (1, 9), (9, 1)])
+@pytest.mark.parametrize("smallest", [1.0, 1e-4])
+def test_an_update_is_that_of_newton_schulz_in_double_precision(shape: tuple[int, int], smallest: float):
+    torch.manual_seed(0)
+    values = torch.logspace(0, math.log10(smallest), min(shape), dtype=torch.float64)
+    left, _, right = torch.linalg.svd(torch.randn(shape, dtype=torch.float64), full_matrices=False)
+    matrix = left @ torch.diag(values) @ right
+    expected = matrix / matrix.norm()
+    for _ in range(5):  # Jordan's published iteration
+        gram = expected @ expected.t()
+        expected = 3.4445 * expected + (-4.775 * gram + 2.0315 * gram @ gram) @ expected
+    torch.testing.assert_close(orthogonalise(matrix), expected, rtol=1e-8, atol=1e-8)
+    error = (orthogonalise(matrix.float()) - expected).norm() / expected.norm()
+    assert error < 1e-3  # bfloat16's rounding is 4e-3

@@ -407,7 +407,7 @@ static void forward_task(void *argument) {
                      work->weights, work->bias, work->y + block * LANES, work->chosen ? work->chosen + outputs : 0,
                      s->out_rows, s->out_columns, MIN(LANES, N - block * LANES), (int)conv->is_rectified, N};
         if (s->is_winograd)
-            winograd_product(&p, O, x + x_scratch(conv, s) / LANES, split, work->splits);
+            winograd_product(&p, O, 0, x + x_scratch(conv, s) / LANES, split, work->splits);
         else
             direct_product(&p, K, (int)conv->is_pooled, O, split, work->splits);
     }
@@ -471,7 +471,7 @@ static void backward_block(const Work *work, int block, int split, real *part, i
     Product p = {g, O, s->g_rows, s->g_columns, s->border, s->rows, s->columns, work->weights, 0,
                  work->gx + block * LANES, 0, H, W, MIN(LANES, N - block * LANES), 0, N};
     if (s->is_winograd)
-        winograd_product(&p, C, g + g_scratch(conv, s) / LANES, split, splits);
+        winograd_product(&p, C, 1, g + g_scratch(conv, s) / LANES, split, splits);
     else
         direct_product(&p, K, 0, C, split, splits);
 }

@@ -49,7 +49,7 @@ int winograd_pixels(int outputs); /* of x for so many outputs in a row or a colu
 int64_t winograd_weights(const Convolution *conv);
 void winograd_pack(real *to, const real *weight, const Convolution *conv, int is_turned);
 int64_t winograd_work(int64_t channels, int64_t filters);
-void winograd_product(const Product *p, int filters, vector *work, int split, int splits);
+void winograd_product(const Product *p, int filters, int is_turned, vector *work, int split, int splits);
 int64_t winograd_gradient_work(const Convolution *conv);
 void winograd_weight_gradient(const Convolution *conv, const real *x, const real *g, real *weight, vector *work);
 

@@ -54,13 +54,13 @@ INLINE void transform_output(vector to[TILE], const vector m[SIDE]) {
  * number of lines of the cache, so that the 36 do not compete for one place in it. */
 static int64_t filter_plane(int64_t channels, int64_t filters) { return ((channels * filters + 15) / 16 | 1) * 16; }
 
-/* The values of one row or column of a filter. */
-INLINE void transform_filter(real to[SIDE], real g0, real g1, real g2) {
+/* The values of one row or column of filters. */
+INLINE void transform_filter(vector to[SIDE], vector g0, vector g1, vector g2) {
     const real sixth = (real)1 / 6;
-    real even = g0 + g2, even4 = (g0 / 4 + g2) * sixth, odd2 = g1 * sixth / 2;
+    vector even = g0 + g2, even4 = (g0 / 4 + g2) * sixth, odd2 = g1 * (sixth / 2);
     to[0] = g0 / 4;
-    to[1] = -(even + g1) * sixth;
-    to[2] = -(even - g1) * sixth;
+    to[1] = (even + g1) * -sixth;
+    to[2] = (even - g1) * -sixth;
     to[3] = even4 + odd2;
     to[4] = even4 - odd2;
     to[5] = g2;
@@ -69,40 +69,38 @@ INLINE void transform_filter(real to[SIDE], real g0, real g1, real g2) {
 typedef struct {
     real *to;
     const real *weight;
-    int channels, filters, is_turned;
+    const Convolution *conv;
+    int is_turned;
 } Filters;
 
-static void transform_filter_group(const void *arguments, int64_t group) {
+static void transform_filters(const void *arguments, int64_t o) {
     const Filters *p = arguments;
-    int outputs = p->is_turned ? p->channels : p->filters, inputs = p->is_turned ? p->filters : p->channels;
-    int groups = num_groups(outputs, PRODUCT_CHANNELS), first = group_start(outputs, groups, (int)group);
-    int size = group_start(outputs, groups, (int)group + 1) - first, in_step = p->is_turned ? p->channels : 1;
-    int out_step = p->is_turned ? 1 : p->channels;
-    int64_t plane = filter_plane(p->channels, p->filters);
-    for (int in = 0; in < inputs; in++)
-        for (int out = 0; out < size; out++) {
-            const real *w = p->weight + ((int64_t)in * in_step + (int64_t)(first + out) * out_step) * 9;
-            real *to = p->to + (int64_t)first * inputs + in * size + out;
-            real filter[9], rows[SIDE][3], column[SIDE], values[SIDE];
-            for (int k = 0; k < 9; k++)
-                filter[k] = w[p->is_turned ? 8 - k : k];
-            for (int x = 0; x < 3; x++) {
-                transform_filter(column, filter[x], filter[3 + x], filter[6 + x]);
-                for (int i = 0; i < SIDE; i++)
-                    rows[i][x] = column[i];
-            }
-            for (int i = 0; i < SIDE; i++) {
-                transform_filter(values, rows[i][0], rows[i][1], rows[i][2]);
-                for (int j = 0; j < SIDE; j++)
-                    to[(i * SIDE + j) * plane] = values[j];
-            }
+    int64_t channels = p->conv->channels, plane = filter_plane(channels, p->conv->filters);
+    for (int64_t c = 0; c < channels; c += LANES) {
+        int count = (int)MIN(LANES, channels - c);
+        vector filter[9], rows[SIDE][3], column[SIDE], values[SIDE];
+        for (int k = 0; k < 9; k++) {
+            filter[k] = (vector){0};
+            for (int lane = 0; lane < count; lane++)
+                filter[k][lane] = p->weight[(o * channels + c + lane) * 9 + (p->is_turned ? 8 - k : k)];
         }
+        for (int x = 0; x < 3; x++) {
+            transform_filter(column, filter[x], filter[3 + x], filter[6 + x]);
+            for (int i = 0; i < SIDE; i++)
+                rows[i][x] = column[i];
+        }
+        for (int i = 0; i < SIDE; i++) {
+            transform_filter(values, rows[i][0], rows[i][1], rows[i][2]);
+            for (int j = 0; j < SIDE; j++)
+                store(p->to + (i * SIDE + j) * plane + o * channels + c, values[j], count);
+        }
+    }
 }
 
+/* [value][filter][channel]; the filters turned by 180° if `is_turned`. */
 void winograd_pack(real *to, const real *weight, const Convolution *conv, int is_turned) {
-    Filters filters = {to, weight, (int)conv->channels, (int)conv->filters, is_turned};
-    int groups = num_groups(is_turned ? filters.channels : filters.filters, PRODUCT_CHANNELS);
-    for_each(transform_filter_group, &filters, groups, conv->threads);
+    Filters filters = {to, weight, conv, is_turned};
+    for_each(transform_filters, &filters, conv->filters, conv->threads);
 }
 
 /* ---- the products ---- */
@@ -128,7 +126,13 @@ INLINE void transform_tile(vector *to, int64_t plane, const vector *x, int row, 
     }
 }
 
-INLINE void multiply_value(const int G, const int T, vector *to, const vector *x, const real *u, int channels) {
+/* Weights of filters and channels that are so many numbers apart. */
+typedef struct {
+    int64_t filter, channel;
+} Steps;
+
+INLINE void multiply_value(const int G, const int T, vector *to, const vector *x, const real *u, Steps step,
+                           int channels) {
     vector sums[MAX_GROUP][MAX_TILES];
     UNROLL
     for (int a = 0; a < G; a++)
@@ -144,7 +148,7 @@ INLINE void multiply_value(const int G, const int T, vector *to, const vector *x
         for (int a = 0; a < G; a++)
             UNROLL
             for (int t = 0; t < T; t++)
-                sums[a][t] += u[c * G + a] * values[t];
+                sums[a][t] += u[a * step.filter + c * step.channel] * values[t];
     }
     UNROLL
     for (int a = 0; a < G; a++)
@@ -155,15 +159,15 @@ INLINE void multiply_value(const int G, const int T, vector *to, const vector *x
 
 #define FOR_TILES(G)                                                    \
     switch (tiles) {                                                    \
-    case 1: multiply_value(G, 1, to, x, u, channels); break;            \
-    case 2: multiply_value(G, 2, to, x, u, channels); break;            \
-    case 3: multiply_value(G, 3, to, x, u, channels); break;            \
-    default: multiply_value(G, 4, to, x, u, channels);                  \
+    case 1: multiply_value(G, 1, to, x, u, step, channels); break;      \
+    case 2: multiply_value(G, 2, to, x, u, step, channels); break;      \
+    case 3: multiply_value(G, 3, to, x, u, step, channels); break;      \
+    default: multiply_value(G, 4, to, x, u, step, channels);            \
     }                                                                   \
     break
 
-/* [filter of the group][tile] of the values [channel][tile] and u [channel][filter of the group]. */
-static void multiply_group(int group, int tiles, vector *to, const vector *x, const real *u, int channels) {
+/* [filter of the group][tile] of the values [channel][tile] and the weights u. */
+static void multiply_group(int group, int tiles, vector *to, const vector *x, const real *u, Steps step, int channels) {
     switch (group) {
     case 1: FOR_TILES(1);
     case 2: FOR_TILES(2);
@@ -191,12 +195,14 @@ INLINE void put_tile(real *y, const vector *m, int64_t plane, real bias, int row
     }
 }
 
-/* The outputs of all filters from the maps of a block of images; a part of them if the work is split.
+/* The outputs of all filters from the maps of a block of images; a part of them if the work is split. For turned
+ * filters, inputs and outputs are exchanged.
  *
  * `work` has place for `winograd_work` vectors. */
-void winograd_product(const Product *p, int filters, vector *work, int split, int splits) {
+void winograd_product(const Product *p, int filters, int is_turned, vector *work, int split, int splits) {
     int tile_columns = (p->columns + TILE - 1) / TILE, count = (p->rows + TILE - 1) / TILE * tile_columns;
     int channels = p->channels, groups = num_groups(filters, PRODUCT_CHANNELS), parts = num_groups(count, MAX_TILES);
+    Steps step = is_turned ? (Steps){1, filters} : (Steps){channels, 1};
     for (int part = split * parts / splits; part < (split + 1) * parts / splits; part++) {
         int start = group_start(count, parts, part), size = group_start(count, parts, part + 1) - start;
         int64_t in_plane = plane_of(channels, size), out_plane = plane_of(filters, size);
@@ -212,7 +218,7 @@ void winograd_product(const Product *p, int filters, vector *work, int split, in
                 int o = group_start(filters, groups, group);
                 multiply_group(group_start(filters, groups, group + 1) - o, size, products + value * out_plane + o * size,
                                values + value * in_plane,
-                               p->weights + value * filter_plane(channels, filters) + (int64_t)o * channels, channels);
+                               p->weights + value * filter_plane(channels, filters) + o * step.filter, step, channels);
             }
         for (int o = 0; o < filters; o++)
             for (int t = 0; t < size; t++) {

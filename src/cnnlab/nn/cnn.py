@@ -10,6 +10,7 @@ from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.image_size import check_image_size
+from cnnlab.nn.pool import GlobalAvgPool2d
 from cnnlab.nn.sequential import Sequential
 
 NUM_STAGES = 3  # of MNIST's 28×28, 14×14 and 7×7 pixels
@@ -76,7 +77,7 @@ class CNN(nn.Module):
             for out_channels in islice(remaining, num_layers):
                 add(Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm), out_channels)
                 in_channels = out_channels
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout), nn.Linear(in_channels, num_classes)]
+        layers += [GlobalAvgPool2d(), nn.Flatten(), Dropout(dropout), nn.Linear(in_channels, num_classes)]
         self.layers = Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Max pooling that uses our kernel where possible (`cnnlab.kernels`)."""
+"""Poolings that are faster for images with the batch innermost in memory (`cnnlab.kernels`)."""
 
 import torch
 from torch import nn
@@ -13,6 +13,20 @@ class MaxPool2d(nn.MaxPool2d):
         """The largest numbers (N, C, h, w) of windows of images (N, C, H, W)."""
         if is_max_pool_2x2(self) and kernels.is_batch_innermost(images) and kernels.can_take(images):
             return kernels.max_pool2d(images)
+        pooled: torch.Tensor = super().forward(images)
+        return pooled
+
+
+class GlobalAvgPool2d(nn.AdaptiveAvgPool2d):
+    """`nn.AdaptiveAvgPool2d(1)`, which sums in the order of memory if the batch is innermost."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The mean of each map, (N, C, 1, 1), of images (N, C, H, W)."""
+        if kernels.is_batch_innermost(images):
+            return images.permute(1, 2, 3, 0).flatten(1, 2).mean(1).t()[:, :, None, None]
         pooled: torch.Tensor = super().forward(images)
         return pooled
 
