@@ -39,6 +39,9 @@ def test_the_output_size_is_floor_of_i_minus_k_plus_2p_over_s_plus_1(size: int, 
     assert output.shape == (1, 1, expected, expected)
 
 
+NEEDS_KERNELS = pytest.mark.skipif(not kernels.available(), reason="there is no C compiler")
+
+
 class Counting:
     """Counts the calls of the kernel with pooling."""
 
@@ -86,6 +89,7 @@ def test_what_it_was_not_made_for_is_left_to_torch(monkeypatch: pytest.MonkeyPat
     assert counting.calls == 0
 
 
+@NEEDS_KERNELS
 def test_it_takes_what_it_was_made_for(monkeypatch: pytest.MonkeyPatch):
     counting, layer, images = Counting(monkeypatch), ConvPool(PLAIN, MAX), torch.randn(16, 1, 28, 28)
     torch.testing.assert_close(layer(images), MAX(PLAIN(images)))
@@ -99,6 +103,7 @@ def test_it_takes_what_it_was_made_for(monkeypatch: pytest.MonkeyPatch):
 HOOKS = ("forward_pre_hook", "forward_hook", "full_backward_pre_hook", "full_backward_hook", "backward_hook")
 
 
+@NEEDS_KERNELS
 @pytest.mark.filterwarnings("ignore:Using a non-full backward hook")
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("place", [0, 1, None], ids=["conv", "pool", "every module"])
@@ -124,6 +129,7 @@ def test_a_replaced_pooling_is_used():
     assert torch.equal(layer(images), nn.AvgPool2d(2)(PLAIN(images)))
 
 
+@NEEDS_KERNELS
 @pytest.mark.parametrize("conv", [nn.Conv2d(1, 3, 3, padding=1), Conv2d(1, 3, 3, padding=1)])
 @pytest.mark.parametrize("size", [27, 28])
 def test_padding_and_odd_sizes_are_fused_too(monkeypatch: pytest.MonkeyPatch, conv: nn.Conv2d, size: int):
@@ -132,6 +138,7 @@ def test_padding_and_odd_sizes_are_fused_too(monkeypatch: pytest.MonkeyPatch, co
     assert counting.calls == 1
 
 
+@NEEDS_KERNELS
 def test_the_convolution_alone_uses_the_kernel_and_has_torchs_name(monkeypatch: pytest.MonkeyPatch):
     calls, conv2d = [], kernels.conv2d
     monkeypatch.setattr("cnnlab.kernels.conv2d", lambda *args, **options: calls.append(1) or conv2d(*args, **options))

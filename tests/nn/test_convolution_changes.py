@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from cnnlab.nn.convolution import ConvPool
-from tests.nn.test_convolution import MAX, PLAIN, Counting
+from tests.nn.test_convolution import MAX, NEEDS_KERNELS, PLAIN, Counting
 
 
 def _with_own_forward(conv: nn.Conv2d) -> None:
@@ -91,6 +91,7 @@ def test_a_changed_convolution_is_left_to_torch(monkeypatch: pytest.MonkeyPatch,
     assert counting.calls == 0
 
 
+@NEEDS_KERNELS
 @OLD_STYLE
 @EVERY_CHANGE
 def test_without_the_change_it_is_fused_again(monkeypatch: pytest.MonkeyPatch, change: Change):
@@ -172,6 +173,7 @@ def test_a_transform_is_left_to_torch(transform: Callable[..., Any]):
     torch.testing.assert_close(*results)
 
 
+@NEEDS_KERNELS
 @FORWARD_MODE
 def test_forward_mode_is_left_to_torch(monkeypatch: pytest.MonkeyPatch):
     counting, layer, images = Counting(monkeypatch), ConvPool(PLAIN, MAX), torch.randn(16, 1, 28, 28)

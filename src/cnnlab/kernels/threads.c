@@ -11,8 +11,6 @@ void use_openmp(void (*parallel)(Task, void *, unsigned, unsigned), int (*number
 
 int lanes(void) { return LANES; }
 
-int this_thread(void) { return run_in_parallel ? thread_number() : 0; }
-
 typedef struct {
     void (*work)(const void *, int64_t);
     const void *arguments;

@@ -51,9 +51,6 @@ extern void (*run_in_parallel)(Task, void *, unsigned, unsigned); /* GOMP_parall
 extern int (*thread_number)(void);                                /* omp_get_thread_num */
 extern int (*num_threads)(void);                                  /* omp_get_num_threads: may be fewer than requested */
 
-/* Which of the threads that `for_each` started this is. */
-int this_thread(void);
-
 /* Calls `work` for each item, on several threads. */
 void for_each(void (*work)(const void *arguments, int64_t item), const void *arguments, int64_t items, int64_t threads);
 
