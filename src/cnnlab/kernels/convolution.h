@@ -6,7 +6,11 @@
 
 #define PRODUCT_CHANNELS (REGISTERS == 32 ? 5 : 2) /* 4 pixels each: 20 or 8 sums in registers */
 #define MAX_GROUP 5
-#define UNROLL _Pragma("GCC unroll 9") /* so that sums in arrays are registers */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)") /* so that sums in arrays are registers */
+#else
+#define UNROLL _Pragma("GCC unroll 9")
+#endif
 
 /* A convolution's sizes, in the order of the fields in convolution.py. Strides are in numbers, not bytes. */
 typedef struct {
