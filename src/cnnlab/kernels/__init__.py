@@ -7,7 +7,7 @@ They are compiled for the processor when they are first used. Where that cannot 
 from cnnlab.kernels.batch_norm import batch_norm
 from cnnlab.kernels.convolution import can_convolve, conv2d
 from cnnlab.kernels.dropout import dropout_mask
-from cnnlab.kernels.library import available, can_take, choose
+from cnnlab.kernels.library import available, can_take, choose, preload
 from cnnlab.kernels.max_pool import max_pool2d
 from cnnlab.kernels.memory import is_batch_innermost
 
@@ -21,4 +21,5 @@ __all__ = [
     "dropout_mask",
     "is_batch_innermost",
     "max_pool2d",
+    "preload",
 ]

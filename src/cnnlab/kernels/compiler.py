@@ -1,154 +1,56 @@
-"""Compiles the kernels once per machine, for its processor, with the C compiler that is there."""
+"""Compiles the kernels for this machine's processor, with the C compiler that is there."""
 
 import hashlib
 import importlib.util
-import logging
 import os
 import platform
 import shlex
 import shutil
-import stat
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeVar
-
-from filelock import FileLock
 
 from cnnlab.errors import one_line
 
-FOLDER = Path(__file__).parent
-TIMEOUT_S = 300  # of the compiler, which takes two seconds
-LOCK_TIMEOUT_S = 60  # then a process compiles beside the one that holds the lock
-NATIVE = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
-FLAGS = ("-O3", NATIVE, "-std=gnu11", "-fPIC", "-shared")
-
-logger = logging.getLogger(__name__)
-Library = TypeVar("Library")
+FOLDER = Path(__file__).parent  # of the sources
+TIMEOUT_S = 120  # of the compiler, which takes two seconds
+MESSAGE_BYTES = 65_536  # of what it says
+MESSAGE_LENGTH = 200
+ZIG_CACHES = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
+IS_X86 = platform.machine() in ("x86_64", "AMD64", "i686")
+FLAGS = (
+    *("-O3", "-std=gnu11", "-fPIC", "-shared"),
+    *(("-march=native", "-mprefer-vector-width=512") if IS_X86 else ("-mcpu=native",)),  # clang would take 256 bits
+    *(("-Wl,-Bsymbolic",) if sys.platform.startswith("linux") else ()),  # no other library's functions of these names
+)
 
 
 class Unavailable(Exception):
     """The kernels cannot be used, and why."""
 
 
-def load_compiled(load: Callable[[Path], Library], definitions: tuple[str, ...] = ()) -> Library:
-    """Loads the library for this processor from the user's cache, and compiles it there if it is missing or damaged.
+class Failed(Unavailable):
+    """A program failed, and what it said.
 
-    Of processes that start at once the first compiles, and the others wait; a file in the cache is always whole. Where
-    no folder can be trusted or written, each process compiles for itself.
-
-    Args:
-        load: Loads a file; raises OSError if it is no library.
-        definitions: The compiler's, such as `REAL=double`.
-
-    Raises:
-        Unavailable: With the reason.
+    Attributes:
+        exit_code: Negative: killed by that signal.
     """
-    folder = _cache_folder()
-    if folder is not None:
-        path = folder / f"kernels-{_key(definitions)}.so"
-        try:
-            return load(path)
-        except OSError:  # missing, or not whole since the machine went down
-            pass
-        try:
-            with _alone(path):
-                return _load_or_compile(load, path, definitions)
-        except OSError as error:
-            logger.debug("%s cannot be used: %s", folder, error)
-    try:
-        with tempfile.TemporaryDirectory(prefix="cnnlab-") as private:
-            return _load_or_compile(load, Path(private) / "library.so", definitions)
-    except OSError as error:
-        raise Unavailable(one_line(error)) from error
+
+    def __init__(self, reason: str, exit_code: int) -> None:
+        super().__init__(reason)
+        self.exit_code = exit_code
 
 
-def _load_or_compile(load: Callable[[Path], Library], path: Path, definitions: tuple[str, ...]) -> Library:
-    try:
-        return load(path)  # the process that held the lock has compiled it
-    except OSError:
-        compile_to(path, definitions)
-        return load(path)
-
-
-def compile_to(path: Path, definitions: tuple[str, ...] = ()) -> None:
-    """Compiles the library with the first compiler that can, and moves it into place.
-
-    Args:
-        path: The file to write, or to replace.
-        definitions: As for `load_compiled`.
-
-    Raises:
-        Unavailable: If no compiler can.
-        OSError: If the file cannot be written.
-    """
-    reason = "there is no C compiler (cc, $CC, or PyPI's ziglang)"
-    for command in _compilers():
-        with tempfile.TemporaryDirectory(prefix=".compiling-", dir=path.parent) as folder:
-            draft = Path(folder) / "library.so"
-            sources = sorted(map(str, FOLDER.glob("*.c")))
-            options = [*FLAGS, *(f"-D{each}" for each in definitions), *sources, "-o", str(draft), "-lm"]
-            try:
-                subprocess.run([*command, *options], check=True, timeout=TIMEOUT_S, capture_output=True)
-            except subprocess.CalledProcessError as error:
-                reason = f"{shlex.join(command)} failed: {_first_error(error.stderr.decode(errors='replace'))}"
-            except (OSError, subprocess.TimeoutExpired) as error:
-                reason = f"{shlex.join(command)} failed: {one_line(error)}"
-            else:
-                draft.replace(path)
-                return
-    raise Unavailable(reason)
-
-
-def _compilers() -> Iterator[list[str]]:
-    """The user's choice first; the others, since a run must not fail for want of it."""
-    if chosen := shlex.split(os.environ.get("CC", "")):
-        yield chosen
-    yield from ([name] for name in ("cc", "gcc", "clang") if shutil.which(name))
-    if importlib.util.find_spec("ziglang") is not None:
-        yield [sys.executable, "-m", "ziglang", "cc"]
-
-
-def _first_error(text: str) -> str:
-    lines = text.splitlines() or ["no message"]
-    return next((line for line in lines if "error" in line), lines[0]).strip()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keeps other processes waiting; where files cannot be locked, or for a minute at most, they work side by side."""
-    lock = FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S)
-    try:
-        lock.acquire()
-    except (NotImplementedError, TimeoutError) as error:
-        logger.debug("%s is not locked: %s", path, error)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _cache_folder() -> Path | None:
-    """The user's cache; None if somebody else can write to it, since what is in it is executed."""
-    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        folder = (chosen if chosen.is_absolute() else Path.home() / ".cache") / "cnnlab"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except (OSError, RuntimeError):  # Path.home() raises the latter
-        return None
-    is_private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return folder if is_private else None
-
-
-def _key(definitions: tuple[str, ...]) -> str:
+def key(definitions: tuple[str, ...]) -> str:
+    """Names the library by its sources and the processor."""
     sources = [path.read_bytes() for path in sorted(FOLDER.glob("*.[ch]"))]
     text = repr((sources, FLAGS, definitions, platform.system(), platform.machine(), _processor()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"kernels-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _processor() -> list[str]:
@@ -160,3 +62,111 @@ def _processor() -> list[str]:
     except OSError:
         return [platform.processor()]
     return [line for line in first_core if line.partition(":")[0].strip() in names]
+
+
+def compilers() -> list[list[str]]:
+    """The commands to try: the user's choice first; the others, since a run must not fail for want of it."""
+    found, seen = [], set()
+    for command in _commands():
+        program = shutil.which(command[0])
+        arguments = tuple(command[1:])
+        if program is not None and (os.path.realpath(program), arguments) not in seen:
+            found.append(command)
+            seen.add((os.path.realpath(program), arguments))
+    return found
+
+
+def _commands() -> Iterator[list[str]]:
+    with suppress(ValueError):  # a quotation that does not end
+        if chosen := shlex.split(os.environ.get("CC", "")):
+            yield chosen
+    yield from (["cc"], ["gcc"], ["clang"])
+    with suppress(ImportError, ValueError):
+        ziglang = importlib.util.find_spec("ziglang")
+        if ziglang is not None and ziglang.origin is not None:
+            yield [str(Path(ziglang.origin).with_name("zig")), "cc"]
+
+
+def compile_in(folder: Path, definitions: tuple[str, ...], check: Callable[[Path], None]) -> Path:
+    """Compiles the library with the first compiler that can.
+
+    Args:
+        folder: An empty folder for the library and what the compiler needs beside it.
+        definitions: The compiler's, such as `REAL=double`.
+        check: Raises `Unavailable` if the library is of no use, OSError if it cannot be loaded from there.
+
+    Returns:
+        The library's path.
+
+    Raises:
+        Unavailable: If no compiler can.
+        OSError: As `check`, if a compiler might have succeeded in another folder.
+    """
+    reasons: list[str] = []
+    cannot_load: OSError | None = None
+    for number, command in enumerate(compilers()):
+        path = folder / f"library{number}.so"
+        sources = sorted(map(str, FOLDER.glob("*.c")))
+        arguments = [*command, *FLAGS, *(f"-D{each}" for each in definitions), *sources, "-o", str(path), "-lm"]
+        try:
+            run(arguments, folder, {"TMPDIR": str(folder), **{name: str(folder) for name in ZIG_CACHES}})
+            check(path)
+        except Unavailable as error:
+            reasons.append(f"{shlex.join(command)} failed: {error}")
+        except OSError as error:
+            cannot_load = OSError(f"{shlex.join(command)}'s library cannot be loaded: {error}")
+        else:
+            return path
+    if cannot_load is not None:
+        raise cannot_load
+    raise Unavailable(next(iter(reasons), "there is no C compiler: install one, or `pip install ziglang`"))
+
+
+def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Runs a program without a terminal, and ends all that it has started with it.
+
+    Args:
+        arguments: The command.
+        folder: Where to write what it says.
+        environment: Added to this process's.
+
+    Raises:
+        Failed: With what it says.
+        Unavailable: If it cannot be started, or takes too long.
+    """
+    with tempfile.TemporaryFile(dir=folder) as messages:
+        try:
+            process = subprocess.Popen(
+                arguments,
+                env={**os.environ, "LC_ALL": "C", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise Unavailable(one_line(error)) from error
+        try:
+            exit_code = process.wait(TIMEOUT_S)
+        except BaseException as error:  # a signal's, too
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise Unavailable(f"no end after {TIMEOUT_S} s") from None
+            raise
+        if exit_code != 0:
+            messages.seek(0)
+            text = messages.read(MESSAGE_BYTES).decode(errors="replace")
+            raise Failed(_first_error(text) or _ending(exit_code), exit_code)
+
+
+def _first_error(text: str) -> str:
+    """The line that says most, in printable characters; empty if there is none."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    line = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")
+    return "".join(filter(str.isprintable, line)).strip()[:MESSAGE_LENGTH]
+
+
+def _ending(exit_code: int) -> str:
+    return f"exit code {exit_code}" if exit_code > 0 else f"killed by {signal.Signals(-exit_code).name}"

@@ -2,14 +2,18 @@
 
 import ctypes
 import logging
-from functools import lru_cache
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.autograd import forward_ad
 
-from cnnlab.kernels.compiler import Unavailable, load_compiled
+from cnnlab.errors import one_line
+from cnnlab.kernels import trial
+from cnnlab.kernels.cache import load_or_build
+from cnnlab.kernels.compiler import Failed, Unavailable, compile_in, key, run
 
 DEFINITIONS: dict[torch.dtype, tuple[str, ...]] = {
     torch.float32: (),
@@ -29,6 +33,8 @@ RUNTIME = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")  # of t
 
 logger = logging.getLogger(__name__)
 _is_chosen = True
+_loaded: dict[torch.dtype, ctypes.CDLL | None] = {}
+_untold: list[str] = []  # why there are none
 
 
 def choose(name: str) -> None:
@@ -41,9 +47,22 @@ def choose(name: str) -> None:
     _is_chosen = name == "auto"
 
 
+def preload() -> None:
+    """Loads the kernels for float32, or finds out why that is impossible, for the forks of this process."""
+    library(torch.float32)
+
+
 def available(dtype: torch.dtype = torch.float32) -> bool:
-    """Whether our kernels are chosen and can be used; compiles them if necessary."""
-    return _is_chosen and dtype in DEFINITIONS and library(dtype) is not None
+    """Whether our kernels are chosen and can be used; if they cannot be compiled, one line is logged."""
+    if not _is_chosen or dtype not in DEFINITIONS:
+        return False
+    if library(dtype) is not None:
+        return True
+    while _untold:
+        reason = _untold.pop()
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # not in each process of a distributed run
+            logger.warning("using torch's kernels, which are slower on a CPU, because %s", reason)
+    return False
 
 
 def can_take(tensor: torch.Tensor) -> bool:
@@ -66,19 +85,48 @@ def address(tensor: torch.Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-@lru_cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The kernels for float32 or float64; None, and one line of log, if they cannot be compiled."""
+    """The kernels for float32 or float64; None if they cannot be compiled. A fork has what its parent has loaded."""
+    if dtype not in _loaded:
+        has_failed = None in _loaded.values()
+        try:
+            _loaded[dtype] = _find(dtype)
+        except Unavailable as error:
+            _loaded[dtype] = None
+            if not has_failed:
+                _untold.append(one_line(error))
+    return _loaded[dtype]
+
+
+def use(path: Path, dtype: torch.dtype) -> None:
+    """Uses a library that was compiled for this type of numbers."""
+    _loaded[dtype] = _load(path)
+
+
+def _find(dtype: torch.dtype) -> ctypes.CDLL:
+    if not hasattr(os, "killpg"):
+        raise Unavailable("they are for Linux and macOS")
+    definitions = DEFINITIONS[dtype]
+
+    def build(folder: Path) -> Path:
+        return compile_in(folder, definitions, lambda path: _try(path, dtype))
+
+    return load_or_build(key(definitions), _load, build)
+
+
+def _try(path: Path, dtype: torch.dtype) -> None:
+    """Raises Unavailable if a library does not compute what torch does, OSError if it cannot be loaded."""
+    name = str(dtype).removeprefix("torch.")
+    arguments = [sys.executable, "-P", trial.__file__, str(path), name]
     try:
-        return load_compiled(_load, DEFINITIONS[dtype])
-    except Unavailable as error:
-        logger.warning("torch's kernels are used, which are slower than ours on a CPU: %s", error)
-        return None
+        run(arguments, path.parent, {"PYTHONPATH": os.pathsep.join(sys.path)})
+    except Failed as error:
+        if error.exit_code == trial.CANNOT_LOAD:
+            raise OSError(error) from error
+        raise
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    if not path.exists():
-        raise FileNotFoundError(path)  # CDLL would look for it elsewhere
     loaded = ctypes.CDLL(str(path))
     for name, arguments in ARGUMENTS.items():
         function = getattr(loaded, name)

@@ -1,4 +1,4 @@
-"""What the fork server loads: all that a run imports, and the data that it reads."""
+"""What the fork server loads: all that a run imports, the data that it reads, and the kernels."""
 
 import contextlib
 import gc
@@ -11,12 +11,13 @@ def preload(config: str) -> None:
     """Loads them, and keeps the garbage collector from copying them.
 
     Args:
-        config: The config of one job, as YAML, whose data is loaded.
+        config: The config of one job, as YAML, whose data and kernels are loaded.
     """
     gc.disable()
     for module in ("cnnlab.cli.main", "cnnlab.run.execution", "cnnlab.sweep.engines.fork_server"):
         importlib.import_module(module)
     _share_data(config)
+    _share_kernels(config)
     gc.freeze()  # garbage collection in a job would copy these pages
     gc.enable()
 
@@ -34,3 +35,13 @@ def _share_data(text: str) -> None:
     with contextlib.suppress(Exception):  # a job will report it
         build_data(config).share()
     torch.set_num_threads(threads)
+
+
+def _share_kernels(text: str) -> None:
+    """Loads the kernels, or finds out once that there is no compiler for them."""
+    from cnnlab import kernels
+
+    config = OmegaConf.create(text)
+    assert isinstance(config, DictConfig)
+    if config.get("kernels") == "auto":
+        kernels.preload()
