@@ -105,7 +105,7 @@ def use(path: Path, dtype: torch.dtype) -> None:
 
 def _find(dtype: torch.dtype) -> ctypes.CDLL:
     if not hasattr(os, "killpg"):
-        raise Unavailable("they are for Linux and macOS")
+        raise Unavailable("ours are for Linux and macOS only")
     definitions = DEFINITIONS[dtype]
 
     def build(folder: Path) -> Path:
