@@ -67,13 +67,17 @@ static void transform_filters(const void *arguments, int64_t o) {
             for (int lane = 0; lane < count; lane++)
                 filter[k][lane] = p->weight[(o * channels + c + lane) * 9 + (p->is_turned ? 8 - k : k)];
         }
+        UNROLL
         for (int x = 0; x < 3; x++) {
             transform_filter(column, filter[x], filter[3 + x], filter[6 + x]);
+            UNROLL
             for (int i = 0; i < SIDE; i++)
                 rows[i][x] = column[i];
         }
+        UNROLL
         for (int i = 0; i < SIDE; i++) {
             transform_filter(values, rows[i][0], rows[i][1], rows[i][2]);
+            UNROLL
             for (int j = 0; j < SIDE; j++)
                 store(p->to + (i * SIDE + j) * plane + o * channels + c, values[j], count);
         }
@@ -147,10 +151,13 @@ static void multiply_group(int group, int tiles, vector *to, const vector *x, co
 INLINE void put_tile(real *y, const vector *m, int64_t plane, real bias, int rows, int columns, int64_t row,
                      int64_t column, int count) {
     vector half_done[TILE][SIDE], values[SIDE], outputs[TILE];
+    UNROLL
     for (int j = 0; j < SIDE; j++) {
+        UNROLL
         for (int i = 0; i < SIDE; i++)
             values[i] = m[(i * SIDE + j) * plane];
         transform_output(outputs, values);
+        UNROLL
         for (int i = 0; i < TILE; i++)
             half_done[i][j] = outputs[i];
     }

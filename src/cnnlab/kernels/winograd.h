@@ -22,15 +22,20 @@ INLINE void transform_input(vector to[SIDE], const vector a[SIDE]) {
 /* A tile of 6x6 pixels, of rows `row` and columns `step` vectors apart, to its values, `plane` vectors apart. */
 INLINE void transform_tile(vector *to, int64_t plane, const vector *x, int row, int step) {
     vector rows[SIDE][SIDE], column[SIDE], values[SIDE];
+    UNROLL
     for (int j = 0; j < SIDE; j++) {
+        UNROLL
         for (int i = 0; i < SIDE; i++)
             column[i] = x[i * row + j * step];
         transform_input(values, column);
+        UNROLL
         for (int i = 0; i < SIDE; i++)
             rows[i][j] = values[i];
     }
+    UNROLL
     for (int i = 0; i < SIDE; i++) {
         transform_input(values, rows[i]);
+        UNROLL
         for (int j = 0; j < SIDE; j++)
             to[(i * SIDE + j) * plane] = values[j];
     }

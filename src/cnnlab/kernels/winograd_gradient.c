@@ -89,15 +89,20 @@ INLINE void transform_gradient(vector to[SIDE], const vector y[TILE]) {
 /* As `transform_tile`, of a tile of 4x4 gradients. */
 INLINE void transform_gradient_tile(vector *to, int64_t plane, const vector *g, int row, int step) {
     vector rows[SIDE][TILE], column[TILE], values[SIDE];
+    UNROLL
     for (int j = 0; j < TILE; j++) {
+        UNROLL
         for (int i = 0; i < TILE; i++)
             column[i] = g[i * row + j * step];
         transform_gradient(values, column);
+        UNROLL
         for (int i = 0; i < SIDE; i++)
             rows[i][j] = values[i];
     }
+    UNROLL
     for (int i = 0; i < SIDE; i++) {
         transform_gradient(values, rows[i]);
+        UNROLL
         for (int j = 0; j < SIDE; j++)
             to[(i * SIDE + j) * plane] = values[j];
     }
