@@ -35,7 +35,7 @@ lock:  ## writes the versions in .venv to constraints.txt; run the tests first
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
 	$(BIN)/python train.py $(ARGS)
 
-bench: install  ## how fast an epoch is, against a plain loop and the arithmetic: outputs/bench, under 5 minutes
+bench: install  ## how fast an epoch is, against the loops that anybody could write: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)
 
 bench-gpu: install-dev  ## how fast an epoch and a sweep are on a GPU, and the tests that need one

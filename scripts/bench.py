@@ -1,11 +1,18 @@
-"""python scripts/bench.py: how fast an epoch of experiment=lecture is, against a plain loop and the arithmetic."""
+"""python scripts/bench.py: how fast an epoch of experiment=lecture is, against the loops that anybody could write.
+
+It measures the plain loop over a DataLoader, torch's own layers over images in memory in both layouts and compiled by
+torch.compile, the time of the arithmetic, and the start-up. The exit code is 1 if a rival is faster than cnnlab by
+more than the noise.
+"""
 
 import argparse
 import json
-import os
-import platform
 import sys
+from dataclasses import asdict
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from cnnlab.cli.output import safe_output
 from cnnlab.files import user_path
@@ -13,8 +20,8 @@ from cnnlab.files import user_path
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def main() -> None:
-    """Measures, prints the table, writes bench.json and bench.png."""
+def main() -> int:
+    """Measures, prints the table and the verdict, writes bench.json and bench.png; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--out", type=user_path, default=REPOSITORY / "outputs" / "bench", help="folder for the results"
@@ -23,6 +30,7 @@ def main() -> None:
     parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after a warm-up")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--no-compile", action="store_true", help="leaves torch.compile out, which takes a minute")
     arguments = parser.parse_args()
     for name, values in (("--repetitions", [arguments.repetitions]), ("--startups", [arguments.startups]),
                          ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
@@ -31,56 +39,50 @@ def main() -> None:
 
     from hydra import compose, initialize_config_dir
 
-    from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE, Setting, measure
-    from cnnlab.bench.present import draw_bars, format_startup, format_table, summarise, summarise_startup
+    from cnnlab.bench.machine import describe_machine, format_machine
+    from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE, RIVAL_SHARE, Setting, measure
+    from cnnlab.bench.present import NAMES, draw_bars, format_startup, format_table, summarise, summarise_startup
     from cnnlab.bench.startup import measure_startup
+    from cnnlab.bench.verdict import RULE, compare, conclude, format_costs, lightning_costs
     from cnnlab.errors import UserError
 
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
         config = compose("train", ["experiment=lecture", "console=none", "trainer=cpu"])
-    settings = [Setting(size, threads) for size in arguments.batch_sizes for threads in arguments.threads]
+    choices = product(arguments.batch_sizes, arguments.threads)
+    settings = [Setting(*choice) for choice in dict.fromkeys(choices)]
+    progress = partial(print, file=sys.stderr)
+    machine = describe_machine()
+    print(format_machine(machine), flush=True)
     try:
-        measurements = measure(config, settings, arguments.repetitions, lambda text: print(text, file=sys.stderr))
+        measurements = measure(config, settings, arguments.repetitions, progress, compiles=not arguments.no_compile)
     except UserError as error:
         parser.error(str(error))
-    rows = summarise(measurements)
-    print(format_table(rows))
+    rows, comparisons = summarise(measurements), compare(measurements)
     startup = summarise_startup(measure_startup(REPOSITORY, arguments.startups))
-    print(format_startup(startup))
+    code, verdict = conclude(comparisons, NAMES)
+    print(format_table(rows), format_startup(startup), format_costs(lightning_costs(measurements)), sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    parameters = {
+    parameters: dict[str, Any] = {
         "repetitions": arguments.repetitions,
         "startups": arguments.startups,
         "plain_share": PLAIN_SHARE,
+        "rival_share": RIVAL_SHARE,
         "our_share": OUR_SHARE,
     }
-    content = {"machine": machine(), "parameters": parameters, "startup": startup, "rows": rows}
+    content = {
+        "machine": machine,
+        "parameters": parameters,
+        "startup": startup,
+        "rows": rows,
+        "verdict": {"text": verdict, "rule": RULE, "comparisons": [asdict(each) for each in comparisons]},
+    }
     (arguments.out / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
     draw_bars(rows).savefig(arguments.out / "bench.png", dpi=120)
     print(f"written: {arguments.out / 'bench.json'}, {arguments.out / 'bench.png'}")
-
-
-def machine() -> dict[str, str | int | None]:
-    """The hardware and software that the numbers depend on."""
-    import lightning
-    import torch
-
-    names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "lightning": lightning.__version__,
-    }
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
+    print(f"{verdict}; {RULE}")
+    return code
 
 
 if __name__ == "__main__":
     with safe_output():
-        main()
+        sys.exit(main())

@@ -10,13 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.bench.contenders import Epoch, bare_loop, data_seconds, lightning_loop, plain_loop
 from cnnlab.bench.floor import matmul_rate, multiply_adds
+from cnnlab.bench.rivals import KINDS, Rival, compiling_anew
+from cnnlab.data import ImageDataModule, Images
+from cnnlab.data.batches import Batch
 from cnnlab.training.build import build_data
 from cnnlab.training.fast.memory import keep_freed_memory
 from cnnlab.training.quiet import quieten
 
-CONTENDERS = ("plain", "bare", "lightning", "floor")
-PLAIN_SHARE = 0.1  # of an epoch: the plain loop is slow and its steps are alike
-OUR_SHARE = 0.5  # of its training; the evaluation is whole
+OURS = "lightning"
+PLAIN_SHARE = RIVAL_SHARE = 0.1  # of an epoch's training: these loops are slow, and their steps are alike
+OUR_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Setting:
 
     batch_size: int
     num_threads: int
+
+    def __str__(self) -> str:
+        return f"batch {self.batch_size}, {self.num_threads} thread{'s' * (self.num_threads > 1)}"
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,15 @@ class Measurement:
     setting: Setting
     epoch: Epoch
     data_s: float = 0.0
+    compile_s: float = 0.0  # before the first step, not part of the epoch
 
 
 def measure(
-    config: DictConfig, settings: list[Setting], repetitions: int, progress: Callable[[str], None]
+    config: DictConfig,
+    settings: list[Setting],
+    repetitions: int,
+    progress: Callable[[str], None],
+    compiles: bool = True,
 ) -> list[Measurement]:
     """Runs every contender at every setting, `repetitions` times after a warm-up.
 
@@ -47,6 +58,8 @@ def measure(
         settings: The settings.
         repetitions: The number of repetitions.
         progress: Called with progress messages.
+        compiles: Whether `torch.compile`'s loops are among the contenders; they are left out, with a message, if it
+            fails.
     """
     quieten()
     data = build_data(config)
@@ -57,25 +70,71 @@ def measure(
     threads = torch.get_num_threads()
     measurements: list[Measurement] = []
     try:
+        with compiling_anew():
+            rivals = _rivals(config, settings, data.part("train"), data.part("test"), progress, compiles)
         for repetition in range(repetitions + 1):
             for setting in settings:
-                progress(f"{repetition} of {repetitions}: batch {setting.batch_size}, threads {setting.num_threads}")
-                torch.set_num_threads(setting.num_threads)
+                progress(f"{repetition} of {repetitions}: {setting}")
+                _set_torch(setting)
                 data.batch_size = setting.batch_size
-                changed = _at(config, setting)
-                with tempfile.TemporaryDirectory() as folder:
-                    epochs = {
-                        "plain": plain_loop(changed, data.effective, raw, PLAIN_SHARE),
-                        "bare": bare_loop(changed, data, OUR_SHARE),
-                        "lightning": lightning_loop(changed, data, Path(folder)),
-                        "floor": _floor(setting, data.sizes["train"]),
-                    }
+                epochs = _epochs(_at(config, setting), setting, data, raw, rivals[setting])
                 data_s = data_seconds(data)
                 if repetition > 0:
-                    measurements += [Measurement(name, setting, epoch, data_s) for name, epoch in epochs.items()]
+                    compile_s = {name: rival.compile_s for name, rival in rivals[setting].items()}
+                    measurements += [
+                        Measurement(name, setting, epoch, data_s, compile_s.get(name, 0.0))
+                        for name, epoch in epochs.items()
+                    ]
     finally:
         torch.set_num_threads(threads)
     return measurements
+
+
+def _set_torch(setting: Setting) -> None:
+    """Sets the threads, and else what torch starts with: `trainer.deterministic` of the last repetition stays."""
+    torch.set_num_threads(setting.num_threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def _epochs(
+    config: DictConfig, setting: Setting, data: ImageDataModule, raw: Images, rivals: dict[str, Rival]
+) -> dict[str, Epoch]:
+    """A repetition: the contenders one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            "plain": plain_loop(config, data.effective, raw, PLAIN_SHARE),
+            **{name: rival.epoch(RIVAL_SHARE) for name, rival in rivals.items()},
+            "bare": bare_loop(config, data, OUR_SHARE),
+            OURS: lightning_loop(config, data, Path(folder)),
+            "floor": _floor(setting, data.sizes["train"]),
+        }
+
+
+def _rivals(
+    config: DictConfig,
+    settings: list[Setting],
+    train: Batch,
+    test: Batch,
+    progress: Callable[[str], None],
+    compiles: bool,
+) -> dict[Setting, dict[str, Rival]]:
+    """The rivals of each setting, compiled for it."""
+    rivals: dict[Setting, dict[str, Rival]] = {setting: {} for setting in settings}
+    for setting in settings:
+        _set_torch(setting)
+        for name, kind in KINDS.items():
+            rival = Rival(_at(config, setting), train, test, kind.memory_format)
+            if kind.is_compiled and compiles:
+                progress(f"torch.compile: {setting}, {name.removeprefix('compiled_')}")
+                try:
+                    rival.compile()
+                except RuntimeError as error:  # of any of its layers
+                    compiles = False
+                    reason = next(iter(str(error).splitlines()), type(error).__name__)
+                    progress(f"torch.compile is left out, since it does not work here: {reason}")
+            if compiles or not kind.is_compiled:
+                rivals[setting][name] = rival
+    return rivals
 
 
 def _at(config: DictConfig, setting: Setting) -> DictConfig:

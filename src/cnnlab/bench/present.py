@@ -3,36 +3,51 @@
 from statistics import median, quantiles
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from cnnlab.bench.measure import CONTENDERS, Measurement, Setting
+from cnnlab.bench.measure import OURS, Measurement, Setting
 from cnnlab.bench.startup import Startup
 
 NAMES = {
     "plain": "plain DataLoader loop",
+    "nchw": "torch, NCHW, data resident",
+    "channels_last": "torch, channels_last, data resident",
+    "compiled_nchw": "torch.compile, NCHW",
+    "compiled_channels_last": "torch.compile, channels_last",
     "bare": "bare loop, our ops",
-    "lightning": "cnnlab (Lightning)",
+    OURS: "cnnlab (Lightning)",
     "floor": "arithmetic at the matmul rate",
 }
+COLORS = {"plain": "#9aa0a6", "bare": "#8ab4f8", OURS: "#1a73e8"}
+COLOR_OF_RIVALS = "#f0b266"
 
 
 def summarise(measurements: list[Measurement]) -> list[dict[str, Any]]:
     """A row for each setting and contender: medians and quartiles of step and epoch, and ratios of paired repetitions.
 
-    `speedup` is the plain loop's epoch over this one's, `over_bare` this epoch over the bare loop's, `over_floor` this
-    step over the floor's, `data_share` the batches' share of the training time.
+    `speedup` is the plain loop's epoch over this one's, `over_ours` and `over_bare` this epoch over cnnlab's and the
+    bare loop's, `over_floor` this step over the floor's, `data_share` the batches' share of the training time,
+    `compile_s` the seconds that `torch.compile` took before the first step.
     """
     settings = list(dict.fromkeys(measurement.setting for measurement in measurements))
-    return [_row(measurements, setting, name) for setting in settings for name in CONTENDERS]
+    return [row for setting in settings for row in _rows(measurements, setting)]
 
 
-def _row(measurements: list[Measurement], setting: Setting, name: str) -> dict[str, Any]:
-    runs = {
-        contender: [m for m in measurements if m.setting == setting and m.contender == contender]
-        for contender in CONTENDERS
-    }
-    steps = {contender: [1e3 * m.epoch.train_s / m.epoch.num_steps for m in runs[contender]] for contender in runs}
-    epochs = {contender: [m.epoch.train_s + m.epoch.eval_s for m in runs[contender]] for contender in runs}
+def _rows(measurements: list[Measurement], setting: Setting) -> list[dict[str, Any]]:
+    runs: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        if each.setting == setting:
+            runs.setdefault(each.contender, []).append(each)
+    steps = {name: [1e3 * m.epoch.train_s / m.epoch.num_steps for m in runs[name]] for name in runs}
+    epochs = {name: [m.epoch.train_s + m.epoch.eval_s for m in runs[name]] for name in runs}
+    return [_row(setting, name, runs[name], steps, epochs) for name in runs]
+
+
+def _row(
+    setting: Setting, name: str, runs: list[Measurement], steps: dict[str, list[float]], epochs: dict[str, list[float]]
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "batch_size": setting.batch_size,
         "num_threads": setting.num_threads,
@@ -43,9 +58,12 @@ def _row(measurements: list[Measurement], setting: Setting, name: str) -> dict[s
     if name != "floor":
         row["epoch_s"] = _spread(epochs[name])
         row["speedup"] = _spread(_ratios(epochs["plain"], epochs[name]))
+        row["over_ours"] = _spread(_ratios(epochs[name], epochs[OURS]))
         row["over_bare"] = _spread(_ratios(epochs[name], epochs["bare"]))
-    if name in ("bare", "lightning"):
-        row["data_share"] = _spread([m.data_s / m.epoch.train_s for m in runs[name]])
+    if name in ("bare", OURS):
+        row["data_share"] = _spread([m.data_s / m.epoch.train_s for m in runs])
+    if runs[0].compile_s > 0:
+        row["compile_s"] = runs[0].compile_s
     return row
 
 
@@ -59,17 +77,22 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
-    """The rows as text: medians, with quartiles of the epoch."""
-    head = ("batch", "threads", "", "step ms", "epoch s", "(quartiles)", "speedup", "× bare", "× floor", "data")
+    """The rows as text: medians, with quartiles of the epoch; an empty line between settings."""
+    head = (
+        *("batch", "threads", "", "step ms", "epoch s", "(quartiles)", "speedup", "× ours", "× floor", "data"),
+        "compile s",
+    )
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
+    texts = [
         "  ".join(
             cell.ljust(width) if column == 2 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
-    )
+    ]
+    ends = [before[:2] != after[:2] for before, after in zip(lines[1:], [*lines[2:], lines[-1]], strict=True)]
+    return "\n".join([texts[0], *(text + "\n" * ends_here for text, ends_here in zip(texts[1:], ends, strict=True))])
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -81,7 +104,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         str(row["batch_size"]), str(row["num_threads"]), NAMES[row["contender"]],
         cell("step_ms", "{:.2f}"), cell("epoch_s", "{:.2f}"), quartiles, cell("speedup", "{:.2f}"),
-        cell("over_bare", "{:.3f}"), cell("over_floor", "{:.2f}"), cell("data_share", "{:.1%}"),
+        cell("over_ours", "{:.2f}"), cell("over_floor", "{:.2f}"), cell("data_share", "{:.1%}"),
+        f"{row['compile_s']:.1f}" if "compile_s" in row else "",
     )  # fmt: skip
 
 
@@ -99,23 +123,41 @@ def format_startup(summary: dict[str, dict[str, float]]) -> str:
 
 def draw_bars(rows: list[dict[str, Any]]) -> Figure:
     """Seconds an epoch of every contender, a panel a setting; whiskers are quartiles."""
-    settings = list(dict.fromkeys((row["batch_size"], row["num_threads"]) for row in rows))
-    figure = Figure(figsize=(9, 1.2 + 1.5 * len(settings)), layout="constrained")
-    panels = figure.subplots(len(settings), 1, sharex=True, squeeze=False)
-    for axes, setting in zip(panels.flat, settings, strict=True):
-        bars = [row for row in rows if (row["batch_size"], row["num_threads"]) == setting and "epoch_s" in row]
-        spreads = [row["epoch_s"] for row in bars]
-        middles = [spread["median"] for spread in spreads]
-        whiskers = [
-            [spread["median"] - spread["lower_quartile"] for spread in spreads],
-            [spread["upper_quartile"] - spread["median"] for spread in spreads],
-        ]
-        names = [NAMES[row["contender"]] for row in bars]
-        drawn = axes.barh(names, middles, xerr=whiskers, color=["#9aa0a6", "#8ab4f8", "#1a73e8"], height=0.7)
-        axes.bar_label(drawn, [f"{middle:.1f} s" for middle in middles], padding=6, fontsize=8)
-        axes.set_title(f"batch {setting[0]}, {setting[1]} thread{'s' * (setting[1] > 1)}", fontsize=9, loc="left")
-        axes.invert_yaxis()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-    panels[-1, 0].set_xlabel("seconds an epoch of experiment=lecture: 60,000 images trained, 10,000 evaluated")
+    sizes, threads = (list(dict.fromkeys(row[name] for row in rows)) for name in ("batch_size", "num_threads"))
+    names = [name for name in NAMES if any(row["contender"] == name and "epoch_s" in row for row in rows)]
+    size_in = (3.4 + 4.2 * len(threads), 1.0 + (0.5 + 0.28 * len(names)) * len(sizes))
+    figure = Figure(figsize=size_in, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
+    panels = figure.subplots(len(sizes), len(threads), sharex=True, sharey=True, squeeze=False)
+    for panel_row, size in zip(panels, sizes, strict=True):
+        for axes, num_threads in zip(panel_row, threads, strict=True):
+            at = {
+                row["contender"]: row for row in rows if (row["batch_size"], row["num_threads"]) == (size, num_threads)
+            }
+            _draw_panel(axes, {name: at[name] for name in names if name in at})
+            axes.set_title(str(Setting(size, num_threads)), fontsize=10, loc="left")
+    panels[0, 0].invert_yaxis()  # of all: they share it
+    figure.supxlabel("seconds an epoch of experiment=lecture: 60,000 images trained, 10,000 evaluated", fontsize=10)
     return figure
+
+
+def _draw_panel(axes: Axes, rows: dict[str, dict[str, Any]]) -> None:
+    spreads = [row["epoch_s"] for row in rows.values()]
+    middles, lowers, uppers = (
+        [spread[name] for spread in spreads] for name in ("median", "lower_quartile", "upper_quartile")
+    )
+    whiskers = [
+        [middle - lower for middle, lower in zip(middles, lowers, strict=True)],
+        [upper - middle for middle, upper in zip(middles, uppers, strict=True)],
+    ]
+    drawn = axes.barh(
+        [NAMES[name] for name in rows],
+        middles,
+        xerr=whiskers,
+        color=[COLORS.get(name, COLOR_OF_RIVALS) for name in rows],
+        error_kw={"elinewidth": 1, "ecolor": "#3c4043"},
+        height=0.72,
+    )
+    axes.bar_label(drawn, [f"{middle:.2f} s" for middle in middles], padding=4, fontsize=9)
+    axes.margins(x=0.14)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
