@@ -230,6 +230,7 @@ RULES = {
     "trainer.num_nodes": _one_of(1),
     "hydra.output_subdir": _one_of(None, ".hydra"),  # the run folder's files are known by their places
     "hydra.launcher.n_jobs": or_null(integer(1)),
+    "hydra.launcher.jobs_per_gpu": or_null(integer(1)),
     "hydra.launcher.threads_per_job": integer(1),
     "hydra.launcher.timeout_s": or_null(POSITIVE),
     "hydra.launcher.array_parallelism": integer(1),
