@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch.nn import functional
 
 from cnnlab.bench.contenders import Epoch, lightning_loop, now, plain_loop
@@ -25,6 +25,7 @@ NAMES = {
     "resident": "torch's layers, data on the GPU",
     "graph": "the same as a CUDA graph",
     "ours": "cnnlab (Lightning)",
+    "ours_graph": "cnnlab, trainer.cuda_graph=true",
 }
 
 
@@ -79,6 +80,7 @@ def _contenders(config: DictConfig, device: torch.device) -> dict[str, Callable[
         "resident": lambda changed: resident_loop(changed, train, test, as_graph=False),
         "graph": lambda changed: resident_loop(changed, train, test, as_graph=True),
         "ours": _ours,
+        "ours_graph": lambda changed: _ours(OmegaConf.merge(changed, {"trainer": {"cuda_graph": True}})),
     }
     return loops if device.type == "cuda" else {name: loop for name, loop in loops.items() if "graph" not in name}
 
@@ -155,7 +157,8 @@ def _changed(config: DictConfig, batch_size: int) -> DictConfig:
     return changed
 
 
-def _ours(config: DictConfig) -> Epoch:
+def _ours(config: DictConfig | ListConfig) -> Epoch:
+    assert isinstance(config, DictConfig)
     with tempfile.TemporaryDirectory() as folder:
         return lightning_loop(config, build_data(config), Path(folder))
 

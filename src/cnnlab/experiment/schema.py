@@ -192,6 +192,7 @@ RULES = {
     "callbacks.pictures.num_mistakes": integer(1),
     "trainer.max_epochs": integer(1),
     "trainer.fast": BOOLEAN,
+    "trainer.cuda_graph": BOOLEAN,
     "trainer.log_every_n_steps": integer(1),
     "trainer.accumulate_grad_batches": integer(1),
     "trainer.deterministic": _one_of(True, False, "warn"),
