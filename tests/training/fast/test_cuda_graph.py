@@ -25,7 +25,7 @@ from tests.training.fast.fits import Fit, Parts, assert_same, fit, is_lean
 from tests.training.fast.recorder import FakeRecorder, Peeking
 
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-NUM_EAGER = 4  # steps: SGD and Adam have their states after the first
+NUM_EAGER = cuda_graph.WARM_UP_STEPS
 EXACT = ("optimizer.lr=0.0078125", "scheduler=constant")  # 2⁻⁷ is the same in single precision
 
 
@@ -55,7 +55,7 @@ def eager(compose_run: Callable[..., Any], folder: Path, *overrides: str, **othe
         ("optimizer=momentum",),
         ("optimizer=sgd",),  # and loss=mse on a GPU: on a CPU one_hot looks at its values
         ("optimizer=nesterov", "model.num_members=2"),
-        ("optimizer=adam", "model=compact", "averaging=ema", "averaging.every_n_steps=2"),
+        ("optimizer=adam", "model=compact", "model.channels=[4,4]", "averaging=ema", "averaging.every_n_steps=2"),
         ("optimizer=adamw", "model=cnn", "model.width=2", "augmentation=affine", "loss.label_smoothing=0.1"),
         ("optimizer=adamw", "+optimizer.amsgrad=true", "+optimizer.maximize=true"),
     ],
@@ -65,11 +65,12 @@ def test_replays_are_the_eager_steps(compose_run, tmp_path: Path, overrides: tup
     graph, recorder = graphed(compose_run, tmp_path, *overrides, *EXACT)
     assert_same(graph, eager(compose_run, tmp_path, *overrides, *EXACT))
     assert (recorder.num_recordings, recorder.num_replays) == (1, 12 - recorder.num_aside)
-    assert recorder.num_aside <= NUM_EAGER
+    assert recorder.num_aside == NUM_EAGER
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
-@pytest.mark.parametrize("scheduler", ["cosine", "onecycle", "step", "warmup_linear"])
+@pytest.mark.parametrize(
+    ("optimizer", "scheduler"), [("momentum", "cosine"), ("adamw", "onecycle"), ("nesterov", "step")]
+)
 def test_a_schedule_is_followed_in_single_precision(compose_run, tmp_path: Path, optimizer: str, scheduler: str):
     choice = (f"optimizer={optimizer}", f"scheduler={scheduler}")
     graph, recorder = graphed(compose_run, tmp_path, *choice)
@@ -94,11 +95,11 @@ def test_a_replayed_step_has_the_bits_of_an_eager_one_with_a_graph(
 
 
 def test_a_smaller_last_batch_is_eager_and_the_graph_outlives_the_epoch(compose_run, tmp_path: Path):
-    sizes = ("data.batch_size=620", "trainer.limit_train_batches=1.0", "trainer.max_epochs=3")  # 4000 images: 6 and 280
+    sizes = ("data.batch_size=620", "trainer.limit_train_batches=1.0")  # 4000 images: 6 and 280
     choice = ("optimizer=momentum", *EXACT, *sizes)
     graph, recorder = graphed(compose_run, tmp_path, *choice)
     assert_same(graph, eager(compose_run, tmp_path, *choice))
-    assert (recorder.num_recordings, recorder.num_aside, recorder.num_replays) == (1, NUM_EAGER + 3, 18 - NUM_EAGER)
+    assert (recorder.num_recordings, recorder.num_aside, recorder.num_replays) == (1, NUM_EAGER + 2, 12 - NUM_EAGER)
 
 
 class Saving(Callback):
@@ -113,8 +114,9 @@ class Saving(Callback):
             trainer.save_checkpoint(self.path)
 
 
-@pytest.mark.parametrize(("hook", "step"), [("on_train_batch_end", 2), ("on_train_batch_end", 8),
-                                            ("on_train_batch_end", 11), ("on_train_epoch_end", 12)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("hook", "step"), [("on_train_batch_end", 2), ("on_train_batch_end", 11), ("on_train_epoch_end", 12)]
+)
 def test_a_resumed_fit_is_the_whole_one(compose_run, tmp_path: Path, hook: str, step: int):
     choice = ("optimizer=momentum", "trainer.max_epochs=3")
     whole, _ = graphed(compose_run, tmp_path, *choice, callbacks=(Saving(hook, step, tmp_path / "started.ckpt"),))
@@ -179,7 +181,7 @@ def drop_gradients(trainer: Any, module: Any) -> None:
 def test_what_a_callback_changes_counts(
     compose_run, tmp_path: Path, change: Callable[[Any, Any], None], num_recordings: int
 ):
-    choice = ("optimizer=momentum", *EXACT, "trainer.max_epochs=3")
+    choice = ("optimizer=momentum", *EXACT)
     seeing = Changing(change), Changing(change)
     graph, recorder = graphed(compose_run, tmp_path, *choice, callbacks=(seeing[0],))
     assert_same(graph, eager(compose_run, tmp_path, *choice, callbacks=(seeing[1],)))
@@ -218,7 +220,7 @@ def test_a_hooked_step_is_eager(compose_run, tmp_path: Path, where: str):
     assert_same(graph, eager(compose_run, tmp_path, *EXACT, callbacks=(listening[1],)))
     assert len(listening[0].heard) == 4
     assert listening[0].heard == listening[1].heard
-    assert (recorder.num_recordings, recorder.num_aside) == (1, NUM_EAGER + 4 + 1)  # a validation drops the gradients
+    assert (recorder.num_recordings, recorder.num_aside) == (1, NUM_EAGER + 4)
 
 
 def test_layer_statistics_make_one_step_of_an_epoch_eager(compose_run, tmp_path: Path):
@@ -275,13 +277,13 @@ def test_a_fit_with_a_profiler_or_a_hooked_optimizer_is_eager_and_one_line_says_
     ):
         caplog.clear()
         with caplog.at_level(logging.WARNING, logger="cnnlab"):
-            graph, recorder = graphed(compose_run, tmp_path, *choice, change=change)
+            graph, recorder = graphed(compose_run, tmp_path, *choice, "trainer.max_epochs=1", change=change)
         assert [record.message for record in caplog.records if "cuda_graph" in record.message] == [
             message for message in caplog.messages if why in message
         ]
         assert sum(why in message for message in caplog.messages) == 1
         assert recorder.num_recordings == 0
-        assert_same(graph, eager(compose_run, tmp_path, *choice, change=change))
+        assert_same(graph, eager(compose_run, tmp_path, *choice, "trainer.max_epochs=1", change=change))
 
 
 def test_what_cannot_be_captured_is_one_line(compose_run, tmp_path: Path):
@@ -350,13 +352,13 @@ class CountingRecorder(CudaRecorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.num_replays = 0
+        self.num_launches = 0
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         launch = super().record(work)
 
         def replay() -> None:
-            self.num_replays += 1
+            self.num_launches += 1
             launch()
 
         return replay
@@ -372,7 +374,7 @@ def graphed_on_gpu(compose_run: Callable[..., Any], folder: Path, *overrides: st
     switches = ("trainer.accelerator=cuda", "trainer.cuda_graph=true")
     ended = fit(compose_run, folder, *switches, *overrides, fast=True, change=with_count, **others)
     assert ended.trainer.strategy.root_device.type == "cuda"
-    return ended, made[0].num_replays
+    return ended, made[0].num_launches
 
 
 def assert_same_bits(first: Fit, second: Fit) -> None:
@@ -434,7 +436,7 @@ def test_on_a_gpu_a_resumed_fit_is_the_whole_one(compose_run, tmp_path: Path):
 @NEEDS_GPU
 @pytest.mark.parametrize("change", [replace_weights, other_momentum, evaluate, reload_state, freeze, other_rate])
 def test_on_a_gpu_what_a_callback_changes_counts(compose_run, tmp_path: Path, change: Callable[[Any, Any], None]):
-    choice = ("optimizer=momentum", *EXACT, "trainer.max_epochs=3")
+    choice = ("optimizer=momentum", *EXACT)
     graph, _ = graphed_on_gpu(compose_run, tmp_path, *choice, callbacks=(Changing(change),))
     stock = fit(compose_run, tmp_path, "trainer.accelerator=cuda", *choice, fast=True, callbacks=(Changing(change),))
     for name, weights in stock.weights.items():

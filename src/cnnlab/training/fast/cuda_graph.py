@@ -13,7 +13,7 @@ import torch
 from torch.optim import Optimizer
 
 from cnnlab.data.batches import Batch
-from cnnlab.errors import UserError, one_line
+from cnnlab.errors import UserError
 from cnnlab.nn.hooks import is_changed
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.optimizer import FastStep
@@ -149,6 +149,7 @@ class GraphedStep:
         self._batch_size = batch_size
         self._modules = list(self._classifier.modules())
         self._parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self._places = [place for module in self._modules for place in (module._parameters, module._buffers) if place]
 
     def replay(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Makes a step.
@@ -203,12 +204,15 @@ class GraphedStep:
 
         try:
             self._replay = self.recorder.record(work)
-        except Exception as error:
+        except Exception as error:  # any, of a network that is not ours too
+            first = error.__context__ or error  # the end of a capture that has failed fails too
+            reason = str(first).strip().partition("\n")[0]  # CUDA's errors have six lines
             raise UserError(
-                f"trainer.cuda_graph=true: a step cannot be captured ({one_line(error)}); use trainer.cuda_graph=false"
+                f"trainer.cuda_graph=true: a step cannot be captured ({reason}); use trainer.cuda_graph=false"
             ) from error
         self._gradients = [parameter.grad for parameter in self._parameters]
-        self._held = self._tensors()  # alive, so that no other tensor gets their addresses
+        tensors = [tensor for place in self._places for tensor in place.values()]
+        self._held = self.optimizer.state, tensors  # alive, so that nothing else gets their addresses
         return True
 
     @contextmanager
@@ -223,19 +227,16 @@ class GraphedStep:
             for group, exact in zip(groups, self._filled, strict=True):
                 group["lr"] = exact
 
-    def _tensors(self) -> list[torch.Tensor]:
-        states = (value for state in self.optimizer.state.values() for value in state.values())
-        tensors = (value for value in states if isinstance(value, torch.Tensor))
-        return [*self._classifier.parameters(), *self._classifier.buffers(), *tensors]
-
     def _facts_now(self, batch: Batch) -> tuple[Any, ...]:
-        """What a recording holds, or depends on."""
+        """What a recording holds, or depends on: in some 10 µs, since each step compares it."""
+        optimizer = self.optimizer
         return (
-            *(tensor.data_ptr() for tensor in self._tensors()),
-            *(parameter.requires_grad for parameter in self._parameters),
-            *(module.training for module in self._modules),
-            *(group.get(name) for group in self.optimizer.param_groups for name in FIXED),
-            *((tensor.shape, tensor.dtype) for tensor in batch),
+            id(optimizer.state),  # a checkpoint that is loaded brings another
+            *[tensor.data_ptr() for tensors in self._places for tensor in tensors.values() if tensor is not None],
+            *[parameter.requires_grad for parameter in self._parameters],
+            *[module.training for module in self._modules],
+            *[group.get(name) for group in optimizer.param_groups for name in FIXED],
+            *[(tensor.shape, tensor.dtype) for tensor in batch],
         )
 
     def _has_hooks(self) -> bool:

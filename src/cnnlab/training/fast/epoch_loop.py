@@ -119,6 +119,11 @@ class LeanEpochLoop(_TrainingEpochLoop):
         self._take_logged()
         progress.increment_completed()
 
+    def teardown(self) -> None:
+        """Releases the graph with its memory."""
+        self._graph = None
+        super().teardown()
+
     def on_advance_end(self, data_fetcher: Any) -> None:
         """Evaluates, if due."""
         if self._hooks is None or self.restarting or self.trainer.should_stop or self._num_ready_batches_reached():
