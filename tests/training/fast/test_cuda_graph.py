@@ -214,9 +214,13 @@ class Listening(Callback):
 
 
 @pytest.mark.parametrize("where", ["layer", "parameter"])
-def test_a_hooked_step_is_eager(compose_run, tmp_path: Path, where: str):
+def test_a_hooked_step_is_eager_and_one_line_says_so(
+    compose_run, tmp_path: Path, where: str, caplog: pytest.LogCaptureFixture
+):
     listening = Listening(where), Listening(where)
-    graph, recorder = graphed(compose_run, tmp_path, *EXACT, callbacks=(listening[0],))
+    with caplog.at_level(logging.WARNING, logger="cnnlab"):
+        graph, recorder = graphed(compose_run, tmp_path, *EXACT, callbacks=(listening[0],))
+    assert sum("trainer.cuda_graph: a step is eager whenever" in message for message in caplog.messages) == 1
     assert_same(graph, eager(compose_run, tmp_path, *EXACT, callbacks=(listening[1],)))
     assert len(listening[0].heard) == 4
     assert listening[0].heard == listening[1].heard
@@ -405,7 +409,7 @@ def test_on_a_gpu_replays_are_the_eager_steps(compose_run, tmp_path: Path, overr
     for name, weights in stock.weights.items():
         torch.testing.assert_close(graph.weights[name], weights, rtol=1e-3, atol=1e-4, msg=name)
     for name, value in stock.metrics.items():
-        torch.testing.assert_close(graph.metrics[name], value, rtol=1e-3, atol=1e-3, msg=name)
+        torch.testing.assert_close(graph.metrics[name], value, rtol=1e-3, atol=5e-3, msg=name)
 
 
 @pytest.mark.gpu

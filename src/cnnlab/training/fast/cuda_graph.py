@@ -3,6 +3,7 @@
 Only `CudaRecorder` needs a GPU. All else is tested on a CPU, with a recorder that replays torch's operators one by one.
 """
 
+import logging
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +18,8 @@ from cnnlab.errors import UserError
 from cnnlab.nn.hooks import is_changed
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.fast.optimizer import FastStep
+
+logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 3  # as in torch's documentation: libraries allocate and choose their algorithms in the first ones
 PARAMETER_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
@@ -123,8 +126,8 @@ class GraphedStep:
     """Forward pass, loss, backward pass and the optimiser's step of whole batches, recorded once and then replayed.
 
     The first steps are eager, and train: nothing has to be undone. Eager are also a smaller batch, and a step in which
-    a module or a parameter has a hook. After a change of what the recording holds (weights that another tensor has
-    replaced, a frozen layer, another momentum), it is recorded again.
+    a module or a parameter has a hook, or a parameter is frozen. After a change of what the recording holds (another
+    tensor for a weight, another momentum, another mode of a layer), it is recorded again.
 
     Args:
         classifier: What to train.
@@ -138,6 +141,7 @@ class GraphedStep:
         self._classifier = classifier
         self._facts: tuple[Any, ...] = ()
         self._num_eager = 0
+        self._said: set[str] = set()
         self._replay: Callable[[], None] | None = None
 
     def start_epoch(self, batch_size: int) -> None:
@@ -160,7 +164,7 @@ class GraphedStep:
         Raises:
             UserError: If a part of the network, the loss or the optimiser cannot be recorded.
         """
-        if len(batch[1]) != self._batch_size or self._has_hooks():
+        if len(batch[1]) != self._batch_size or self._is_looked_into():
             return None
         facts = self._facts_now(batch)
         if facts != self._facts:
@@ -233,13 +237,22 @@ class GraphedStep:
         return (
             id(optimizer.state),  # a checkpoint that is loaded brings another
             *[tensor.data_ptr() for tensors in self._places for tensor in tensors.values() if tensor is not None],
-            *[parameter.requires_grad for parameter in self._parameters],
             *[module.training for module in self._modules],
             *[group.get(name) for group in optimizer.param_groups for name in FIXED],
             *[(tensor.shape, tensor.dtype) for tensor in batch],
         )
 
-    def _has_hooks(self) -> bool:
-        return any(map(is_changed, self._modules)) or any(
-            getattr(parameter, hooks, None) for parameter in self._parameters for hooks in PARAMETER_HOOKS
-        )
+    def _is_looked_into(self) -> bool:
+        """Whether there is Python to call in the step, or a parameter without a gradient; the first time, says so."""
+        if any(map(is_changed, self._modules)):
+            why = "a module has a hook or another forward"
+        elif any(getattr(parameter, hooks, None) for parameter in self._parameters for hooks in PARAMETER_HOOKS):
+            why = "a parameter has a hook"
+        elif not all(parameter.requires_grad for parameter in self._parameters):
+            why = "a parameter is frozen"
+        else:
+            return False
+        if why not in self._said:
+            logger.warning("trainer.cuda_graph: a step is eager whenever %s, as now", why)
+            self._said.add(why)
+        return True
