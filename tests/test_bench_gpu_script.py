@@ -55,6 +55,8 @@ def test_everything_is_measured_and_a_failed_test_is_the_exit_code(
     assert "| 64 | graph | failed: not permitted | |  |" in out
     assert [line.split(":")[0].strip() for line in out if " a GPU:" in line] == ["8 a GPU", "4 a GPU", "1 a GPU"]
     assert sum(limit_s for _, limit_s in a_gpu[:2]) + bench_gpu.TABLE_S < 360, "six minutes"
+    tested = [Path(argument).name for argument in a_gpu[0][0] if argument.endswith(".py")]
+    assert {"test_gpu.py", "test_cuda_graph.py"} <= set(tested)
     written = json.loads((tmp_path / "bench.json").read_text())
     assert written["card"] == "NVIDIA T4"
     assert [(sweep["jobs_per_gpu"], sweep["num_jobs"]) for sweep in written["sweeps"]] == [(8, 16), (4, 16), (1, 16)]
