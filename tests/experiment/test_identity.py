@@ -1,5 +1,5 @@
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from cnnlab.experiment.identity import difference, fingerprint, flat_params, numeric_params, with_fallback
 
@@ -19,6 +19,16 @@ from cnnlab.experiment.identity import difference, fingerprint, flat_params, num
 )
 def test_what_cannot_change_the_numbers_does_not_change_the_fingerprint(compose_run, override: str):
     assert fingerprint(compose_run(override)) == fingerprint(compose_run())
+
+
+def test_a_run_of_before_there_were_cuda_graphs_is_one_without(compose_run):
+    before, now = compose_run(), compose_run()
+    with open_dict(before):
+        del before.trainer["cuda_graph"]
+    assert fingerprint(before) == fingerprint(now)
+    assert difference(before, now) is None
+    changed = difference(before, compose_run("trainer.cuda_graph=true"))  # other bits, by the rates' single precision
+    assert changed == ("trainer.cuda_graph", None, True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ MAY_BE_GIVEN = {
     *("trainer.overfit_batches", "trainer.strategy", "trainer.profiler", "trainer.min_epochs", "trainer.min_steps"),
     *("trainer.benchmark", "trainer.detect_anomaly", "trainer.inference_mode", "trainer.sync_batchnorm"),
     *("hydra.launcher.n_jobs", "hydra.launcher.timeout_s", "hydra.sweeper.storage"),
+    "hydra.launcher.jobs_per_gpu",
     "hydra.output_subdir",
     *("hydra.launcher.account", "hydra.launcher.constraint", "hydra.launcher.partition", "hydra.launcher.qos"),
 }

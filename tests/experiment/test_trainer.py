@@ -82,3 +82,54 @@ def test_what_lightning_would_change_or_refuse_later_is_refused(compose_run, ove
 )
 def test_what_works_is_accepted(compose_run, overrides: tuple[str, ...]):
     check(compose_run(*overrides), {}, [])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("trainer=cpu", "needs a CUDA device, but trainer.accelerator=cpu; use trainer=gpu"),
+        ("trainer.accelerator=mps", "needs a CUDA device, but trainer.accelerator=mps; use trainer=gpu"),
+        (
+            "trainer.fast=false",
+            "replaces Lightning's own loop, which trainer.fast=false asks for; use trainer.fast=true",
+        ),
+        ("model.compile=true", "captures the step that model.compile=true compiles; use model.compile=false"),
+        (
+            "trainer.precision=bf16-mixed",
+            "is for single precision, and trainer.precision=bf16-mixed; use trainer.preci",
+        ),
+        ("trainer.precision=64-true", "is for single precision, and trainer.precision=64-true; use trainer.precision"),
+        (
+            "trainer.gradient_clip_val=1",
+            "has no gradients to clip, but trainer.gradient_clip_val=1; use trainer.gradient",
+        ),
+        (
+            "trainer.accumulate_grad_batches=2",
+            "a step for each batch, but trainer.accumulate_grad_batches=2; use train",
+        ),
+        ("trainer.devices=2", "is for one GPU; use trainer=gpu"),
+        ("trainer=ddp trainer.devices=1", "is for one GPU; use trainer=gpu"),
+        ("+trainer.profiler=simple", "leaves nothing to measure to trainer.profiler=simple; use trainer.profiler=null"),
+        ("+trainer.detect_anomaly=true", "cannot look at values as trainer.detect_anomaly=true does; use trainer.det"),
+        ("optimizer=schedule_free", "SGD, Adam and AdamW, and not ScheduleFreeAdamW; use optimizer=momentum, adam or"),
+        (
+            "optimizer=muon",
+            "captures torch's fused SGD, Adam and AdamW, and not MuonAdamW; use optimizer=momentum, adam",
+        ),
+        ("optimizer=lion", "captures torch's fused SGD, Adam and AdamW, and not Lion; use optimizer=momentum, adam or"),
+        ("optimizer=rmsprop", "captures torch's fused SGD, Adam and AdamW, and not RMSprop; use optimizer=momentum"),
+        ("optimizer=adam optimizer.fused=false", "captures the fused Adam only; use optimizer.fused=true"),
+        ("optimizer=sgd ~optimizer.fused", "captures the fused SGD only; use optimizer.fused=true"),
+    ],
+)
+def test_what_no_cuda_graph_can_hold_is_refused(compose_run, overrides: str, message: str):
+    trainer = () if overrides.startswith("trainer=") else ("trainer=gpu",)
+    line = refusal(compose_run("data=mnist_5k", *trainer, "trainer.cuda_graph=true", *overrides.split()))
+    assert line.startswith("trainer.cuda_graph=true ")
+    assert message in line
+    assert line.endswith(", or trainer.cuda_graph=false")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "adamw"])
+def test_a_cuda_graph_is_accepted_on_a_gpu(compose_run, optimizer: str):
+    check(compose_run(*GPU, "trainer.cuda_graph=true", f"optimizer={optimizer}", "trainer.precision=32"), {}, [])

@@ -88,3 +88,10 @@ class Gate(Callback):
         )  # the other processes wait for it
         while holds and not stop.guard.received and not self.opener.exists():
             time.sleep(POLL_S)
+
+
+class NotingGpu(Callback):
+    """Writes the GPUs that its run may use into the run's folder."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        (Path(trainer.default_root_dir) / "gpu").write_text(os.environ["CUDA_VISIBLE_DEVICES"])

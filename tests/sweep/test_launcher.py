@@ -18,6 +18,15 @@ from tests.processes import start
         (("seed=range(0,0)",), "this sweep has no jobs"),
         (("seed=0,1", "hydra.launcher.n_jobs=0"), "n_jobs=0 is not allowed; it must be null or an integer >= 1"),
         (("seed=0,1", "hydra.launcher.n_jobs=abc"), "n_jobs=abc is not allowed"),
+        (("seed=0,1", "hydra.launcher.jobs_per_gpu=0"), "jobs_per_gpu=0 is not allowed; it must be null or an integer"),
+        (
+            ("seed=0,1", "hydra.launcher.jobs_per_gpu=2"),
+            "jobs_per_gpu=2 has no effect with trainer.accelerator=cpu; us",
+        ),
+        (
+            ("seed=0,1", "hydra/launcher=ray", "hydra.launcher.jobs_per_gpu=2"),
+            "hydra.launcher.jobs_per_gpu is not in this config; it belongs to hydra/launcher=local",
+        ),
         (("seed=0,1", "hydra.launcher.threads_per_job=null"), "threads_per_job=null is not allowed"),
         (("seed=0,1", "hydra.launcher.timeout_s=-1"), "timeout_s=-1 is not allowed; it must be null or a number > 0"),
         (("seed=0,1", "hydra.sweeper.max_batch_size=2"), "hydra.sweeper.max_batch_size is not in this config"),
@@ -40,6 +49,19 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, arguments: tuple[str, ..
     assert words in text
     assert text.count("\n") == 1, text
     assert not folder.exists() or [path.name for path in folder.iterdir()] == ["multirun.yaml"]  # Hydra's own
+
+
+def test_gpus_cannot_be_shared_where_there_are_none(tmp_path: Path):
+    typed = ("trainer.accelerator=auto", "hydra.launcher.jobs_per_gpu=4", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    environment = {"CUDA_VISIBLE_DEVICES": ""}
+    for more in ((), ("sweep.dry_run=true",)):
+        command = start(tmp_path / "output", "-m", *SMALL, "seed=0,1", *typed, *more, environment=environment)
+        code, text = command.wait()
+        assert code == 2, text
+        assert "error: hydra.launcher.jobs_per_gpu=4 needs a GPU, and this machine has none (CUDA_VISIBLE_DE" in text
+        assert not (tmp_path / "sweep").exists() or [path.name for path in (tmp_path / "sweep").iterdir()] == [
+            "multirun.yaml"  # Hydra's own
+        ]
 
 
 def test_logs_are_not_written_behind_a_link(tmp_path: Path):

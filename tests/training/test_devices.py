@@ -43,6 +43,18 @@ def test_a_gpu_by_a_number_that_does_not_exist_is_refused(compose_run, num_gpus:
             check_devices(compose_run("trainer.devices=[2]"))
 
 
+def test_a_cuda_graph_is_refused_where_there_is_no_gpu(compose_run, num_gpus: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: num_gpus > 0)
+    config = compose_run("trainer.cuda_graph=true")
+    if num_gpus:
+        check_devices(config)
+        return
+    with pytest.raises(
+        UserError, match=r"cuda_graph=true needs a CUDA device, and torch finds none .*; use trainer.cu"
+    ):
+        check_devices(config)
+
+
 @pytest.mark.usefixtures("num_gpus")
 def test_what_is_no_device_is_refused(compose_run):
     with pytest.raises(UserError, match=r"trainer\.accelerator=gpuu is not allowed; it must be one of auto, gpu, c"):

@@ -53,6 +53,7 @@ def test_every_option_trains(compose_run, tmp_path: Path, group: str, option: st
         ("augmentation=affine", "averaging=ema", "model=compact"),
         ("model.num_members=2", "optimizer=muon"),
         ("optimizer=schedule_free", "select=best"),
+        ("trainer.cuda_graph=true", "optimizer=adamw", "scheduler=onecycle", "callbacks=full"),
         ("optimizer=adam", "optimizer.fused=false", "+optimizer.capturable=true"),  # refused on a CPU
     ],
     ids=lambda overrides: overrides[0],
@@ -93,7 +94,14 @@ def test_it_computes_what_a_cpu_computes(compose_run, tmp_path: Path, model: str
         torch.testing.assert_close(on_gpu.weights[name], weights, rtol=1e-7, atol=1e-9, msg=name)
 
 
-@pytest.mark.parametrize("overrides", [("optimizer=adam",), ("averaging=ema", "augmentation=affine", "model=compact")])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("optimizer=adam",),
+        ("averaging=ema", "augmentation=affine", "model=compact"),
+        ("trainer.cuda_graph=true", "optimizer=momentum", "scheduler=cosine"),
+    ],
+)
 def test_a_killed_run_resumes_to_the_same_bits_and_is_applied_on_a_cpu(tmp_path: Path, overrides: tuple[str, ...]):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     typed = (*GPU, "logger=none", gate(tmp_path), *overrides)
@@ -114,10 +122,12 @@ def test_a_killed_run_resumes_to_the_same_bits_and_is_applied_on_a_cpu(tmp_path:
     assert {parameter.device.type for parameter in classifier.parameters()} == {"cpu"}
 
 
-def test_the_jobs_of_a_sweep_share_it(tmp_path: Path):
-    typed = (*GPU, "trainer.max_epochs=1", "logger=none", "callbacks=light", "hydra.launcher.n_jobs=4")
+@pytest.mark.parametrize("how", ["n_jobs=4", "jobs_per_gpu=2"])
+def test_the_jobs_of_a_sweep_share_it(tmp_path: Path, how: str):
+    typed = (*GPU, "trainer.max_epochs=1", "logger=none", "callbacks=light", f"hydra.launcher.{how}")
     code, text = start(tmp_path / "out", "-m", *typed, "seed=range(4)", f"hydra.sweep.dir={tmp_path / 'sweep'}").wait()
     assert code == 0, text
+    assert f"4 jobs, {4 if how == 'n_jobs=4' else 2 * torch.cuda.device_count()} at a time (4 new)" in text
     hashes = {trained(tmp_path / "sweep" / f"seed={seed}")["weights_sha256"] for seed in range(4)}
     assert len(hashes) == 4
 

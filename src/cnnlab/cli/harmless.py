@@ -16,7 +16,8 @@ from cnnlab.errors import UserError, users_mistake
 
 # Hydra's own keys: how many jobs, with which resources. All others say what runs, or where something is written.
 LAUNCHER = (
-    *("_target_", "n_jobs", "threads_per_job", "timeout_s", "timeout_min", "max_num_timeout", "signal_delay_s"),
+    *("_target_", "n_jobs", "jobs_per_gpu", "threads_per_job", "timeout_s"),
+    *("timeout_min", "max_num_timeout", "signal_delay_s"),
     *("nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb", "array_parallelism", "poll_s"),
     *("partition", "account", "qos", "constraint", "name", "stderr_to_stdout"),
     *("ray.remote.num_cpus", "ray.remote.num_gpus", "ray.remote.max_retries"),

@@ -99,11 +99,9 @@ def _is_recorded_as_it_is(config: DictConfig) -> bool:
 
 
 def _check_devices(config: DictConfig) -> None:
-    if config.trainer.get("accelerator") in ("auto", "cpu", None) and config.trainer.get("devices") in (
-        1,
-        "auto",
-        None,
-    ):
+    trainer = config.trainer
+    is_plain = trainer.get("accelerator") in ("auto", "cpu", None) and trainer.get("devices") in (1, "auto", None)
+    if is_plain and not trainer.get("cuda_graph"):
         return
     with restored():
         exit_at_once()

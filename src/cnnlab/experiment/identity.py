@@ -72,6 +72,8 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
     if params.get("trainer.profiler") in TIMERS:
         params.pop("trainer.profiler", None)
+    if params.get("trainer.cuda_graph") is False:
+        params.pop("trainer.cuda_graph")  # as in a config of before there was one
     return {name: value for name, value in params.items() if not _is_incidental(name) or name.startswith(counted)}
 
 

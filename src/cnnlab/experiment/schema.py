@@ -192,6 +192,7 @@ RULES = {
     "callbacks.pictures.num_mistakes": integer(1),
     "trainer.max_epochs": integer(1),
     "trainer.fast": BOOLEAN,
+    "trainer.cuda_graph": BOOLEAN,
     "trainer.log_every_n_steps": integer(1),
     "trainer.accumulate_grad_batches": integer(1),
     "trainer.deterministic": _one_of(True, False, "warn"),
@@ -230,6 +231,7 @@ RULES = {
     "trainer.num_nodes": _one_of(1),
     "hydra.output_subdir": _one_of(None, ".hydra"),  # the run folder's files are known by their places
     "hydra.launcher.n_jobs": or_null(integer(1)),
+    "hydra.launcher.jobs_per_gpu": or_null(integer(1)),
     "hydra.launcher.threads_per_job": integer(1),
     "hydra.launcher.timeout_s": or_null(POSITIVE),
     "hydra.launcher.array_parallelism": integer(1),

@@ -36,7 +36,8 @@ INSTEAD = {  # arguments that would do nothing here, and what to do instead
     "enable_autolog_hparams": "result.json and .hydra/ hold the config; remove it",
     "model_registry": "a run uploads nothing; remove it",
 }
-OURS = ("fast", "_target_", "_convert_", "_recursive_")
+OURS = ("fast", "cuda_graph", "_target_", "_convert_", "_recursive_")
+CAPTURED = ("SGD", "Adam", "AdamW")  # of torch.optim
 
 
 def check_trainer(config: DictConfig) -> None:
@@ -60,7 +61,7 @@ def _check_argument(name: str, trainer: DictConfig) -> None:
     if name in INSTEAD:
         raise UserError(f"trainer.{name}={as_typed(trainer[name])} has no effect: {INSTEAD[name]}")
     if name not in (*ARGUMENTS, *OURS):
-        allowed = [argument for argument in (*ARGUMENTS, "fast") if argument not in INSTEAD]
+        allowed = [argument for argument in (*ARGUMENTS, "fast", "cuda_graph") if argument not in INSTEAD]
         near = difflib.get_close_matches(name, allowed, n=1)
         hint = f"did you mean trainer.{near[0]}?" if near else f"its arguments are {', '.join(allowed)}"
         raise UserError(f"trainer.{name} is not an argument of lightning.Trainer; {hint}")
@@ -94,6 +95,42 @@ def _combinations(config: DictConfig) -> Iterator[str]:
                     f"limits training and validation; use trainer.{name}=1.0, or remove trainer.overfit_batches"
                 )
     yield from _empty_fractions(config)
+    if value("cuda_graph"):
+        yield from (
+            f"trainer.cuda_graph=true {problem}, or trainer.cuda_graph=false" for problem in _uncaptured(config)
+        )
+
+
+def _uncaptured(config: DictConfig) -> Iterator[str]:
+    """What of a config cannot be in a CUDA graph of the whole step, and what to use."""
+    trainer, optimizer = config.trainer, config.optimizer
+    value = trainer.get
+    if (accelerator := value("accelerator")) in ("cpu", "mps"):
+        yield f"needs a CUDA device, but trainer.accelerator={accelerator}; use trainer=gpu"
+    if not value("fast", True):
+        yield "replaces Lightning's own loop, which trainer.fast=false asks for; use trainer.fast=true"
+    if config.model.get("compile"):
+        yield "captures the step that model.compile=true compiles; use model.compile=false"
+    if (precision := str(value("precision", "32-true"))) not in ("32-true", "32", "None"):
+        yield f"is for single precision, and trainer.precision={precision}; use trainer.precision=32-true"
+    if (clip := value("gradient_clip_val")) is not None:
+        yield f"has no gradients to clip, but trainer.gradient_clip_val={clip}; use trainer.gradient_clip_val=null"
+    if (batches := value("accumulate_grad_batches", 1)) != 1:
+        yield (
+            f"has a step for each batch, but trainer.accumulate_grad_batches={batches}; use "
+            "trainer.accumulate_grad_batches=1 and a larger data.batch_size"
+        )
+    if _is_distributed(trainer) or value("strategy", "auto") != "auto":
+        yield "is for one GPU; use trainer=gpu"
+    if value("profiler") is not None:
+        yield f"leaves nothing to measure to trainer.profiler={as_typed(trainer.profiler)}; use trainer.profiler=null"
+    if value("detect_anomaly"):
+        yield "cannot look at values as trainer.detect_anomaly=true does; use trainer.detect_anomaly=false"
+    package, _, name = str(optimizer._target_).rpartition(".")
+    if not package.startswith("torch.optim") or name not in CAPTURED:
+        yield f"captures torch's fused SGD, Adam and AdamW, and not {name}; use optimizer=momentum, adam or adamw"
+    elif optimizer.get("fused") is not True:
+        yield f"captures the fused {name} only; use optimizer.fused=true"
 
 
 def is_half_mixed(precision: Any) -> bool:

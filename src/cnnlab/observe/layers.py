@@ -21,20 +21,23 @@ class LayerStatistics(Callback):
 
     Scalars, by layer: `gradient_norm/…`, `update_ratio/…`, `flat/…` (saturated or off) and `dead/…` (units that cannot
     learn). It only observes: the run's numbers are the same with and without it.
+
+    Attributes:
+        measures: Whether it does so in this step, which then is eager with `trainer.cuda_graph=true`.
     """
 
     def __init__(self) -> None:
-        self._measures = False  # in this step
+        self.measures = False
         self._before: dict[str, torch.Tensor] = {}
         self._scalars: dict[str, float] = {}
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Decides whether to measure in this step."""
-        self._measures = batch_idx == last_whole_step(trainer)
+        self.measures = batch_idx == last_whole_step(trainer)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Stores the weights and measures the gradients."""
-        if not self._measures:
+        if not self.measures:
             return
         weights = _weights(pl_module)
         self._before = {name: parameter.detach().clone() for name, parameter in weights.items()}
@@ -49,7 +52,7 @@ class LayerStatistics(Callback):
         batch_idx: int,
     ) -> None:
         """Measures the update of that step, and the activations after it."""
-        if not self._measures:
+        if not self.measures:
             return
         for name, parameter in _weights(pl_module).items():
             if name in self._before:

@@ -28,6 +28,8 @@ from cnnlab.nn import Committee
 from cnnlab.seeding import derive_seed
 from cnnlab.training.checkpoint import AtomicCheckpointIO
 from cnnlab.training.classifier import Classifier
+from cnnlab.training.fast.cuda_graph import CudaRecorder
+from cnnlab.training.fast.eligibility import check_graph
 from cnnlab.training.fast.epoch_loop import LeanEpochLoop
 from cnnlab.training.fast.process import ProcessSettings
 from cnnlab.training.sanity_check import (
@@ -199,10 +201,14 @@ def build_trainer(
     logger: Sequence[Logger] | Logger | None,
     checkpoints: AtomicCheckpointIO | None = None,
 ) -> Trainer:
-    """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps."""
+    """Lightning's trainer, with atomic checkpoints and, if `trainer.fast`, cheaper steps.
+
+    Raises:
+        UserError: If an argument is not allowed, or `trainer.cuda_graph` with this device or one of the callbacks.
+    """
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     settings = dict(config.trainer)
-    fast = settings.pop("fast", True)  # absent in the config of an older run
+    fast, cuda_graph = settings.pop("fast", True), settings.pop("cuda_graph", False)  # absent from older runs' configs
     if isinstance(profiler := settings.get("profiler"), DictConfig):
         settings["profiler"] = _in_folder(profiler, folder)
     with user_errors("trainer"):
@@ -217,9 +223,11 @@ def build_trainer(
     precision = config.trainer.get("precision")
     if is_half_mixed(precision) and trainer.strategy.root_device.type == "cpu":
         raise UserError(half_mixed_on_cpu(precision))  # accelerator=auto, on a machine without a GPU
+    if cuda_graph:
+        check_graph(trainer)
     if fast:
-        loop = trainer.fit_loop.epoch_loop
-        trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps)
+        loop, make_recorder = trainer.fit_loop.epoch_loop, CudaRecorder if cuda_graph else None
+        trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, loop.min_steps, loop.max_steps, make_recorder)
     return trainer
 
 

@@ -95,15 +95,31 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's criterion."""
+        criterion, logits = self.compute(batch)
+        self.note(criterion, logits, batch, batch_idx)
+        return criterion
+
+    def compute(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch's criterion, a scalar, and its logits, (B, C): what a CUDA graph may hold of a step."""
         images, labels = batch
         logits = self(images)
         criterion: torch.Tensor = self.loss(logits, labels)
-        self.train_totals.add(criterion, logits, labels)
+        return criterion, logits
+
+    def note(self, criterion: torch.Tensor, logits: torch.Tensor, batch: Batch, batch_idx: int) -> None:
+        """Keeps what a step has computed for the metrics, and logs it if due.
+
+        Args:
+            criterion: A scalar.
+            logits: (B, C).
+            batch: Images and labels.
+            batch_idx: The step's place in the epoch.
+        """
+        self.train_totals.add(criterion, logits, batch[1])
         if self.trainer.is_last_batch:
             self.lr = self._optimizer().param_groups[0]["lr"]
         if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_step()
-        return criterion
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the epoch's training metrics, before its evaluation."""

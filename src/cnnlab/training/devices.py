@@ -34,6 +34,11 @@ def check_devices(config: DictConfig) -> None:
             f"trainer.accelerator={accelerator} needs a GPU, and torch finds none that it can use on this machine; use "
             "trainer=cpu, or trainer=default, which takes the best device"
         )
+    if config.trainer.get("cuda_graph") and training_device(config).type != "cuda":
+        raise UserError(
+            "trainer.cuda_graph=true needs a CUDA device, and torch finds none that it can use on this machine; use "
+            "trainer.cuda_graph=false"
+        )
     on_gpu = accelerator in GPUS or (accelerator == "auto" and num_gpus > 0)
     available = num_gpus if on_gpu else max(os.cpu_count() or 1, MIN_PROCESSES)
     what = "GPUs" if on_gpu else "cores, and each device is a process"

@@ -21,15 +21,19 @@ class LocalLauncher(SweepLauncher):
         n_jobs: How many jobs at a time; None for as many as the cores allow.
         threads_per_job: Cores per job.
         timeout_s: A job that runs longer is killed; None for no limit.
+        jobs_per_gpu: How many jobs share a GPU, which n_jobs then follows from unless it is given; None for any number.
     """
 
-    def __init__(self, n_jobs: int | None, threads_per_job: int, timeout_s: float | None) -> None:
+    def __init__(
+        self, n_jobs: int | None, threads_per_job: int, timeout_s: float | None, jobs_per_gpu: int | None = None
+    ) -> None:
         self.n_jobs = n_jobs
         self.threads_per_job = threads_per_job
         self.timeout_s = timeout_s
+        self.jobs_per_gpu = jobs_per_gpu
 
     def check_available(self) -> None:
-        """Rejects a system that cannot fork."""
+        """Rejects a system that cannot fork, or has no GPU that the jobs could share."""
         import multiprocessing  # here: Hydra imports this module at every start
 
         if "forkserver" not in multiprocessing.get_all_start_methods():
@@ -37,6 +41,7 @@ class LocalLauncher(SweepLauncher):
                 "hydra/launcher=local is unavailable on this system, which cannot fork processes; "
                 "use hydra/launcher=basic, which runs one job after the other"
             )
+        _ = self._allocations  # now, so that what is wrong with them is said before the sweep's folder is made
 
     @property
     def num_at_a_time(self) -> int:
@@ -47,7 +52,12 @@ class LocalLauncher(SweepLauncher):
     def _allocations(self) -> "list[Allocation]":
         from cnnlab.sweep.engines.machine import allocate
 
-        return allocate(self.n_jobs, self.threads_per_job)
+        if self.jobs_per_gpu is not None and OmegaConf.select(self.config, "trainer.accelerator") == "cpu":
+            raise UserError(
+                f"hydra.launcher.jobs_per_gpu={self.jobs_per_gpu} has no effect with trainer.accelerator=cpu; use "
+                "trainer=gpu, or leave it out"
+            )
+        return allocate(self.n_jobs, self.threads_per_job, self.jobs_per_gpu)
 
     def make_engine(self, config: DictConfig) -> Engine:
         """An engine whose processes are forked from a server with this config's data."""

@@ -15,6 +15,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from cnnlab.data import ImageDataModule
 from cnnlab.data.batches import ShuffledBatches
+from cnnlab.errors import UserError
 from cnnlab.training.classifier import Classifier
 
 # hooks that the lean loop calls if they are overridden
@@ -22,6 +23,8 @@ STEP_HOOKS = (
     *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
     *("on_before_optimizer_step", "on_train_batch_end"),
 )
+# those of them that are called in the middle of what a CUDA graph holds
+HOOKS_IN_GRAPH = ("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
 
 def _functions(owner: type, *names: str) -> dict[str, Any]:
@@ -58,6 +61,40 @@ def overrides(instance: Any, functions: dict[str, Any]) -> list[str]:
         for name, function in functions.items()
         if getattr(getattr(instance, name, None), "__func__", None) is not function
     ]
+
+
+def hooks_in_graph(owner: Callback | LightningModule) -> list[str]:
+    """The hooks of a callback or a module that a CUDA graph of the step would pass over."""
+    functions = CALLBACK_HOOKS if isinstance(owner, Callback) else MODULE_HOOKS
+    return overrides(owner, {name: functions[name] for name in HOOKS_IN_GRAPH})
+
+
+def check_graph(trainer: Trainer) -> None:
+    """Rejects a device and callbacks with which a step cannot be a CUDA graph; the config alone is checked before.
+
+    Args:
+        trainer: With all its callbacks.
+
+    Raises:
+        UserError: With what to do.
+    """
+    device = trainer.strategy.root_device.type
+    if device != "cuda":
+        raise UserError(
+            f"trainer.cuda_graph=true needs a CUDA device, and this run is on the device {device}; use "
+            "trainer.cuda_graph=false"
+        )
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if (hooks := hooks_in_graph(callback)) and not hasattr(callback, "measures"):
+            raise UserError(
+                f"trainer.cuda_graph=true cannot call {hooks[0]} of {type(callback).__name__}, which is in the middle "
+                "of what the graph does at once; remove the callback, or use trainer.cuda_graph=false"
+            )
+
+
+def needs_gradients(callback: Callback) -> bool:
+    """Whether a callback with such hooks uses them in this step; it says so by an attribute `measures`."""
+    return bool(getattr(callback, "measures", True))
 
 
 def why_not_lean(trainer: Trainer) -> str | None:

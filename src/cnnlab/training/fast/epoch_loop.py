@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,7 +12,16 @@ from lightning.pytorch.loops.optimization.automatic import Closure, ClosureResul
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from cnnlab.training.fast.eligibility import CALLBACK_HOOKS, MODULE_HOOKS, overrides, why_not_lean
+from cnnlab.training.classifier import Classifier
+from cnnlab.training.fast.cuda_graph import GraphedStep, Recorder, SinglePrecisionRates
+from cnnlab.training.fast.eligibility import (
+    CALLBACK_HOOKS,
+    MODULE_HOOKS,
+    hooks_in_graph,
+    needs_gradients,
+    overrides,
+    why_not_lean,
+)
 from cnnlab.training.fast.optimizer import FastStep, fast_zero_grad
 
 logger = logging.getLogger(__name__)
@@ -30,11 +40,21 @@ class LeanEpochLoop(_TrainingEpochLoop):
         trainer: The trainer, with all its callbacks.
         min_steps: As in Lightning.
         max_steps: As in Lightning.
+        make_recorder: Makes what records a step as a CUDA graph; None for eager steps.
     """
 
-    def __init__(self, trainer: Trainer, min_steps: int | None = None, max_steps: int = -1) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        min_steps: int | None = None,
+        max_steps: int = -1,
+        make_recorder: Callable[[], Recorder] | None = None,
+    ) -> None:
         super().__init__(trainer, min_steps, max_steps)
+        self.make_recorder = make_recorder
         self._hooks: dict[str, list[Callable[..., Any]]] | None = None
+        self._graph: GraphedStep | None = None
+        self._why_eager: str | None = None
 
     def on_run_start(self, data_fetcher: Any) -> None:
         """Determines, once an epoch, the hooks to call."""
@@ -46,11 +66,36 @@ class LeanEpochLoop(_TrainingEpochLoop):
             self._step, self._zero_grad = FastStep(optimizer), fast_zero_grad(optimizer)
         if reason is not None:
             logger.debug("epoch %d uses Lightning's own loop: %s", self.trainer.current_epoch + 1, reason)
+        if self.make_recorder is not None:
+            self._prepare_graph(self.make_recorder, reason)
+
+    def _prepare_graph(self, make_recorder: Callable[[], Recorder], reason: str | None) -> None:
+        """Keeps the graph of an earlier epoch, unless there is none yet, or it is of another optimiser."""
+        module = self.trainer.lightning_module
+        if reason is None and not self._step.is_fused:
+            reason = "the optimiser is not torch's fused SGD, Adam or AdamW, or it has hooks"
+        if reason is None and (hooks := hooks_in_graph(module)):
+            reason = f"the LightningModule has {hooks[0]}"
+        self._watching = [callback for callback in self.trainer.callbacks if hooks_in_graph(callback)]
+        if reason is not None:
+            if reason != self._why_eager:  # once, and not in each epoch
+                logger.warning("trainer.cuda_graph: epoch %d is eager: %s", self.trainer.current_epoch + 1, reason)
+            self._graph, self._why_eager = None, reason
+            return
+        assert isinstance(module, Classifier)
+        optimizer = self.trainer.optimizers[0]
+        if self._graph is None or self._graph.optimizer is not optimizer:
+            self._graph = GraphedStep(module, optimizer, make_recorder())
+        self._graph.start_epoch(self.trainer.train_dataloader.batch_size)
 
     def advance(self, data_fetcher: Any) -> None:
         """Trains on one batch."""
-        if self._hooks is None or self.restarting:
+        if self._hooks is None:
             super().advance(data_fetcher)
+            return
+        if self.restarting:
+            with self._rates().in_lightnings_step() if self._graph is not None else nullcontext():
+                super().advance(data_fetcher)
             return
         trainer, progress = self.trainer, self.batch_progress
         self.val_loop.restarting = False
@@ -61,7 +106,9 @@ class LeanEpochLoop(_TrainingEpochLoop):
         trainer._logger_connector.on_batch_start(batch)
         self._call("on_train_batch_start", batch, batch_idx)
         progress.increment_started()
-        outputs = self._optimize(batch, batch_idx)
+        outputs = (
+            self._optimize(batch, batch_idx) if self._graph is None else self._replay(self._graph, batch, batch_idx)
+        )
         progress.increment_processed()
         if trainer.lr_scheduler_configs:
             self.update_lr_schedulers("step", update_plateau_schedulers=False)
@@ -71,6 +118,11 @@ class LeanEpochLoop(_TrainingEpochLoop):
         trainer.lightning_module._current_fx_name = None
         self._take_logged()
         progress.increment_completed()
+
+    def teardown(self) -> None:
+        """Releases the graph with its memory."""
+        self._graph = None
+        super().teardown()
 
     def on_advance_end(self, data_fetcher: Any) -> None:
         """Evaluates, if due."""
@@ -91,7 +143,30 @@ class LeanEpochLoop(_TrainingEpochLoop):
         else:
             results.batch, results.batch_size = None, None
 
-    def _optimize(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def _replay(self, graph: GraphedStep, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """A step by the graph, or an eager one where it has to be."""
+        is_watched = any(map(needs_gradients, self._watching))
+        done = None if is_watched else graph.replay(batch)
+        if done is None:
+            with graph.recorder.aside(), self._rates() as rates:
+                return self._optimize(batch, batch_idx, rates)
+        progress = self.automatic_optimization.optim_progress.optimizer
+        criterion, logits = done
+        progress.step.increment_ready()
+        progress.zero_grad.increment_ready()
+        progress.zero_grad.increment_started()
+        progress.zero_grad.increment_completed()
+        module = self.trainer.lightning_module
+        assert isinstance(module, Classifier)
+        module._current_fx_name = "training_step"
+        module.note(criterion, logits, batch, batch_idx)
+        progress.step.increment_completed()
+        return {"loss": criterion}
+
+    def _rates(self) -> SinglePrecisionRates:
+        return SinglePrecisionRates(self.trainer.optimizers[0])
+
+    def _optimize(self, batch: Any, batch_idx: int, rates: SinglePrecisionRates | None = None) -> dict[str, Any]:
         module, optimizer = self.trainer.lightning_module, self.trainer.optimizers[0]
         progress = self.automatic_optimization.optim_progress.optimizer
 
@@ -116,6 +191,8 @@ class LeanEpochLoop(_TrainingEpochLoop):
         def gradients() -> torch.Tensor | None:
             loss = closure()
             self._call("on_before_optimizer_step", optimizer)
+            if rates is not None:
+                rates.round()
             return loss
 
         progress.step.increment_ready()

@@ -47,10 +47,33 @@ class FastStep:
                 self._collect()
             return
         closure()
-        gradients = [[parameter.grad for parameter in parameters] for parameters, _ in self._groups]
+        gradients = self._gradients()
         if any(gradient is None for group in gradients for gradient in group):
             optimizer.step()
             return
+        self._update(gradients)
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether torch's fused kernel makes the steps after the first."""
+        return self._is_fused
+
+    def only_kernels(self) -> Callable[[], None] | None:
+        """A function that makes a step of the gradients that are there, by nothing but the kernels, for a CUDA graph.
+
+        Returns:
+            None before the first step, with another optimiser, and where a parameter has no gradient.
+        """
+        if self._is_fused:
+            self._collect()
+        if not self._groups or any(gradient is None for group in self._gradients() for gradient in group):
+            return None
+        return lambda: self._update(self._gradients())
+
+    def _gradients(self) -> list[Gradients]:
+        return [[parameter.grad for parameter in parameters] for parameters, _ in self._groups]
+
+    def _update(self, gradients: list[Gradients]) -> None:
         with torch.no_grad():
             for (_, kernel), group in zip(self._groups, gradients, strict=True):
                 kernel(group)
