@@ -6,6 +6,7 @@ import runpy
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str],
     os.dup2(file, 2)
     os.chdir(REPOSITORY)
     os.environ.update(environment)
+    tempfile.tempdir = None  # the environment's, as in a process that was not forked
     if lends_server:
         server = launch_by_fork("")  # now, since later this process is a sweep's
         fork_server.launch = lambda config: server

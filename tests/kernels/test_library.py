@@ -5,9 +5,11 @@ import gc
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,10 @@ needs_compiler = pytest.mark.skipif(not kernels.available(), reason="there is no
 @pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has loaded no kernels, and an empty cache."""
+    (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    get_temp_dir()  # of multiprocessing, now: its sockets need short paths
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))  # where another test may have left one
     monkeypatch.setattr(library, "_loaded", {})
     monkeypatch.setattr(library, "_untold", [])
     yield
@@ -120,6 +125,8 @@ def test_torchs_kernels_get_the_layout_that_they_are_best_in(no_compiler: None, 
     assert is_channels_last()
     assert is_channels_last("kernels=torch")
     assert not is_channels_last("model.channels_last=false")
+    pruning = "{_target_: lightning.pytorch.callbacks.ModelPruning, pruning_fn: l1_unstructured, amount: 0.5}"
+    assert not is_channels_last("kernels=torch", f"+callbacks.prune={pruning}")  # torch could not prune it
 
 
 @needs_compiler
@@ -130,7 +137,9 @@ def test_our_kernels_leave_the_layout_alone(compose_run: Callable[..., DictConfi
 @pytest.mark.slow
 def test_a_run_without_a_compiler_says_so_in_one_line_and_completes(tmp_path: Path):
     (tmp_path / "bin").mkdir()
-    alone = {"PATH": str(tmp_path / "bin"), "CC": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    (tmp_path / "temporary").mkdir()
+    caches = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "temporary")}
+    alone = {"PATH": str(tmp_path / "bin"), "CC": "", **caches}
     commands = {
         choice: start(
             tmp_path / f"{choice}.txt",

@@ -133,7 +133,7 @@ def _network(config: DictConfig, device: torch.device) -> tuple[nn.Module, nn.Mo
         returned = _factory(config.init, "init")(network)
     check_init(returned, network, str(config.init._target_))
     channels_last = config.model.channels_last
-    if channels_last is None and device.type == "cpu" and _has_convolutions(network):
+    if channels_last is None and device.type == "cpu" and _has_convolutions(network) and not _is_pruned(config):
         channels_last = not kernels.available()  # compiles them, if necessary
     if channels_last:
         network.to(memory_format=torch.channels_last)
@@ -142,6 +142,12 @@ def _network(config: DictConfig, device: torch.device) -> tuple[nn.Module, nn.Mo
 
 def _has_convolutions(network: nn.Module) -> bool:
     return any(isinstance(layer, nn.Conv2d) for layer in network.modules())
+
+
+def _is_pruned(config: DictConfig) -> bool:
+    """Whether a callback prunes the network: torch prunes only weights that are in their usual order in memory."""
+    targets = (str(settings.get("_target_")) for settings in config.callbacks.values() if settings)
+    return any(target.endswith("ModelPruning") for target in targets)
 
 
 def _check_part(settings: DictConfig, key: str) -> None:
