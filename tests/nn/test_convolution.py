@@ -1,5 +1,7 @@
 """The lecture's convolution as torch computes it, and the layers that use our kernels."""
 
+import copy
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,11 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import functional
 from torch.nn.modules import module as every_module
 
 from cnnlab import kernels
 from cnnlab.kernels.convolution import MIN_IMAGES
+from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import Conv2d, ConvPool
 
 
@@ -158,3 +162,25 @@ def test_torchs_kernels_can_be_chosen(monkeypatch: pytest.MonkeyPatch):
     finally:
         kernels.choose("auto")
     assert counting.calls == 0
+
+
+@pytest.mark.parametrize("layer", [ConvPool(Conv2d(2, 3, 3), MAX), Conv2d(2, 3, 3), BatchNorm2d(2)])
+def test_weights_on_another_device_are_left_to_torch(monkeypatch: pytest.MonkeyPatch, layer: nn.Module):
+    for name in ("conv2d", "batch_norm"):
+        monkeypatch.setattr(kernels, name, lambda *_, **__: pytest.fail("it would read what is not there"))
+    with suppress(RuntimeError):  # batch norm's
+        assert copy.deepcopy(layer).to("meta")(torch.randn(2, 9, 9, 16).permute(3, 0, 1, 2)).is_meta
+
+
+def test_tensors_without_numbers_are_left_to_torch():
+    with FakeTensorMode() as mode:
+        images = mode.from_tensor(torch.randn(16, 1, 28, 28))
+        layer = ConvPool(Conv2d(1, 3, 5), MAX)
+        assert layer(images).shape == (16, 3, 12, 12)
+
+
+def test_a_bias_may_have_any_strides():
+    conv, images = Conv2d(1, 3, 3), torch.randn(16, 1, 9, 9)
+    state = {"weight": conv.weight, "bias": torch.randn(6)[::2]}
+    ours, theirs = (torch.func.functional_call(layer, state, (images,)) for layer in (conv, nn.Conv2d(1, 3, 3)))
+    torch.testing.assert_close(ours, theirs)

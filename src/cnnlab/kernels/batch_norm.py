@@ -32,6 +32,7 @@ def batch_norm(
         The normalised images, the batch innermost in memory, and the mean and the variance (of the population) of each
         channel (C,), which have no gradient.
     """
+    weight, bias = (None if each is None else each.contiguous() for each in (weight, bias))
     found: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = _BatchNorm.apply(
         with_batch_innermost(images), weight, bias, epsilon, is_rectified
     )

@@ -48,7 +48,8 @@ def conv2d(
     Returns:
         (N, O, h, w), the batch innermost in memory.
     """
-    weight, steps = weight.contiguous(), Steps(padding, is_pooled, is_rectified)
+    weight, bias = weight.contiguous(), None if bias is None else bias.contiguous()
+    steps = Steps(padding, is_pooled, is_rectified)
     assert is_pooled or not is_rectified
     if torch.is_grad_enabled():
         maps: torch.Tensor = _Convolution.apply(images, weight, bias, steps)
@@ -61,7 +62,7 @@ def can_convolve(images: torch.Tensor, weight: torch.Tensor, padding: int) -> bo
     size = weight.shape[2]
     return (
         can_take(images)
-        and images.dtype == weight.dtype
+        and (images.dtype, images.device) == (weight.dtype, weight.device)
         and images.ndim == 4
         and len(images) >= MIN_IMAGES
         and size in SIZES

@@ -68,10 +68,12 @@ def available(dtype: torch.dtype = torch.float32) -> bool:
 def can_take(tensor: torch.Tensor) -> bool:
     """Whether our kernels are available for a tensor, and nothing is active that has to look into them.
 
-    That is `torch.compile`, a transform of `torch.func`, forward-mode differentiation and autocast.
+    That is `torch.compile`, a transform of `torch.func`, forward-mode differentiation and autocast. A subclass of
+    tensors may have no numbers in memory.
     """
     return (
         tensor.device.type == "cpu"
+        and type(tensor) in (torch.Tensor, torch.nn.Parameter)
         and available(tensor.dtype)
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

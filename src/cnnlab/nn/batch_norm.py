@@ -31,7 +31,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         return (
             self.track_running_stats
             and self.affine
-            and images.dtype == self.weight.dtype
+            and (images.dtype, images.device) == (self.weight.dtype, self.weight.device)
             and images.numel() > self.num_features  # of one number there is no variance: torch explains it
             and kernels.is_batch_innermost(images)
             and kernels.can_take(images)
