@@ -34,6 +34,7 @@ from cnnlab.training.build import (
     build_trainer,
 )
 from cnnlab.training.callback_errors import explain_callback_error
+from cnnlab.training.compile_errors import explain_compile_error
 from cnnlab.training.checkpoint import CheckpointError, is_of_restoring, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
 from cnnlab.training.console import make_console
@@ -209,7 +210,8 @@ class Run:
         except Exception as error:
             if resumed is not None and is_of_restoring(error):
                 raise CheckpointError(resumed, f"does not fit this run ({one_line(error)})") from error
-            if (mistake := explain_callback_error(error, self.config)) is not None:
+            mistake = explain_callback_error(error, self.config) or explain_compile_error(error, self.config)
+            if mistake is not None:
                 raise mistake from error
             raise
         finally:
