@@ -369,9 +369,13 @@ def test_a_compiler_that_fails_is_not_asked_again_elsewhere(home: Path):
 
 
 def test_libraries_of_old_sources_do_not_pile_up(home: Path):
-    for key in ("old", "recent"):
+    for key in ("kernels-old", "kernels-recent"):
         load_or_build(key, load, Builder())
-    (old,) = folder_of(home).glob("old-*")
-    os.utime(old, (0, 0))
-    load_or_build("new", load, Builder())
-    assert [path.name.partition("-")[0] for path in libraries(folder_of(home))] == ["new", "recent"]
+    (old,) = folder_of(home).glob("kernels-old-*")
+    foreign = folder_of(home) / "foreign.so"
+    foreign.touch()
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    load_or_build("kernels-new", load, Builder())
+    keys = [path.name.rpartition("-")[0] for path in libraries(folder_of(home))]
+    assert keys == ["", "kernels-new", "kernels-recent"]

@@ -165,8 +165,10 @@ def test_torchs_kernels_can_be_chosen(monkeypatch: pytest.MonkeyPatch):
 @NEEDS_KERNELS
 def test_weights_on_another_device_are_not_read():
     images, weight = torch.randn(2, 9, 9, 16).permute(3, 0, 1, 2), torch.randn(3, 2, 3, 3)
-    assert kernels.can_convolve(images, weight, 0)
-    assert not kernels.can_convolve(images, weight.to("meta"), 0)
+    bias = torch.zeros(3)
+    assert kernels.can_convolve(images, weight, bias, 0)
+    assert not kernels.can_convolve(images, weight.to("meta"), None, 0)
+    assert not kernels.can_convolve(images, weight, bias.to("meta"), 0)
     assert BatchNorm2d(2)._can_use_kernel(images)
     assert not BatchNorm2d(2, device="meta")._can_use_kernel(images)
 

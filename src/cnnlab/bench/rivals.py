@@ -117,15 +117,20 @@ class Rival:
             shuffled = time.perf_counter()
             passes: list[Pass] = []
             targets: list[torch.Tensor] = []
-            for chosen in batches[-max(1, round(share * len(batches))) :]:
+            times = [shuffled]
+            for chosen in batches[-max(2, round(share * len(batches))) :]:
                 targets.append(labels[chosen])
                 passes.append(self.step(images.index_select(0, chosen), targets[-1]))
+                times.append(time.perf_counter())
             self.metrics["train"] = _means(passes, targets)
             trained = time.perf_counter()
             self._evaluate()
             evaluated = time.perf_counter()
-        part = len(labels) / sum(map(len, targets))
-        return Epoch(shuffled - started + (trained - shuffled) * part, evaluated - trained, len(batches))
+        num_whole = len(labels) // self.size
+        num_timed = len(targets) - (num_whole < len(batches))
+        whole_s = (times[num_timed] - shuffled) / max(1, num_timed) * num_whole
+        rest_s = trained - times[num_timed]  # the smaller batch, which is not compiled, and the means
+        return Epoch(shuffled - started + whole_s + rest_s, evaluated - trained, len(batches))
 
     def _evaluate(self, num_batches: int | None = None) -> None:
         self.network.eval()

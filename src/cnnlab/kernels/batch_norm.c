@@ -22,11 +22,12 @@ typedef struct {
 INLINE real sum_of(const vector *banks) {
     vector total = (banks[0] + banks[1]) + (banks[2] + banks[3]);
     real sum;
-    add_lanes(&sum, 1, &total, 1, 1);
+    add_lanes(&sum, &total, 1, 1);
     return sum;
 }
 
-/* Runs a statement for each vector of a channel, with its place, how many numbers it has, and a bank. */
+/* Runs a statement for each vector of a channel, with its place, how many numbers it has, and a bank. After whole
+ * rounds of banks, at most BANKS vectors are left. */
 #define FOR_VECTORS(length, statement)                                                    \
     do {                                                                                  \
         int64_t at = 0;                                                                   \
@@ -54,12 +55,14 @@ static void normalise_channel(const void *arguments, int64_t channel) {
     const BatchNorm *p = arguments;
     const real *x = p->x + channel * p->length;
     real *y = p->y + channel * p->length;
-    vector sums[BANKS] = {{0}}, squares[BANKS] = {{0}};
+    vector sums[BANKS] = {{0}}, differences[BANKS] = {{0}}, squares[BANKS] = {{0}};
     FOR_VECTORS(p->length, sums[bank] += load(x + at, count));
     real mean = sum_of(sums) / (real)p->length;
     FOR_VECTORS(p->length, vector difference = only(count, load(x + at, count) - mean);
-                squares[bank] += difference * difference);
-    real variance = sum_of(squares) / (real)p->length;
+                differences[bank] += difference; squares[bank] += difference * difference);
+    real error = sum_of(differences) / (real)p->length; /* by which rounding has made the mean too small */
+    real variance = MAX(sum_of(squares) / (real)p->length - error * error, 0);
+    mean += error;
     real scale = (real)(1 / sqrt((double)variance + p->epsilon)) * (p->weight ? p->weight[channel] : 1);
     real shift = p->bias ? p->bias[channel] : 0;
     p->mean[channel] = mean;
@@ -71,16 +74,19 @@ static void normalise_channel(const void *arguments, int64_t channel) {
 /* y, and the mean and the variance of each channel. */
 void batch_norm_forward(const BatchNorm *p) { for_each(normalise_channel, p, p->channels, p->threads); }
 
+/* What ReLU lets pass of a gradient. */
+INLINE vector passed(const real *gradient, const real *rectified_y, int64_t at, int count) {
+    vector g = load(gradient + at, count);
+    return rectified_y ? (vector)((integers)g & ~(integers)(load(rectified_y + at, count) <= 0)) : g;
+}
+
 static void differentiate_channel(const void *arguments, int64_t channel) {
     const BatchNorm *p = arguments;
     int64_t start = channel * p->length;
-    const real *x = p->x + start, *y = p->y + start, *gradient = p->y_gradient + start;
+    const real *x = p->x + start, *y = p->is_rectified ? p->y + start : 0, *gradient = p->y_gradient + start;
     real *x_gradient = p->x_gradient + start, mean = p->mean[channel], length = (real)p->length;
     vector sums[BANKS] = {{0}}, products[BANKS] = {{0}};
-#define PASSED(at, count)                                                                                    \
-    (p->is_rectified ? (vector)((mask)load(gradient + at, count) & ~(mask)(load(y + at, count) <= 0))        \
-                     : load(gradient + at, count))
-    FOR_VECTORS(p->length, vector g = PASSED(at, count); sums[bank] += g;
+    FOR_VECTORS(p->length, vector g = passed(gradient, y, at, count); sums[bank] += g;
                 products[bank] += g * (load(x + at, count) - mean));
     real sum = sum_of(sums), inverse = (real)(1 / sqrt((double)p->variance[channel] + p->epsilon));
     real product = sum_of(products) * inverse;
@@ -88,7 +94,7 @@ static void differentiate_channel(const void *arguments, int64_t channel) {
     p->weight_gradient[channel] = product;
     real scale = inverse * (p->weight ? p->weight[channel] : 1), slope = product * inverse / length;
     FOR_VECTORS(p->length, (void)bank;
-                vector centred = PASSED(at, count) - sum / length - (load(x + at, count) - mean) * slope;
+                vector centred = passed(gradient, y, at, count) - sum / length - (load(x + at, count) - mean) * slope;
                 store(x_gradient + at, centred * scale, count));
 }
 

@@ -1,6 +1,7 @@
 """Batch normalisation of a batch, with or without ReLU after it."""
 
 import ctypes
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from cnnlab.kernels.library import address, library
 from cnnlab.kernels.memory import batch_innermost, with_batch_innermost
-from cnnlab.kernels.torch_gradients import gradients_of
+from cnnlab.kernels.torch_gradients import are_needed, gradients_of
 
 
 def batch_norm(
@@ -87,11 +88,12 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         images, weight, bias, normalised, mean, variance = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient will be differentiated
-            again = functional.batch_norm(images, None, None, weight, bias, training=True, eps=ctx.epsilon)
-            again = functional.relu(again) if ctx.is_rectified else again
-            return *gradients_of(again, (images, weight, bias), gradient), None, None
-        gradient = with_batch_innermost(gradient)
+        if are_needed(gradient):
+            compute = partial(_by_torch, ctx.epsilon, ctx.is_rectified)
+            return *gradients_of(compute, (images, weight, bias), gradient), None, None
+        gradient = with_batch_innermost(gradient.resolve_neg())
+        images = with_batch_innermost(images)  # whoever has kept it may have changed its layout
+        normalised = None if normalised is None else with_batch_innermost(normalised)
         image_gradient = batch_innermost(images.shape, images.dtype)
         weight_gradient, bias_gradient = images.new_empty(2, images.shape[1]).unbind()
         kernels = library(images.dtype)
@@ -109,3 +111,11 @@ class _BatchNorm(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _by_torch(
+    epsilon: float, is_rectified: bool, images: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """The normalised images of `batch_norm`, with torch's kernels."""
+    normalised = functional.batch_norm(images, None, None, weight, bias, training=True, eps=epsilon)
+    return functional.relu(normalised) if is_rectified else normalised

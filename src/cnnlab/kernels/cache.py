@@ -17,7 +17,7 @@ from filelock import FileLock
 from cnnlab.errors import one_line
 from cnnlab.kernels.compiler import Unavailable
 
-LOCK_TIMEOUT_S = 120  # then a process builds elsewhere
+LOCK_TIMEOUT_S = 300  # then a process builds elsewhere: longer than all compilers together
 DRAFT = ".draft-"  # begins the names of folders in which a library is built
 MAX_AGE_S = 30 * 24 * 3600  # of a library when another is built
 ROOM_BYTES = 4 * 2**20  # for the library and the compiler's files
@@ -100,7 +100,7 @@ def _remove_litter(folder: Path) -> None:
         with suppress(OSError):
             if path.name.startswith(DRAFT):
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.suffix == ".so" and path.lstat().st_mtime < time.time() - MAX_AGE_S:
+            elif path.match("kernels-*.so") and path.lstat().st_mtime < time.time() - MAX_AGE_S:
                 path.unlink()
 
 

@@ -18,13 +18,14 @@ from pathlib import Path
 from cnnlab.errors import one_line
 
 FOLDER = Path(__file__).parent  # of the sources
-TIMEOUT_S = 120  # of the compiler, which takes two seconds
+TIMEOUT_S = 60  # of the compiler, which takes two seconds
 MESSAGE_BYTES = 65_536  # of what it says
 MESSAGE_LENGTH = 200
+WRAPPERS = ("ccache", "sccache", "distcc", "icecc")
 ZIG_CACHES = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
 IS_X86 = platform.machine() in ("x86_64", "AMD64", "i686")
 FLAGS = (
-    *("-O3", "-std=gnu11", "-fPIC", "-shared"),
+    *("-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-fast-math"),  # Intel's would lose NaN
     *(("-march=native", "-mprefer-vector-width=512") if IS_X86 else ("-mcpu=native",)),  # clang would take 256 bits
     *(("-Wl,-Bsymbolic",) if sys.platform.startswith("linux") else ()),  # no other library's functions of these names
 )
@@ -47,9 +48,10 @@ class Failed(Unavailable):
 
 
 def key(definitions: tuple[str, ...]) -> str:
-    """Names the library by its sources and the processor."""
+    """Names the library by its sources, the processor and the user's choice of a compiler."""
     sources = [path.read_bytes() for path in sorted(FOLDER.glob("*.[ch]"))]
-    text = repr((sources, FLAGS, definitions, platform.system(), platform.machine(), _processor()))
+    chosen = os.environ.get("CC", "")
+    text = repr((sources, FLAGS, definitions, chosen, platform.system(), platform.machine(), _processor()))
     return f"kernels-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -60,8 +62,16 @@ def _processor() -> list[str]:
         with Path("/proc/cpuinfo").open() as file:
             first_core = list(takewhile(str.strip, file))
     except OSError:
-        return [platform.processor()]
+        return [platform.processor(), _processor_of_mac()]
     return [line for line in first_core if line.partition(":")[0].strip() in names]
+
+
+def _processor_of_mac() -> str:
+    """Its name, such as Apple M3; empty if it is unknown."""
+    try:
+        return subprocess.check_output(["sysctl", "-n", "machdep.cpu.brand_string"], text=True, timeout=TIMEOUT_S)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ""
 
 
 def compilers() -> list[list[str]]:
@@ -69,10 +79,13 @@ def compilers() -> list[list[str]]:
     found, seen = [], set()
     for command in _commands():
         program = shutil.which(command[0])
-        arguments = tuple(command[1:])
-        if program is not None and (os.path.realpath(program), arguments) not in seen:
+        if program is None:
+            continue
+        real = os.path.realpath(program)
+        name = Path(program).name if Path(real).name in WRAPPERS else ""  # by which a wrapper knows its compiler
+        if (real, name, *command[1:]) not in seen:
             found.append(command)
-            seen.add((os.path.realpath(program), arguments))
+            seen.add((real, name, *command[1:]))
     return found
 
 

@@ -1,9 +1,10 @@
-/* Direct convolutions with stride 1, and the max pooling of 2x2 pixels after them.
+/* Convolutions with stride 1 and the max pooling of 2x2 pixels after them, and their gradients, by the products of
+ * direct.c or winograd.c.
  *
  * Work is cut into blocks of LANES images. A block's maps are copied to scratch memory as [channel][row][column][lane]
  * with a border of zeros, so that a vector holds one pixel of LANES images, whatever the layout of the batch and
- * however many images its last block has. Everything is then multiplications of such vectors by weights: no pixel is
- * copied K² times, and no edge is a special case.
+ * however many images its last block has. Everything is then multiplications of such vectors by weights, and the border
+ * makes every window complete.
  *
  * Sums are over the same numbers in the same order for any number of threads.
  */
@@ -58,7 +59,7 @@ static int64_t backward_thread(const Convolution *conv, const Sizes *s) {
            s->is_winograd * LANES * winograd_work(conv->filters, conv->channels);
 }
 
-/* How many numbers of scratch memory `conv_forward` needs. */
+/* How many numbers of scratch memory `conv_forward` needs; LANES for each array that is then `aligned`. */
 int64_t conv_forward_scratch(const Convolution *conv) {
     Sizes s = sizes_of(conv);
     return 2 * LANES + s.weights + conv->threads * forward_thread(conv, &s);
@@ -102,7 +103,7 @@ static void run(Task task, Work *work) {
 }
 
 static int num_splits(int threads, int units, int groups) {
-    return units >= threads ? 1 : MIN(groups, (threads + units - 1) / units);
+    return units == 0 || units >= threads ? 1 : MIN(groups, (threads + units - 1) / units);
 }
 
 /* ---- forward ---- */
@@ -160,7 +161,7 @@ static void bias_gradient(real *bias, const vector *g, int O, const Sizes *s, in
         for (int y = 0; y < s->rows; y++)
             for (int x = 0; x < s->columns; x++)
                 sum += g[y * s->g_columns + x];
-        add_lanes(bias + o, 1, &sum, 1, first);
+        add_lanes(bias + o, &sum, 1, first);
     }
 }
 

@@ -1,7 +1,7 @@
 """A convolution, with or without max pooling after it, as a function of tensors that autograd knows."""
 
 import ctypes
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -9,10 +9,12 @@ from torch.nn import functional
 
 from cnnlab.kernels.library import address, can_take, library
 from cnnlab.kernels.memory import batch_innermost
-from cnnlab.kernels.torch_gradients import gradients_of
+from cnnlab.kernels.torch_gradients import are_needed, gradients_of
 
 SIZES = (3, 5)  # of filters
 MIN_IMAGES = 8  # with fewer, vectors are mostly empty, and torch is faster
+MAX_SIDE = 4096  # of images: a row of windows has to fit on a thread's stack
+MAX_NUMBERS = 2**31  # of all maps of an image: indices are of 32 bits
 
 
 class Steps(NamedTuple):
@@ -38,7 +40,7 @@ def conv2d(
     the first of equal pixels, and NaN is the largest number.
 
     Args:
-        images: (N, C, H, W), on the CPU, in any layout.
+        images: (N, C, H, W), N at least 1, on the CPU, in any layout.
         weight: (O, C, k, k), k of `SIZES`.
         bias: (O,), or None.
         padding: Zeros on each side, less than k.
@@ -46,7 +48,7 @@ def conv2d(
         is_rectified: Whether `relu` follows the pooling.
 
     Returns:
-        (N, O, h, w), the batch innermost in memory.
+        (N, O, h, w), h and w at least 1, the batch innermost in memory.
     """
     weight, bias = weight.contiguous(), None if bias is None else bias.contiguous()
     steps = Steps(padding, is_pooled, is_rectified)
@@ -57,18 +59,22 @@ def conv2d(
     return _forward(images, weight, bias, steps)[0]
 
 
-def can_convolve(images: torch.Tensor, weight: torch.Tensor, padding: int) -> bool:
+def can_convolve(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int) -> bool:
     """Whether `conv2d` takes these, and is faster than torch."""
-    size = weight.shape[2]
+    if not can_take(images, weight, bias) or images.ndim != 4 or weight.ndim != 4:
+        return False
+    num_images, channels, height, width = images.shape
+    filters, filter_channels, size, columns = weight.shape
     return (
-        can_take(images)
-        and (images.dtype, images.device) == (weight.dtype, weight.device)
-        and images.ndim == 4
-        and len(images) >= MIN_IMAGES
+        num_images >= MIN_IMAGES
+        and channels == filter_channels
         and size in SIZES
-        and size == weight.shape[3]
+        and size == columns
         and 0 <= padding < size
-        and min(images.shape[2:]) + 2 * padding > size
+        and min(height, width) + 2 * padding > size
+        and max(height, width) <= MAX_SIDE
+        and max(channels, filters) * (height + 2 * size) * (width + 2 * size) < MAX_NUMBERS
+        and (bias is None or bias.shape == (filters,))
     )
 
 
@@ -126,8 +132,8 @@ def _forward(
     """The maps, and which pixels pooling has chosen."""
     plan = _plan(images.shape, images.stride(), weight.shape, steps, images.dtype, torch.get_num_threads())
     maps = batch_innermost(plan.map_shape, images.dtype)
-    chosen = torch.empty(plan.num_chosen, dtype=torch.uint8) if steps.is_pooled else None
-    scratch = torch.empty(plan.forward_scratch, dtype=images.dtype)
+    chosen = torch.empty(plan.num_chosen, dtype=torch.uint8, device="cpu") if steps.is_pooled else None
+    scratch = torch.empty(plan.forward_scratch, dtype=images.dtype, device="cpu")
     plan.forward(
         *(plan.address, images.data_ptr(), weight.data_ptr(), address(bias)),
         *(maps.data_ptr(), address(chosen), scratch.data_ptr()),
@@ -150,8 +156,9 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         images, weight, bias, chosen = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient will be differentiated
-            return *_torch_gradients(gradient, images, weight, bias, ctx.steps), None
+        if are_needed(gradient):
+            return *gradients_of(partial(_by_torch, ctx.steps), (images, weight, bias), gradient), None
+        gradient = gradient.resolve_neg()
         needs_input = ctx.needs_input_grad[0]
         plan = _plan(
             *(images.shape, images.stride(), weight.shape, ctx.steps, images.dtype, torch.get_num_threads()),
@@ -159,7 +166,7 @@ class _Convolution(torch.autograd.Function):
         )
         image_gradient = batch_innermost(images.shape, images.dtype) if needs_input else None
         weight_gradient, bias_gradient = torch.empty_like(weight), weight.new_empty(len(weight))
-        scratch = torch.empty(plan.backward_scratch, dtype=images.dtype)
+        scratch = torch.empty(plan.backward_scratch, dtype=images.dtype, device="cpu")
         plan.backward(
             *(plan.address, images.data_ptr(), weight.data_ptr(), gradient.data_ptr(), address(chosen)),
             *(address(image_gradient), weight_gradient.data_ptr(), bias_gradient.data_ptr(), scratch.data_ptr()),
@@ -167,10 +174,8 @@ class _Convolution(torch.autograd.Function):
         return image_gradient, weight_gradient, None if bias is None else bias_gradient, None
 
 
-def _torch_gradients(
-    gradient: torch.Tensor, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, steps: Steps
-) -> list[torch.Tensor | None]:
+def _by_torch(steps: Steps, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """As `conv2d`, with torch's kernels."""
     maps = functional.conv2d(images, weight, bias, padding=steps.padding)
     maps = functional.max_pool2d(maps, 2) if steps.is_pooled else maps
-    maps = functional.relu(maps) if steps.is_rectified else maps
-    return gradients_of(maps, (images, weight, bias), gradient)
+    return functional.relu(maps) if steps.is_rectified else maps

@@ -51,7 +51,7 @@ void copy_in_pooled(vector *to, const real *from, const uint8_t *chosen, const i
             copy_row(windows, from + c * strides[1] + i * strides[2], s->out_columns, strides[3], strides[0], count);
             for (int j = 0; j < s->out_columns; j++, chosen += LANES) {
                 vector *at = to + (border + 2 * i) * s->g_columns + border + 2 * j;
-                mask g = (mask)windows[j], pixel = __builtin_convertvector(*(const bytes *)chosen, mask);
+                integers g = (integers)windows[j], pixel = __builtin_convertvector(*(const bytes *)chosen, integers);
                 at[0] = (vector)(g & (pixel == 0));
                 at[1] = (vector)(g & (pixel == 1));
                 at[s->g_columns] = (vector)(g & (pixel == 2));

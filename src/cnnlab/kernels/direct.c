@@ -67,15 +67,15 @@ INLINE void pool_window(const int G, vector sums[4][MAX_GROUP], const Product *p
     UNROLL
     for (int a = 0; a < G; a++) {
         vector largest = sums[0][a];
-        mask pixel = {0};
+        integers pixel = {0};
         UNROLL
         for (int k = 1; k < 4; k++) {
-            mask larger = (sums[k][a] > largest) | (sums[k][a] != sums[k][a]); /* NaN wins, as in torch */
+            integers larger = (sums[k][a] > largest) | (sums[k][a] != sums[k][a]); /* NaN wins, as in torch */
             largest = choose(larger, sums[k][a], largest);
-            pixel = choose_mask(larger, (mask){0} + k, pixel);
+            pixel = choose_integers(larger, (integers){0} + k, pixel);
         }
         if (p->is_rectified) {
-            pixel = choose_mask(largest <= 0, (mask){0} + NONE, pixel);
+            pixel = choose_integers(largest <= 0, (integers){0} + NONE, pixel);
             largest = rectified(largest);
         }
         int64_t place = ((int64_t)a * p->rows + i) * p->columns + j;
@@ -185,7 +185,7 @@ INLINE void weight_gradient_of(const int K, const int R, const int G, const Weig
                 for (int k = 0; k < R * K; k++)
                     totals[a][k] = sums[a][k];
             for (int a = 0; a < G; a++)
-                add_lanes(p->weight + (((int64_t)a * p->channels + c) * K + ky) * K, 1, totals[a], R * K, p->first);
+                add_lanes(p->weight + (((int64_t)a * p->channels + c) * K + ky) * K, totals[a], R * K, p->first);
         }
 }
 

@@ -1,7 +1,7 @@
 /* The random masks of dropout. */
 #include "vectors.h"
 
-#define RANDOM_LANES 16 /* whatever the processor's vectors, so that the numbers are the same everywhere */
+#define RANDOM_LANES 16 /* whatever the processor's vectors, so that the numbers are the same on all */
 
 /* Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four random words of a counter. */
 static void philox(uint32_t words[4][RANDOM_LANES], uint64_t counter, uint64_t key) {
@@ -21,14 +21,13 @@ static void philox(uint32_t words[4][RANDOM_LANES], uint64_t counter, uint64_t k
         }
 }
 
-/* 0 with probability p, and else 1/(1-p), for each place of a mask; a function of the key. */
+/* 0 with probability p, and else 1/(1-p), for each place of a mask in memory; a function of the key. */
 void dropout_mask(real *mask, int64_t count, uint64_t key, double p) {
     uint64_t threshold = (uint64_t)(p * 4294967296.0); /* 2³² */
     real scale = p < 1 ? (real)(1 / (1 - p)) : 0;
-    uint32_t words[4][RANDOM_LANES];
+    uint32_t random[4 * RANDOM_LANES];
     for (int64_t start = 0; start < count; start += 4 * RANDOM_LANES) {
-        philox(words, (uint64_t)start / 4, key);
-        const uint32_t *random = words[0];
+        philox((uint32_t(*)[RANDOM_LANES])random, (uint64_t)start / 4, key);
         int64_t length = MIN(4 * RANDOM_LANES, count - start);
         for (int64_t place = 0; place < length; place++)
             mask[start + place] = random[place] < threshold ? 0 : scale;

@@ -18,6 +18,6 @@ def dropout_mask(like: torch.Tensor, p: float) -> torch.Tensor:
     mask = torch.empty_like(like)
     kernels = library(mask.dtype)
     assert kernels is not None
-    key = torch.empty((), dtype=torch.int64).random_().item()
+    key = torch.empty((), dtype=torch.int64, device="cpu").random_().item()
     kernels.dropout_mask(mask.data_ptr(), mask.numel(), key, p)
     return mask

@@ -65,20 +65,36 @@ def available(dtype: torch.dtype = torch.float32) -> bool:
     return False
 
 
-def can_take(tensor: torch.Tensor) -> bool:
-    """Whether our kernels are available for a tensor, and nothing is active that has to look into them.
+def can_take(tensor: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
+    """Whether our kernels are available for a tensor and a layer's parameters, and may be used now.
 
-    That is `torch.compile`, a transform of `torch.func`, forward-mode differentiation and autocast. A subclass of
-    tensors may have no numbers in memory.
+    They may not where somebody has to see torch's own operations: under `torch.compile`, tracing, transforms of
+    `torch.func`, modes that intercept operations, forward-mode differentiation and autocast.
+
+    Args:
+        tensor: A layer's input.
+        parameters: Those of the layer that the kernel reads.
     """
     return (
-        tensor.device.type == "cpu"
-        and type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        all(_has_plain_numbers(each, tensor.dtype) for each in (tensor, *parameters) if each is not None)
         and available(tensor.dtype)
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and not torch._C._is_tracing()  # by torch.jit
         and not torch._C._are_functorch_transforms_active()  # 0.1 µs; torch has no public way to ask
+        and not torch._C._len_torch_dispatch_stack()
         and forward_ad._current_level < 0
+    )
+
+
+def _has_plain_numbers(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Whether a tensor's numbers are in memory as they are: a subclass may have none, a lazy negative has others."""
+    return (
+        type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        and tensor.device.type == "cpu"
+        and tensor.dtype == dtype
+        and tensor.layout is torch.strided
+        and not tensor.is_neg()
     )
 
 
@@ -118,6 +134,8 @@ def _find(dtype: torch.dtype) -> ctypes.CDLL:
 
 def _try(path: Path, dtype: torch.dtype) -> None:
     """Raises Unavailable if a library does not compute what torch does, OSError if it cannot be loaded."""
+    if not sys.executable:
+        raise Unavailable("Python does not know its own program, which would have to test them")
     name = str(dtype).removeprefix("torch.")
     arguments = [sys.executable, "-P", trial.__file__, str(path), name]
     try:

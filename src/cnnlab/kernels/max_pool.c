@@ -22,12 +22,12 @@ static void pool_channel(const void *arguments, int64_t channel) {
             for (int64_t n = 0; n < p->images; n += LANES) {
                 int count = (int)MIN(LANES, p->images - n);
                 vector largest = load(x + n, count);
-                mask pixel = {0};
+                integers pixel = {0};
                 for (int k = 1; k < 4; k++) {
                     vector value = load(x + k / 2 * row + k % 2 * p->images + n, count);
-                    mask larger = (value > largest) | (value != value); /* NaN wins, as in torch */
+                    integers larger = (value > largest) | (value != value); /* NaN wins, as in torch */
                     largest = choose(larger, value, largest);
-                    pixel = choose_mask(larger, (mask){0} + k, pixel);
+                    pixel = choose_integers(larger, (integers){0} + k, pixel);
                 }
                 store(p->y + place + n, largest, count);
                 bytes small = __builtin_convertvector(pixel, bytes);
@@ -56,8 +56,8 @@ static void spread_channel(const void *arguments, int64_t channel) {
                 int count = (int)MIN(LANES, p->images - n);
                 bytes small = {0};
                 memcpy(&small, p->chosen + place + n, (size_t)count);
-                mask pixel = __builtin_convertvector(small, mask);
-                mask gradient = (mask)load(p->y_gradient + place + n, count);
+                integers pixel = __builtin_convertvector(small, integers);
+                integers gradient = (integers)load(p->y_gradient + place + n, count);
                 for (int k = 0; k < 4; k++)
                     store(to + k / 2 * row + k % 2 * p->images + n, (vector)(gradient & (pixel == k)), count);
             }

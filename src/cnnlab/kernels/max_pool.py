@@ -1,6 +1,7 @@
 """Max pooling of 2×2 pixels."""
 
 import ctypes
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,14 +9,14 @@ from torch.nn import functional
 
 from cnnlab.kernels.library import address, library
 from cnnlab.kernels.memory import batch_innermost, with_batch_innermost
-from cnnlab.kernels.torch_gradients import gradients_of
+from cnnlab.kernels.torch_gradients import are_needed, gradients_of
 
 
 def max_pool2d(images: torch.Tensor) -> torch.Tensor:
     """`functional.max_pool2d(images, 2)`.
 
     Args:
-        images: (N, C, H, W), on the CPU, with the batch innermost in memory, or copied to that layout.
+        images: (N, C, H, W), H and W at least 2, on the CPU; copied unless the batch is innermost in memory.
 
     Returns:
         (N, C, H // 2, W // 2), the batch innermost in memory.
@@ -56,11 +57,12 @@ class _MaxPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         images, chosen = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient will be differentiated
-            (found,) = gradients_of(functional.max_pool2d(images, 2), (images,), gradient)
+        if are_needed(gradient):
+            (found,) = gradients_of(partial(functional.max_pool2d, kernel_size=2), (images,), gradient)
             assert found is not None
             return found
-        gradient = with_batch_innermost(gradient)
+        gradient = with_batch_innermost(gradient.resolve_neg())
+        chosen = with_batch_innermost(chosen)  # whoever has kept it may have changed its layout
         spread = batch_innermost(images.shape, images.dtype)
         kernels = library(images.dtype)
         assert kernels is not None

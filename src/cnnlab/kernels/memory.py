@@ -4,8 +4,8 @@ import torch
 
 
 def batch_innermost(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """A new tensor, not filled, (N, C, H, W) with the batch innermost in memory."""
-    return torch.empty_strided(shape, _strides(shape), dtype=dtype)
+    """A new tensor on the CPU, not filled, (N, C, H, W) with the batch innermost in memory."""
+    return torch.empty_strided(shape, _strides(shape), dtype=dtype, device="cpu")
 
 
 def is_batch_innermost(images: torch.Tensor) -> bool:

@@ -36,6 +36,8 @@ def main(path: Path, dtype_name: str) -> None:
         shapes = (19, channels, 13, 12), (22, channels, size, size), (22,)
         if not _is_right([torch.randn(shape, dtype=dtype) for shape in shapes], padding, is_pooled):
             sys.exit("what it compiled computes other numbers than torch")
+    if not (_keeps_nan(dtype) and _drops_half(dtype)):
+        sys.exit("what it compiled loses NaN, or draws other random numbers")
 
 
 def _is_right(inputs: "list[torch.Tensor]", padding: int, is_pooled: bool) -> bool:
@@ -52,6 +54,31 @@ def _is_right(inputs: "list[torch.Tensor]", padding: int, is_pooled: bool) -> bo
         torch.allclose(ours.double(), theirs, rtol=TOLERANCE, atol=TOLERANCE)
         for ours, theirs in zip(*found, strict=True)
     )
+
+
+def _keeps_nan(dtype: "torch.dtype") -> bool:
+    """Whether pooling takes NaN for the largest number, and ReLU keeps it: what compilers may optimise away."""
+    import torch
+
+    from cnnlab import kernels
+
+    images = torch.randn(19, 3, 8, 8, dtype=dtype)
+    images[4, 1, 2, 3] = torch.nan
+    weight = torch.ones(3, 3, 3, 3, dtype=dtype)
+    pooled = kernels.max_pool2d(images).isnan()
+    convolved = kernels.conv2d(images, weight, None, is_pooled=True, is_rectified=True).isnan()
+    is_kept = bool(convolved[4, :, :2, :2].any() and not convolved[5].any())
+    return is_kept and pooled.nonzero().tolist() == [[4, 1, 1, 1]]
+
+
+def _drops_half(dtype: "torch.dtype") -> bool:
+    """Whether dropout's mask has as many zeros and twos as chance allows."""
+    import torch
+
+    from cnnlab import kernels
+
+    mask = kernels.dropout_mask(torch.empty(10_000, dtype=dtype), 0.5)
+    return mask.unique().tolist() == [0, 2] and abs(mask.mean().item() - 1) < 0.1
 
 
 def _in_ours(inputs: "list[torch.Tensor]", padding: int, is_pooled: bool) -> "tuple[torch.Tensor, torch.Tensor]":

@@ -42,7 +42,7 @@ typedef real vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef real half __attribute__((vector_size(VECTOR_BYTES / 2), may_alias));
 typedef real quarter __attribute__((vector_size(QUARTER * sizeof(REAL)), may_alias));
 typedef real unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-typedef INTEGER mask __attribute__((vector_size(VECTOR_BYTES))); /* a lane is 0 or -1 */
+typedef INTEGER integers __attribute__((vector_size(VECTOR_BYTES))); /* a comparison's 0 or -1, the bits of numbers, … */
 typedef uint8_t bytes __attribute__((vector_size(VECTOR_BYTES / sizeof(REAL)), aligned(1), may_alias));
 
 /* The OpenMP runtime that the process has already; without it everything runs on one thread. */
@@ -69,10 +69,10 @@ INLINE vector load(const real *from, int count) {
     return value;
 }
 
-INLINE mask choose_mask(mask which, mask yes, mask no) { return (which & yes) | (~which & no); }
+INLINE integers choose_integers(integers which, integers yes, integers no) { return (which & yes) | (~which & no); }
 
-INLINE vector choose(mask which, vector yes, vector no) {
-    return (vector)choose_mask(which, (mask)yes, (mask)no);
+INLINE vector choose(integers which, vector yes, vector no) {
+    return (vector)choose_integers(which, (integers)yes, (integers)no);
 }
 
 /* The first or the second halves of two vectors, lane by lane in turn. */
@@ -92,7 +92,7 @@ INLINE vector choose(mask which, vector yes, vector no) {
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (integers){__VA_ARGS__})
 #endif
 
 /* Rows become columns. */
@@ -109,10 +109,10 @@ INLINE void transpose(vector rows[LANE_COUNT]) {
 }
 
 /* ReLU; NaN stays. */
-INLINE vector rectified(vector value) { return (vector)((mask)value & ~(mask)(value <= 0)); }
+INLINE vector rectified(vector value) { return (vector)((integers)value & ~(integers)(value <= 0)); }
 
-/* Adds the sums of the lanes of vectors to numbers that are `step` apart, or sets them. */
-static __attribute__((noinline, unused)) void add_lanes(real *to, int step, const vector *sums, int count, int first) {
+/* Adds the sum of each vector's lanes to a number, or sets it. */
+static __attribute__((noinline, unused)) void add_lanes(real *to, const vector *sums, int count, int is_set) {
     for (int v = 0; v < count; v++) {
         half by_half = ((const half *)(sums + v))[0] + ((const half *)(sums + v))[1];
         quarter by_quarter = ((const quarter *)&by_half)[0];
@@ -121,7 +121,7 @@ static __attribute__((noinline, unused)) void add_lanes(real *to, int step, cons
         real total = 0;
         for (int lane = 0; lane < QUARTER; lane++)
             total += by_quarter[lane];
-        to[v * step] = (first ? 0 : to[v * step]) + total;
+        to[v] = (is_set ? 0 : to[v]) + total;
     }
 }
 

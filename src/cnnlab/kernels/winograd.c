@@ -3,12 +3,12 @@
  * Winograd's F(4x4, 3x3): a row of 4 outputs is the product of two polynomials, known from its values at six points
  * (0, ±1, ±2, ∞). So a tile of 4x4 outputs, and the 6x6 inputs under it, is transformed to 6x6 values, and for each of
  * them all channels and filters are one matrix product: 36 multiplications for 16 outputs instead of 144. In float32
- * the result is as near to the exact one as about 1e-5 of the largest output.
+ * the result is as near to the exact one as about 1e-5 of the largest output. A pixel that is NaN or infinite makes all
+ * outputs of its tiles NaN.
  *
  * Reference: Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016, section 4.3.
  */
 #include "winograd.h"
-
 
 int winograd_pixels(int outputs) { return (outputs + TILE - 1) / TILE * TILE + 2; }
 
@@ -35,7 +35,10 @@ INLINE void transform_output(vector to[TILE], const vector m[SIDE]) {
 
 /* Values of filters: [value][…] of all pairs of channels, a value's apart from the next's by an odd
  * number of lines of the cache, so that the 36 do not compete for one place in it. */
-static int64_t filter_plane(int64_t channels, int64_t filters) { return ((channels * filters + 15) / 16 | 1) * 16; }
+static int64_t filter_plane(int64_t channels, int64_t filters) {
+    const int64_t line = 64 / sizeof(real);
+    return ((channels * filters + line - 1) / line | 1) * line;
+}
 
 /* The values of one row or column of filters. */
 INLINE void transform_filter(vector to[SIDE], vector g0, vector g1, vector g2) {
@@ -96,7 +99,7 @@ void winograd_pack(real *to, const real *weight, const Convolution *conv, int is
  * the 36 do not compete for one place in the cache. */
 INLINE int64_t plane_of(int64_t channels, int64_t tiles) { return (channels * tiles) | 1; }
 
-/* Weights of filters and channels that are so many numbers apart. */
+/* How far apart in the packed weights two filters are, and two channels. */
 typedef struct {
     int64_t filter, channel;
 } Steps;
@@ -133,17 +136,16 @@ INLINE void multiply_value(const int G, const int T, vector *to, const vector *x
     case 2: multiply_value(G, 2, to, x, u, step, channels); break;      \
     case 3: multiply_value(G, 3, to, x, u, step, channels); break;      \
     default: multiply_value(G, 4, to, x, u, step, channels);            \
-    }                                                                   \
-    break
+    }
 
 /* [filter of the group][tile] of the values [channel][tile] and the weights u. */
 static void multiply_group(int group, int tiles, vector *to, const vector *x, const real *u, Steps step, int channels) {
     switch (group) {
-    case 1: FOR_TILES(1);
-    case 2: FOR_TILES(2);
-    case 3: FOR_TILES(3);
-    case 4: FOR_TILES(4);
-    default: FOR_TILES(5);
+    case 1: FOR_TILES(1) break;
+    case 2: FOR_TILES(2) break;
+    case 3: FOR_TILES(3) break;
+    case 4: FOR_TILES(4) break;
+    default: FOR_TILES(5)
     }
 }
 

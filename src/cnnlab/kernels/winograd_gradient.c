@@ -46,10 +46,10 @@ static void turn_row(vector *to, int64_t image_step, const real *from, const int
         for (int d = 0; d < depth; d++) {
             vector rows[LANES];
             for (int c = 0; c < LANES; c++) {
-                const real *at = from + (d * LANES + c) * strides[1] + x * strides[3];
                 rows[c] = (vector){0};
                 if (d * LANES + c >= channels)
                     continue;
+                const real *at = from + (d * LANES + c) * strides[1] + x * strides[3];
                 if (strides[0] == 1)
                     rows[c] = load(at, count);
                 else
@@ -157,17 +157,16 @@ INLINE void add_products(const int G, const int D, vector *to, int to_step, cons
     case 2: add_products(G, 2, to, to_step, x, x_step, g, g_step, length); break; \
     case 3: add_products(G, 3, to, to_step, x, x_step, g, g_step, length); break; \
     default: add_products(G, 4, to, to_step, x, x_step, g, g_step, length);    \
-    }                                                                          \
-    break
+    }
 
 static void add_group(int group, int depth, vector *to, int to_step, const vector *x, int x_step, const real *g,
                       int g_step, int length) {
     switch (group) {
-    case 1: FOR_DEPTH(1);
-    case 2: FOR_DEPTH(2);
-    case 3: FOR_DEPTH(3);
-    case 4: FOR_DEPTH(4);
-    default: FOR_DEPTH(5);
+    case 1: FOR_DEPTH(1) break;
+    case 2: FOR_DEPTH(2) break;
+    case 3: FOR_DEPTH(3) break;
+    case 4: FOR_DEPTH(4) break;
+    default: FOR_DEPTH(5)
     }
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.parametrize import is_parametrized
 
 from cnnlab import kernels
 from cnnlab.nn.modes import evaluation_mode
@@ -28,13 +29,13 @@ class BatchNorm2d(nn.BatchNorm2d):
         return functional.relu(self.forward(images))
 
     def _can_use_kernel(self, images: torch.Tensor) -> bool:
+        if not (self.track_running_stats and self.affine and self.bias is not None and not is_parametrized(self)):
+            return False
         return (
-            self.track_running_stats
-            and self.affine
-            and (images.dtype, images.device) == (self.weight.dtype, self.weight.device)
-            and images.numel() > self.num_features  # of one number there is no variance: torch explains it
+            kernels.can_take(images, self.weight, self.bias)
             and kernels.is_batch_innermost(images)
-            and kernels.can_take(images)
+            and images.shape[1:2] == self.weight.shape == self.bias.shape == (self.num_features,)
+            and images.numel() > self.num_features  # of one number there is no variance: torch explains it
         )
 
     def _normalise(self, images: torch.Tensor, *, is_rectified: bool) -> torch.Tensor:

@@ -20,9 +20,11 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Maps (N, O, h, w) of images (N, C, H, W)."""
-        if _is_plain(self) and kernels.can_convolve(images, self.weight, _padding(self)):
-            return kernels.conv2d(images, self.weight, self.bias, _padding(self))
-        return super().forward(images)
+        weight, bias = self.weight, self.bias  # once, since a parametrisation computes it
+        if _is_plain(self) and kernels.can_convolve(images, weight, bias, _padding(self)):
+            return kernels.conv2d(images, weight, bias, _padding(self))
+        maps: torch.Tensor = self._conv_forward(images, weight, bias)
+        return maps
 
 
 class ConvPool(nn.Sequential):
@@ -56,7 +58,7 @@ class ConvPool(nn.Sequential):
 
     def _can_use_kernel(self, images: torch.Tensor) -> bool:
         conv, pool = self.children()
-        return _are_fusible(conv, pool) and kernels.can_convolve(images, conv.weight, _padding(conv))
+        return _are_fusible(conv, pool) and kernels.can_convolve(images, conv.weight, conv.bias, _padding(conv))
 
     def _convolve(self, images: torch.Tensor, *, is_rectified: bool) -> torch.Tensor:
         conv, _ = self.children()

@@ -11,10 +11,18 @@ class MaxPool2d(nn.MaxPool2d):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The largest numbers (N, C, h, w) of windows of images (N, C, H, W)."""
-        if is_max_pool_2x2(self) and kernels.is_batch_innermost(images) and kernels.can_take(images):
+        if self._can_use_kernel(images):
             return kernels.max_pool2d(images)
         pooled: torch.Tensor = super().forward(images)
         return pooled
+
+    def _can_use_kernel(self, images: torch.Tensor) -> bool:
+        return (
+            is_max_pool_2x2(self)
+            and kernels.can_take(images)
+            and kernels.is_batch_innermost(images)
+            and min(images.shape[2:]) >= 2  # else torch explains it
+        )
 
 
 class GlobalAvgPool2d(nn.AdaptiveAvgPool2d):
@@ -25,7 +33,7 @@ class GlobalAvgPool2d(nn.AdaptiveAvgPool2d):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The mean of each map, (N, C, 1, 1), of images (N, C, H, W)."""
-        if kernels.is_batch_innermost(images):
+        if kernels.can_take(images) and kernels.is_batch_innermost(images):
             return images.permute(1, 2, 3, 0).flatten(1, 2).mean(1).t()[:, :, None, None]
         pooled: torch.Tensor = super().forward(images)
         return pooled

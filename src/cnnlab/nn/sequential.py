@@ -9,6 +9,8 @@ from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import ConvPool
 from cnnlab.nn.hooks import is_changed
 
+FUSED = (ConvPool, BatchNorm2d)  # not their subclasses, which may compute something else
+
 
 class Sequential(nn.Sequential):
     """torch's `Sequential`, which computes ReLU together with the `ConvPool` or `BatchNorm2d` before it.
@@ -23,8 +25,8 @@ class Sequential(nn.Sequential):
         while layer is not None:
             following = next(layers, None)
             is_pair = type(following) is nn.ReLU and not (is_changed(following) or is_changed(layer))
-            if is_pair and isinstance(layer, ConvPool | BatchNorm2d):
-                features = layer.rectified(features)
+            if is_pair and type(layer) in FUSED:
+                features = layer.rectified(features)  # type: ignore[operator]
                 following = next(layers, None)
             else:
                 features = layer(features)

@@ -188,8 +188,11 @@ class GraphedStep:
 
     def _record(self, batch: Batch) -> bool:
         """Records a step, unless it is too early."""
-        update = FastStep(self.optimizer).only_kernels() if self._num_eager >= WARM_UP_STEPS else None
+        if self._num_eager < WARM_UP_STEPS:
+            return False
+        update = FastStep(self.optimizer).only_kernels()
         if update is None:
+            self._say("a parameter has no gradient")
             return False
         groups = self.optimizer.param_groups
         self._batch = [tensor.clone() for tensor in batch]
@@ -215,7 +218,8 @@ class GraphedStep:
                 f"trainer.cuda_graph=true: a step cannot be captured ({reason}); use trainer.cuda_graph=false"
             ) from error
         self._gradients = [parameter.grad for parameter in self._parameters]
-        tensors = [tensor for place in self._places for tensor in place.values()]
+        states = self.optimizer.state.values()
+        tensors = [tensor for place in (*self._places, *states) for tensor in place.values()]
         self._held = self.optimizer.state, tensors  # alive, so that nothing else gets their addresses
         return True
 
@@ -243,7 +247,7 @@ class GraphedStep:
         )
 
     def _is_looked_into(self) -> bool:
-        """Whether there is Python to call in the step, or a parameter without a gradient; the first time, says so."""
+        """Whether there is Python to call in the step, or a parameter is frozen; the first time, says so."""
         if any(map(is_changed, self._modules)):
             why = "a module has a hook or another forward"
         elif any(getattr(parameter, hooks, None) for parameter in self._parameters for hooks in PARAMETER_HOOKS):
@@ -252,7 +256,11 @@ class GraphedStep:
             why = "a parameter is frozen"
         else:
             return False
+        self._say(why)
+        return True
+
+    def _say(self, why: str) -> None:
+        """Logs why a step is eager, once."""
         if why not in self._said:
             logger.warning("trainer.cuda_graph: a step is eager whenever %s, as now", why)
             self._said.add(why)
-        return True

@@ -5,6 +5,7 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of the GNU C library
 KEPT_BYTES = 1 << 30
+KEPT_BYTES_BEFORE_2_34 = 32 << 20  # older versions of the GNU C library refuse more for M_MMAP_THRESHOLD
 
 
 def keep_freed_memory() -> None:
@@ -19,6 +20,7 @@ def keep_freed_memory() -> None:
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if mallopt is None:
+        return
+    if mallopt(M_MMAP_THRESHOLD, KEPT_BYTES) or mallopt(M_MMAP_THRESHOLD, KEPT_BYTES_BEFORE_2_34):
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)

@@ -20,7 +20,8 @@ class FastStep:
 
     torch's own `step` collects the parameters, their gradients and their states anew each time, and looks for hooks.
     It makes the first step, which creates the states, and all steps of an optimiser with another kernel, with hooks, or
-    with parameters without a gradient.
+    with parameters without a gradient. A callback changes states in place or loads others: a tensor that it puts in the
+    place of another is used from the next epoch on.
 
     Gain: 0.02 ms a step with SGD and 0.04 ms with Adam, of the lecture's eight parameters; more with more.
 
@@ -112,7 +113,7 @@ def _is_plain(optimizer: Optimizer) -> bool:
         and not (optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
         and not (torch_optimizer._global_optimizer_pre_hooks or torch_optimizer._global_optimizer_post_hooks)
         and all(group["fused"] and not group["differentiable"] for group in groups)
-        and all(isinstance(group["lr"], float) for group in groups)
+        and all(isinstance(group["lr"], int | float) for group in groups)
         and len({(parameter.device, parameter.dtype) for parameter in parameters}) == 1
     )
 
