@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.environment import drop_unusable_backend, ignore_foreign_variables
+from cnnlab.environment import drop_unusable_backend, ignore_foreign_variables, spin_briefly
 from tests.conftest import REPOSITORY, SMALL
 
 NOTEBOOK = "module://matplotlib_inline.backend_inline"  # which `!python …` in a notebook inherits
@@ -30,6 +30,18 @@ def test_a_program_draws_into_files_and_has_no_progress_bars_of_tqdm(monkeypatch
     ignore_foreign_variables()
     assert os.environ["MPLBACKEND"] == "agg"
     assert "TQDM_MININTERVAL" not in os.environ
+
+
+@pytest.mark.parametrize("chosen", [{}, {"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "infinity"}])
+def test_threads_spin_briefly_unless_the_user_chooses(monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str]):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    spin_briefly()
+    found = {name: os.environ[name] for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ}
+    assert found == (chosen or {"GOMP_SPINCOUNT": "20000"})
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")  # for monkeypatch to remove
 
 
 @pytest.mark.slow

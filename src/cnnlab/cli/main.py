@@ -20,7 +20,7 @@ from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
 from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.cli.untrusted import check_untrusted, take_trust
-from cnnlab.environment import ignore_foreign_variables
+from cnnlab.environment import ignore_foreign_variables, spin_briefly
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed, UserError
 from cnnlab.experiment.settle import settle
 from cnnlab.files import expand_home
@@ -44,6 +44,7 @@ def main() -> int:
         The exit code, as for `command_line`.
     """
     ignore_foreign_variables()
+    spin_briefly()
     gc.set_threshold(GARBAGE_THRESHOLD)
     OmegaConf.register_new_resolver("program", program, replace=True)  # for the text of --help
     return command_line(hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")(_train))
