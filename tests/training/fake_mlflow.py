@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -80,8 +79,8 @@ class MlflowClient:
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         self._artifact(run_id, artifact_file).write_text(text)
 
-    def log_image(self, run_id: str, image: np.ndarray, artifact_file: str) -> None:
-        Image.fromarray(image).save(self._artifact(run_id, artifact_file))
+    def log_image(self, run_id: str, image: Image.Image, artifact_file: str) -> None:
+        image.save(self._artifact(run_id, artifact_file))
 
     def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
         name = "/".join(filter(None, [artifact_path, Path(local_path).name]))

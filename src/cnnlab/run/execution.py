@@ -34,9 +34,9 @@ from cnnlab.training.build import (
     build_trainer,
 )
 from cnnlab.training.callback_errors import explain_callback_error
-from cnnlab.training.compile_errors import explain_compile_error
 from cnnlab.training.checkpoint import CheckpointError, is_of_restoring, load_checkpoint, weights_sha256
 from cnnlab.training.classifier import Classifier
+from cnnlab.training.compile_errors import explain_compile_error
 from cnnlab.training.console import make_console
 from cnnlab.training.devices import training_device
 from cnnlab.training.epoch_checkpoint import EpochCheckpoint

@@ -1,6 +1,7 @@
 """MLflow: a run there for each run folder, which a resumed run continues."""
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 from filelock import FileLock
 from lightning.pytorch.loggers import MLFlowLogger
+from PIL import Image
 
 from cnnlab.errors import UserError, one_line
 from cnnlab.training.run_logger import LoggedRun, RunLogger
@@ -94,9 +95,9 @@ class RunMLflow(RunLogger, MLFlowLogger):
         if new:
             super().log_metrics(new, step)
 
-    def add_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+    def add_picture(self, name: str, png: bytes, step: int) -> None:
         """Uploads a picture."""
-        self.experiment.log_image(self.run_id, pixels, f"pictures/{name}.png")
+        self.experiment.log_image(self.run_id, Image.open(io.BytesIO(png)), f"pictures/{name}.png")
 
     def look(self, folder: str) -> str | None:
         """MLflow's page of the run, or the command that serves it."""

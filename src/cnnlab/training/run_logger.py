@@ -1,14 +1,16 @@
 """What every logger of a run adds to Lightning's: it may fail, and it is closed once, with the run's status."""
 
 import inspect
+import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 log = logging.getLogger(__name__)
 
@@ -109,20 +111,22 @@ class RunLogger(Logger):
         """Uploads a checkpoint if log_model requests it, unless an earlier call failed."""
         self.attempt(super().after_save_checkpoint, checkpoint_callback)
 
-    def log_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+    def log_picture(self, name: str, png: bytes, step: int) -> None:
         """Logs a picture, if the logger takes pictures.
 
         Args:
             name: Its name.
-            pixels: (height, width, 3) uint8.
+            png: The content of a PNG file.
             step: The step.
         """
-        self.attempt(self.add_picture, name, pixels, step)
+        self.attempt(self.add_picture, name, png, step)
 
-    def add_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+    def add_picture(self, name: str, png: bytes, step: int) -> None:
         """As `log_picture`, but may fail."""
         if isinstance(self, TensorBoardLogger):
-            self.experiment.add_image(name, pixels, step, dataformats="HWC")
+            width, height = Image.open(io.BytesIO(png)).size
+            image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
+            self.experiment.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def finalize(self, status: str = "success") -> None:
         """Does nothing: the run is not over yet."""

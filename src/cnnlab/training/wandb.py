@@ -1,13 +1,14 @@
 """Weights & Biases: a run there for each run folder, which a resumed run continues."""
 
+import io
 import shlex
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch.loggers import WandbLogger
+from PIL import Image
 
 from cnnlab.training.run_logger import COMPLETED, LoggedRun, RunLogger
 
@@ -34,9 +35,9 @@ class RunWandb(RunLogger, WandbLogger):
         _ = self.experiment
         self._is_open = True
 
-    def add_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+    def add_picture(self, name: str, png: bytes, step: int) -> None:
         """Logs a picture."""
-        self.log_image(name, [pixels], step)
+        self.log_image(name, [Image.open(io.BytesIO(png))], step)
 
     def look(self, folder: str) -> str | None:
         """W&B's page of the run or, offline, the command that uploads it."""

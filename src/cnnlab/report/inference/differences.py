@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
 
 
 def all_pairs(num_configurations: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The first and the second configuration of every pair: (0, 1), (0, 2), …"""
+    """The first and the second configuration of every pair, in the order (0, 1), (0, 2), (0, 3) and so on."""
     return np.triu_indices(num_configurations, k=1)
 
 
@@ -85,7 +85,7 @@ def p_of_difference(estimate: Estimate) -> Array:
 
 
 def p_of_nonequivalence(estimate: Estimate, margin: float) -> Array:
-    """p values of a difference of at least the margin: the larger one of two one-sided tests.
+    """P values of a difference of at least the margin: the larger one of two one-sided tests.
 
     Args:
         estimate: Of the differences.
@@ -111,7 +111,7 @@ def interval(estimate: Estimate, alpha: float = ALPHA) -> tuple[Array, Array]:
 
 
 def holm(p_values: ArrayLike) -> Array:
-    """p values for a family of comparisons, in which a false verdict is no likelier than in a single test.
+    """P values for a family of comparisons, in which a false verdict is no likelier than in a single test.
 
     Args:
         p_values: (…, comparisons).

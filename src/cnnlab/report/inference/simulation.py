@@ -52,15 +52,17 @@ class Truth:
         own = self._noise((repetitions, len(self.deviations), self.num_seeds), generator)
         shared = self._noise((repetitions, 1, self.num_seeds), generator)
         noise = np.sqrt(1 - self.correlation) * own + np.sqrt(self.correlation) * shared
-        values = np.asarray(self.deviations)[:, np.newaxis] * noise
+        values: Array = np.asarray(self.deviations)[:, np.newaxis] * noise
         values[:, 0] += self.effect
         return values
 
     def _noise(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         """Numbers with mean 0 and variance 1."""
         if self.is_skewed:
-            return (GAMMA_SHAPE - generator.gamma(GAMMA_SHAPE, size=shape)) / np.sqrt(GAMMA_SHAPE)
-        return generator.standard_normal(shape)
+            skewed: Array = (GAMMA_SHAPE - generator.gamma(GAMMA_SHAPE, size=shape)) / np.sqrt(GAMMA_SHAPE)
+            return skewed
+        normal: Array = generator.standard_normal(shape)
+        return normal
 
 
 @dataclass(frozen=True)
