@@ -65,7 +65,8 @@ def fit_prior(variances: ArrayLike, df: ArrayLike) -> Prior:
     differs = excess > 0
     prior_df = np.where(differs, 2 * inverse_trigamma(np.where(differs, excess, 1.0)), np.inf)
     shift = np.where(differs, digamma(np.where(differs, prior_df, 1.0) / 2) - np.log(prior_df / 2), 0.0)
-    return Prior(np.exp(logs.mean(axis=-1) - shift), prior_df)
+    pooled = (variances * half).sum(axis=-1) / half.sum(axis=-1)  # better than the limit where they do not differ
+    return Prior(np.where(differs, np.exp(logs.mean(axis=-1) - shift), pooled), prior_df)
 
 
 def moderate(variances: ArrayLike, df: ArrayLike, prior: Prior) -> Moderated:
