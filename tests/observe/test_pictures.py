@@ -9,6 +9,7 @@ from torch import nn
 from cnnlab.nn import CNN, MLP, LectureNet
 from cnnlab.observe import pictures
 from cnnlab.observe.pictures import first_layer_weights
+from cnnlab.observe.predictions import of_all_processes
 from cnnlab.run.execution import run
 from cnnlab.training.build import build_classifier, build_data
 from tests.conftest import MNIST, SMALL
@@ -59,4 +60,4 @@ def test_the_processes_logits_come_in_the_order_of_the_images(monkeypatch: pytes
     whole = torch.randn(7, 10)
     shards = [whole[rank::3] for rank in range(3)]
     monkeypatch.setattr(torch.distributed, "all_gather_object", lambda into, own: into.__setitem__(slice(None), shards))
-    assert torch.equal(pictures._all_processes(shards[1], SimpleNamespace(world_size=3)), whole)
+    assert torch.equal(of_all_processes(shards[1], SimpleNamespace(world_size=3)), whole)

@@ -137,7 +137,7 @@ def test_a_crash_while_a_run_is_cleared_leaves_no_half_of_it(tmp_path: Path, mon
 
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize(
-    "name", [".lock", "run.log", ".hydra", "checkpoints", "pictures", "metrics.csv", "result.json"]
+    "name", [".lock", "run.log", ".hydra", "checkpoints", "pictures", "metrics.csv", "predictions.npz", "result.json"]
 )
 def test_nothing_is_written_through_a_link_out_of_the_folder(tmp_path: Path, name: str, resume: bool):
     run = run_in(tmp_path / "run") if resume else RunFolder(tmp_path / "run")

@@ -57,7 +57,7 @@ def test_a_run_leaves_its_result(compose_run, folder: Path):
     assert float(rows[-1]["val/acc"]) == result["metrics"]["val/acc"]
 
     assert {path.name for path in folder.iterdir()} - {"run.log"} == {
-        "checkpoints", "metrics.csv", "pictures", "result.json",
+        "checkpoints", "metrics.csv", "pictures", "predictions.npz", "result.json",
         *(path.name for path in folder.glob("events.out.tfevents.*")),
     }  # fmt: skip
     assert len(list(folder.glob("events.*"))) == 1

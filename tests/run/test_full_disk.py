@@ -67,18 +67,19 @@ def no_space(*args: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "some file")
 
 
-@pytest.mark.parametrize("failing", ["result.json", "a picture"])
+@pytest.mark.parametrize("failing", ["result.json", "a picture", "the predictions"])
 def test_whatever_cannot_be_written_after_the_fit_the_line_says_resume(
     compose_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str
 ):
     if failing == "result.json":
         monkeypatch.setattr(Result, "write", no_space)
     else:
-        monkeypatch.setattr("cnnlab.observe.pictures.write_atomically", no_space)
+        module = "observe.pictures" if failing == "a picture" else "training.predictions"
+        monkeypatch.setattr(f"cnnlab.{module}.write_atomically", no_space)
     folder = tmp_path / "run"
     with pytest.raises(UserError, match=rf"No space left .* free some space, then resume the run: .*resume={folder}"):
         run(compose_run(*SHORT, "logger=tensorboard"))
-    assert RunFolder(folder).result() is None or failing == "a picture"
+    assert RunFolder(folder).result() is None or failing != "result.json"
     assert "accuracy" not in capsys.readouterr().out, "no summary of a run without a result"
     monkeypatch.undo()
     run(compose_run(*SHORT, f"resume={folder}"))

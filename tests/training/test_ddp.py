@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -43,6 +44,8 @@ def test_two_processes_at_half_the_batch_are_one_at_the_whole(tmp_path: Path):
             assert float(row[name]) == pytest.approx(float(expected[name]), abs=2e-3), name
     # the pictures' confusion matrix needs every process's logits
     assert (tmp_path / "two" / "pictures" / "confusion_matrix.png").is_file()
+    first, second = (np.load(tmp_path / name / "predictions.npz")["probability"] for name in ("two", "one"))
+    np.testing.assert_allclose(first, second, atol=0.05)
 
 
 @pytest.mark.slow

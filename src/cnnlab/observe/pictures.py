@@ -16,7 +16,7 @@ from torch import nn
 from cnnlab.data.module import ImageDataModule
 from cnnlab.files import make_folder, write_atomically
 from cnnlab.observe.figures import draw_confusion, draw_filters, draw_mistakes
-from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes
+from cnnlab.observe.predictions import confusion_matrix, most_confident_mistakes, of_all_processes
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class Pictures(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws and saves the pictures."""
-        logits = _all_processes(torch.cat(self._logits).cpu(), trainer)
+        logits = of_all_processes(torch.cat(self._logits).cpu(), trainer)
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -91,18 +91,6 @@ def first_layer_weights(network: nn.Module, image_shape: Sequence[int]) -> torch
     weight = first.weight.detach().float().cpu()
     pictures = weight if isinstance(first, nn.Conv2d) else weight.reshape(len(weight), *image_shape)
     return pictures[:100].mean(dim=1)
-
-
-def _all_processes(logits: torch.Tensor, trainer: Trainer) -> torch.Tensor:
-    """The logits in the order of the images; process r of w evaluated images r, r + w and so on."""
-    if trainer.world_size == 1:
-        return logits
-    shards: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(shards, logits)
-    gathered = logits.new_empty(sum(map(len, shards)), logits.shape[1])
-    for rank, shard in enumerate(shards):
-        gathered[rank :: trainer.world_size] = shard
-    return gathered
 
 
 def _save(figure: Figure, name: str, trainer: Trainer) -> None:

@@ -1,8 +1,9 @@
-"""A network's mistakes: computed here, drawn in figures."""
+"""A network's predictions and mistakes: computed here, drawn in figures."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from lightning import Trainer
 
 
 class Mistakes(NamedTuple):
@@ -37,3 +38,20 @@ def most_confident_mistakes(logits: torch.Tensor, labels: torch.Tensor, num: int
     wrong = (predicted != labels).nonzero().flatten()
     indices = wrong[confidence[wrong].argsort(descending=True, stable=True)[:num]]
     return Mistakes(indices, predicted[indices], confidence[indices])
+
+
+def of_all_processes(shard: torch.Tensor, trainer: Trainer) -> torch.Tensor:
+    """What all processes of a distributed evaluation have, in the order of the images.
+
+    Args:
+        shard: This process's, one row an image, on the CPU; process r of w evaluates images r, r + w and so on.
+        trainer: The evaluation's.
+    """
+    if trainer.world_size == 1:
+        return shard
+    shards: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(shards, shard)
+    gathered = shard.new_empty(sum(map(len, shards)), *shard.shape[1:])
+    for rank, part in enumerate(shards):
+        gathered[rank :: trainer.world_size] = part
+    return gathered

@@ -20,6 +20,7 @@ FILES = (
     LOCK,
     LOG,
     "metrics.csv",
+    "predictions.npz",
     "result.json",
     *(f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")),
 )

@@ -43,6 +43,7 @@ from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
 from cnnlab.training.loggers import LogChoices, build_loggers, close_loggers
+from cnnlab.training.predictions import SavePredictions
 from cnnlab.training.quiet import quieten
 from cnnlab.training.run_logger import RunLogger
 from cnnlab.training.tensorboard import RunFolderTensorBoard
@@ -196,6 +197,7 @@ class Run:
             LogChoices(self._choices()),
             self.history,
             *make_console(console),
+            SavePredictions(self.folder.predictions),
             *added,
             StopOnSignal(guard, self.folder.last_checkpoint),
             EpochCheckpoint(self.history, self.folder.last_checkpoint, self.checkpoints.best),

@@ -76,6 +76,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def predictions(self) -> Path:
+        """The predictions for the test images."""
+        return self.path / "predictions.npz"
+
+    @property
     def result_json(self) -> Path:
         """The result, written last."""
         return self.path / "result.json"
