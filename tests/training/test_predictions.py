@@ -12,9 +12,9 @@ from tests.conftest import SMALL
 SHORT = (*SMALL, "callbacks=light", "logger=none", "trainer.max_epochs=1", "trainer.limit_train_batches=20")
 
 
-def saved(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def saved(folder: Path) -> list[np.ndarray]:
     content = np.load(RunFolder(folder).predictions)
-    return content["predicted"], content["probability"]
+    return [content[name] for name in ("predicted", "label", "probability")]
 
 
 @pytest.mark.parametrize("overrides", [(), ("data.eval_batch_size=77", "kernels=torch")])
@@ -30,8 +30,9 @@ def test_they_are_the_tested_weights_answers_in_the_order_of_the_images(
     images, labels = data.part("test")
     with torch.inference_mode():
         probabilities = classifier(images).softmax(dim=1)
-    predicted, probability = saved(tmp_path / "run")
-    assert predicted.dtype == np.uint8
+    predicted, label, probability = saved(tmp_path / "run")
+    assert label.tolist() == labels.tolist()
+    assert predicted.dtype == label.dtype == np.uint8
     assert probability.dtype == np.float16
     assert predicted.tolist() == probabilities.argmax(dim=1).tolist()
     np.testing.assert_allclose(probability, probabilities[torch.arange(len(labels)), labels], atol=1e-3)
@@ -43,7 +44,7 @@ def test_they_are_the_tested_weights_answers_in_the_order_of_the_images(
 
 def test_a_limited_test_has_the_first_images(compose_run, tmp_path: Path):
     run(compose_run(*SHORT, "data.eval_batch_size=100", "trainer.limit_test_batches=2"))
-    assert [len(part) for part in saved(tmp_path / "run")] == [200, 200]
+    assert [len(part) for part in saved(tmp_path / "run")] == [200, 200, 200]
 
 
 def test_where_nothing_is_tested_nothing_is_saved(compose_run, tmp_path: Path):

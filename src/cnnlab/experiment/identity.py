@@ -68,7 +68,12 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
     of batches: `trainer.limit_train_batches=1` is one batch, and 1.0 is all of them.
     """
     unused = tuple(f"{axis}." for axis in MODEL_AXES if not uses_axis(config, axis))
-    params = {name: _as_number(name, value) for name, value in flat(config).items() if not name.startswith(unused)}
+    return numeric({name: value for name, value in flat(config).items() if not name.startswith(unused)})
+
+
+def numeric(params: dict[str, Any]) -> dict[str, Any]:
+    """Those of flat values that can change the numbers of a run, as `numeric_params`; unused axes are left as they are."""
+    params = {name: _as_number(name, value) for name, value in params.items()}
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
     if params.get("trainer.profiler") in TIMERS:
         params.pop("trainer.profiler", None)

@@ -14,10 +14,10 @@ from cnnlab.observe.predictions import of_all_processes
 
 
 class SavePredictions(Callback):
-    """Saves the predicted class and the probability of the true class of each image of the test, 30 kB.
+    """Saves the predicted class, the true class and its probability for each image of the test, 30 kB.
 
-    The file has the arrays `predicted`, of the smallest unsigned integers that hold all classes, and `probability`,
-    float16; both (N,), in the order of the data set. A limited test has the first N images.
+    The file has the arrays `predicted` and `label`, of the smallest unsigned integers that hold all classes, and
+    `probability`, float16; all (N,), in the order of the data set. A limited test has the first N images.
 
     Args:
         path: The file, an `.npz`.
@@ -25,12 +25,11 @@ class SavePredictions(Callback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._predicted: list[torch.Tensor] = []
-        self._probability: list[torch.Tensor] = []
+        self._parts: list[torch.Tensor] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets an earlier test."""
-        self._predicted, self._probability = [], []
+        self._parts = []
 
     def on_test_batch_end(
         self,
@@ -44,21 +43,17 @@ class SavePredictions(Callback):
         """Keeps a batch's predictions."""
         logits, labels = outputs.detach(), batch[1]
         self._num_classes = logits.shape[1]
-        self._predicted.append(logits.argmax(dim=1))
-        probabilities = logits.float().softmax(dim=1)
-        self._probability.append(probabilities.gather(1, labels.unsqueeze(1)).squeeze(1))
+        probability = logits.double().softmax(dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
+        self._parts.append(torch.stack([logits.argmax(dim=1), labels, probability], dim=1))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the file."""
-        if not self._predicted:
+        if not self._parts:
             return
-        shards = (torch.cat(parts).cpu() for parts in (self._predicted, self._probability))
-        predicted, probability = (of_all_processes(shard, trainer).numpy() for shard in shards)
+        table = of_all_processes(torch.cat(self._parts).cpu(), trainer).numpy()
         if trainer.is_global_zero:
+            smallest = np.min_scalar_type(self._num_classes - 1)
+            predicted, label = (column.astype(smallest) for column in table.T[:2])
             content = io.BytesIO()
-            np.savez_compressed(
-                content,
-                predicted=predicted.astype(np.min_scalar_type(self._num_classes - 1)),
-                probability=probability.astype(np.float16),
-            )
+            np.savez_compressed(content, predicted=predicted, label=label, probability=table[:, 2].astype(np.float16))
             write_atomically(self.path, content.getvalue())
