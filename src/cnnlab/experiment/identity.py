@@ -72,7 +72,7 @@ def numeric_params(config: DictConfig) -> dict[str, Any]:
 
 
 def numeric(params: dict[str, Any]) -> dict[str, Any]:
-    """Those of flat values that can change the numbers of a run, as `numeric_params`; unused axes are left as they are."""
+    """Those of flat values that can change the numbers of a run, unused axes included."""
     params = {name: _as_number(name, value) for name, value in params.items()}
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
     if params.get("trainer.profiler") in TIMERS:

@@ -43,7 +43,7 @@ class SavePredictions(Callback):
         """Keeps a batch's predictions."""
         logits, labels = outputs.detach(), batch[1]
         self._num_classes = logits.shape[1]
-        probability = logits.double().softmax(dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
+        probability = logits.float().softmax(dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
         self._parts.append(torch.stack([logits.argmax(dim=1), labels, probability], dim=1))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,0 +1,42 @@
+"""python scripts/report.py SWEEP [--margin POINTS] [--baseline NAME] [--language en|ko]: what a sweep's runs tell.
+
+Writes SWEEP/report/: report.json, which has every number, index.html, runs.csv, summary.csv and comparisons.csv; prints
+the summary.
+"""
+
+import argparse
+
+from rich.console import Console
+
+from cnnlab.cli.output import safe_output
+from cnnlab.errors import UserError
+from cnnlab.files import user_path
+from cnnlab.report.content import Settings
+from cnnlab.report.sentences import LANGUAGES
+from cnnlab.report.tables import print_summary
+from cnnlab.report.write import FOLDER, write_report
+
+
+def main() -> None:
+    """Reads the command line, writes, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", type=user_path, help="a sweep's folder, such as outputs/sweeps/optimizers")
+    parser.add_argument("--margin", type=float, help="a difference that does not matter, in points, such as 0.1")
+    parser.add_argument("--baseline", help="compare all with this configuration, such as momentum, not all pairs")
+    parser.add_argument("--language", choices=sorted(LANGUAGES), default="en", help="of sentences and page")
+    arguments = parser.parse_args()
+    margin = arguments.margin
+    if margin is not None and not 0 < margin < 100:
+        parser.error(f"--margin {margin:g} is not allowed; it must be above 0 and below 100 points, such as 0.1")
+    settings = Settings(None if margin is None else margin / 100, arguments.baseline, arguments.language)
+    try:
+        content = write_report(arguments.sweep, settings)
+    except UserError as error:
+        parser.error(str(error))
+    print_summary(content, Console(highlight=False, soft_wrap=True))
+    print(f"written: {arguments.sweep / FOLDER}")
+
+
+if __name__ == "__main__":
+    with safe_output():
+        main()

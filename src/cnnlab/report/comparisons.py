@@ -1,0 +1,201 @@
+"""Which configurations differ, in which metric, by how much, and which cannot be told apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from cnnlab.report.inference.differences import (
+    ALPHA,
+    Estimate,
+    detectable_difference,
+    holm,
+    interval,
+    needed_seeds,
+    p_of_difference,
+    p_of_nonequivalence,
+    paired_estimate,
+    welch_estimate,
+)
+
+Values = Mapping[int, float]  # seed to value
+DEFAULT_MARGIN = 0.001  # 0.1 points of accuracy: what `needed_seeds` is for if the user states no margin
+
+
+class Verdict(StrEnum):
+    """What the seeds say of a difference."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether the two configurations differ."""
+        return self in (Verdict.BETTER, Verdict.WORSE)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two configurations.
+
+    Attributes:
+        first: The index of the one.
+        second: The index of the other.
+        is_paired: Whether they are compared seed by seed.
+        seeds: The common seeds; of an unpaired comparison none.
+        n: Seeds of a paired comparison; else of the configuration that has fewer.
+        difference: Mean of the first less that of the second.
+        low: Lower end of the 95 % interval of this difference alone.
+        high: Its upper end.
+        df: Degrees of freedom.
+        p: Two-sided p value.
+        p_adjusted: The same, for the whole family.
+        p_equivalence: Of a difference as large as the margin; None without a margin.
+        p_equivalence_adjusted: The same, for the whole family.
+        detectable: The difference that would have been seen with 80 % power.
+        needed_seeds: How many seeds each would show a difference of the margin.
+        verdict: Of the first against the second.
+    """
+
+    first: int
+    second: int
+    is_paired: bool
+    seeds: tuple[int, ...]
+    n: int
+    difference: float
+    low: float
+    high: float
+    df: float
+    p: float
+    p_adjusted: float
+    p_equivalence: float | None
+    p_equivalence_adjusted: float | None
+    detectable: float
+    needed_seeds: int
+    verdict: Verdict
+
+
+def compare(
+    values: Sequence[Values], pairs: Sequence[tuple[int, int]], margin: float | None = None
+) -> list[Comparison]:
+    """Compares configurations; pairs in which one has less than two seeds are left out.
+
+    Args:
+        values: Of each configuration, by seed; higher is better.
+        pairs: Indices of the configurations to compare: the family.
+        margin: A difference that does not matter, above 0, in the unit of the values.
+    """
+    common = {pair: sorted(values[pair[0]].keys() & values[pair[1]].keys()) for pair in pairs}
+    paired = [pair for pair in pairs if len(common[pair]) >= 2]
+    unpaired = [pair for pair in pairs if len(common[pair]) < 2 and all(len(values[index]) >= 2 for index in pair)]
+    estimates = [
+        *([_paired(values, [(pair, common[pair]) for pair in paired])] if paired else []),
+        *([_unpaired(values, unpaired)] if unpaired else []),
+    ]
+    if not estimates:
+        return []
+    estimate = Estimate(*(np.concatenate(parts) for parts in zip(*estimates, strict=True)))
+    counts = np.array(
+        [len(common[pair]) for pair in paired] + [min(len(values[index]) for index in pair) for pair in unpaired]
+    )
+    return _conclude([*paired, *unpaired], [*(common[pair] for pair in paired), *([] for _ in unpaired)],
+                     counts, estimate, margin)  # fmt: skip
+
+
+def groups(num: int, comparisons: Sequence[Comparison]) -> list[list[int]]:
+    """The longest runs of neighbouring configurations of which no two are told apart.
+
+    A configuration that was not compared with another is not told apart from it.
+
+    Args:
+        num: The number of configurations; they are 0, 1, … in the order in which they are shown.
+        comparisons: Of them.
+    """
+    differ = {frozenset((each.first, each.second)) for each in comparisons if each.verdict.tells_apart}
+    found: list[list[int]] = []
+    end = 0
+    for start in range(num):
+        longest = max(end, start + 1)
+        while longest < num and not any(frozenset((longest, index)) in differ for index in range(start, longest)):
+            longest += 1
+        if longest > end:
+            found.append(list(range(start, longest)))
+        end = longest
+    return found
+
+
+def _paired(values: Sequence[Values], pairs: Sequence[tuple[tuple[int, int], Sequence[int]]]) -> Estimate:
+    differences = [
+        np.array([values[first][seed] - values[second][seed] for seed in seeds]) for (first, second), seeds in pairs
+    ]
+    num_configurations = len({index for pair, _ in pairs for index in pair})
+    return paired_estimate(
+        [each.mean() for each in differences],
+        [each.var(ddof=1) for each in differences],
+        [len(each) for each in differences],
+        num_configurations,
+    )
+
+
+def _unpaired(values: Sequence[Values], pairs: Sequence[tuple[int, int]]) -> Estimate:
+    samples = [[np.array([*values[index].values()]) for index in pair] for pair in pairs]
+    return welch_estimate(
+        [[each.mean() for each in pair] for pair in samples],
+        [[each.var(ddof=1) for each in pair] for pair in samples],
+        [[len(each) for each in pair] for pair in samples],
+    )
+
+
+def _conclude(
+    pairs: Sequence[tuple[int, int]],
+    seeds: Sequence[Sequence[int]],
+    counts: np.ndarray,
+    estimate: Estimate,
+    margin: float | None,
+) -> list[Comparison]:
+    num = len(pairs)
+    p = p_of_difference(estimate)
+    adjusted = holm(p)
+    equivalence = None if margin is None else p_of_nonequivalence(estimate, margin)
+    equivalence_adjusted = None if equivalence is None else holm(equivalence)
+    low, high = interval(estimate)
+    detectable = detectable_difference(estimate, num)
+    needed = needed_seeds(estimate, counts, num, DEFAULT_MARGIN if margin is None else margin)
+    found = []
+    for index, (first, second) in enumerate(pairs):
+        p_equivalence = None if equivalence is None else float(equivalence[index])
+        p_equivalence_adjusted = None if equivalence_adjusted is None else float(equivalence_adjusted[index])
+        difference, p_adjusted = float(estimate.difference[index]), float(adjusted[index])
+        found.append(
+            Comparison(
+                first=first,
+                second=second,
+                is_paired=len(seeds[index]) >= 2,
+                seeds=tuple(seeds[index]),
+                n=int(counts[index]),
+                difference=difference,
+                low=float(low[index]),
+                high=float(high[index]),
+                df=float(estimate.df[index]),
+                p=float(p[index]),
+                p_adjusted=p_adjusted,
+                p_equivalence=p_equivalence,
+                p_equivalence_adjusted=p_equivalence_adjusted,
+                detectable=float(detectable[index]),
+                needed_seeds=int(needed[index]),
+                verdict=_verdict(difference, p_adjusted, p_equivalence_adjusted),
+            )
+        )
+    return found
+
+
+def _verdict(difference: float, p: float, p_equivalence: float | None) -> Verdict:
+    """Within the margin, even a difference that is sure does not matter."""
+    if p_equivalence is not None and p_equivalence < ALPHA:
+        return Verdict.EQUIVALENT
+    if p < ALPHA:
+        return Verdict.BETTER if difference > 0 else Verdict.WORSE
+    return Verdict.UNDECIDED

@@ -1,0 +1,134 @@
+"""Runs that differ only in their seed, and what the user calls them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnlab.experiment.axes import AXES
+from cnnlab.report.runs import Run
+
+IGNORED = ("seed", "resume", "console", "hydra.", "sweep.", "target", "objective", "logger", "callbacks")  # typed names
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An experiment over seeds.
+
+    Attributes:
+        values: What distinguishes it from the others: the varied names, in the user's words, and its values.
+        runs: One of each seed, by seed.
+    """
+
+    values: Mapping[str, Any]
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """Its values on one line: `adam, lr=0.01`."""
+        return ", ".join(_label(name, value) for name, value in self.values.items()) or "all runs"
+
+    def measured(self, metric: str) -> dict[int, float]:
+        """The metric of each completed run that has it, by seed.
+
+        Args:
+            metric: Such as `test/acc`.
+        """
+        values = ((run.seed, run.metric(metric)) for run in self.runs)
+        return {seed: value for seed, value in values if value is not None}
+
+
+def group(runs: Sequence[Run]) -> tuple[list[str], list[Configuration]]:
+    """The varied names and the configurations, in the order of their values, numbers by value.
+
+    Two runs are of one configuration if all values that can change their numbers are the same, and their data. Of a
+    seed that ran twice the later folder counts.
+
+    Args:
+        runs: From `read_runs`.
+    """
+    members: dict[Any, dict[int, Run]] = {}
+    for run in runs:
+        members.setdefault(_identity(run), {})[run.seed] = run
+    distinctions = _distinctions([next(iter(each.values())) for each in members.values()])
+    found = [
+        Configuration(values, tuple(each[seed] for seed in sorted(each)))
+        for values, each in zip(distinctions, members.values(), strict=True)
+    ]
+    names = list(distinctions[0]) if distinctions else []
+    return names, sorted(found, key=lambda configuration: [in_order(value) for value in configuration.values.values()])
+
+
+def in_order(value: object) -> tuple[float, str]:
+    """Sorts numbers by value, before texts."""
+    number = as_number(value)
+    return (math.inf, str(value)) if number is None else (number, "")
+
+
+def as_number(value: object) -> float | None:
+    """A value as a finite number; None if it is none."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _identity(run: Run) -> tuple[Any, ...]:
+    return (*sorted((name, repr(value)) for name, value in _values(run).items()), _digest(run))
+
+
+def _digest(run: Run) -> str:
+    """What tells the files of its data set from others: the first digits of their checksums."""
+    files = run.result["data"].get("sha256")
+    return "+".join(sorted(str(digest)[:8] for digest in files.values())) if isinstance(files, dict) else ""
+
+
+def _values(run: Run) -> dict[str, Any]:
+    """The option of each axis, and every value that can change the numbers."""
+    return {**run.params, **run.choices}
+
+
+def _distinctions(firsts: Sequence[Run]) -> list[dict[str, Any]]:
+    """The varied names, and their values in each configuration.
+
+    Those are the overrides that differ, if they tell all configurations apart, and else the axes and values that do.
+
+    Args:
+        firsts: A run of each configuration.
+    """
+    typed = [_only_varied([run.typed for run in firsts], lambda name: not name.startswith(IGNORED))]
+    for found in (*typed, _axes_and_values(firsts)):
+        if len({repr(sorted(each.items())) for each in found}) == len(firsts):
+            return found
+    return [{**each, "data files": _digest(run)} for each, run in zip(_axes_and_values(firsts), firsts, strict=True)]
+
+
+def _axes_and_values(firsts: Sequence[Run]) -> list[dict[str, Any]]:
+    values = [_values(run) for run in firsts]
+    varied_axes = [axis for axis in AXES if len({str(each.get(axis)) for each in values}) > 1]
+
+    def is_told_by_its_axis(name: str) -> bool:
+        """Whether a value is its option's own: the same in all configurations with that option, and not typed."""
+        axis = name.partition(".")[0]
+        if axis not in varied_axes or axis == name or any(name in run.typed for run in firsts):
+            return False
+        pairs = {(str(each.get(axis)), repr(each.get(name))) for each in values}
+        return len(pairs) == len({option for option, _ in pairs})
+
+    return _only_varied(values, lambda name: not is_told_by_its_axis(name))
+
+
+def _only_varied(values: Sequence[Mapping[str, Any]], is_wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
+    names = [name for name in dict.fromkeys(name for each in values for name in each) if is_wanted(name)]
+    ordered = [name for name in (*AXES, *names) if name in names]
+    varied = [name for name in dict.fromkeys(ordered) if len({repr(each.get(name)) for each in values}) > 1]
+    return [{name: each.get(name) for name in varied} for each in values]
+
+
+def _label(name: str, value: object) -> str:
+    """A value on a label: an option speaks for itself, a number or a flag needs its name."""
+    number = as_number(value)
+    text = f"{number:g}" if number is not None else "none" if value is None else str(value)
+    is_option = name in AXES or ("." not in name and number is None and text not in ("True", "False", "true", "false"))
+    return text if is_option else f"{name.rpartition('.')[2]}={text}"

@@ -1,0 +1,166 @@
+"""report.json: every number and every sentence of a report, from which its page and its tables are drawn."""
+
+import shlex
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from cnnlab.errors import UserError
+from cnnlab.metrics import ACCURACY
+from cnnlab.report.comparisons import compare, groups
+from cnnlab.report.configurations import Configuration, group
+from cnnlab.report.findings import headline, notes
+from cnnlab.report.inference.differences import ALPHA, POWER
+from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
+from cnnlab.report.runs import LeftOut, Run
+from cnnlab.report.sentences import Sentences
+from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
+from cnnlab.run.status import Status
+
+SCHEMA = 1
+TEST, VAL = ACCURACY.of("test"), ACCURACY.of("val")
+MOST_PAIRS = 2_000  # above, all are compared with one
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chooses of a report.
+
+    Attributes:
+        margin: A difference of test accuracy that does not matter, as a fraction; None for no equivalence.
+        baseline: The name of the configuration with which all others are compared; None for all pairs.
+        language: `"en"` or `"ko"`.
+        targets: Validation accuracies whose times are reported.
+    """
+
+    margin: float | None = None
+    baseline: str | None = None
+    language: str = "en"
+    targets: tuple[float, ...] = TARGETS
+
+
+def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settings: Settings) -> dict[str, Any]:
+    """The content of a sweep's report.
+
+    Args:
+        folder: The sweep's folder.
+        runs: Its runs, at least one.
+        left_out: What is in the folder and does not count.
+        settings: The user's choices.
+
+    Raises:
+        UserError: If no configuration is the baseline.
+    """
+    names, found = group(runs)
+    configurations = sorted(found, key=_by_validation)
+    sentences = Sentences(settings.language)
+    pairs, baseline = _pairs(configurations, settings)
+    comparisons = compare([each.measured(TEST) for each in configurations], pairs, settings.margin)
+    labels = [each.name for each in configurations]
+    brackets = groups(len(configurations), comparisons)
+    split = "val" if any(each.measured(VAL) for each in configurations) else "test"
+    curves = (curve(each, index, split) for index, each in enumerate(configurations))
+    return {
+        "schema": SCHEMA,
+        "language": settings.language,
+        "title": folder.name,
+        "folder": str(folder),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": _command(folder, settings),
+        "settings": {
+            "alpha": ALPHA,
+            "power": POWER,
+            "margin": settings.margin,
+            "baseline": baseline,
+            "stage": 1,
+            "family": len(comparisons),
+        },
+        "varied": names,
+        "shared": shared(runs),
+        "notes": notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
+        "runs": counts(runs, left_out),
+        "data": data_sets(runs),
+        "budget": budget(runs),
+        "headline": headline(configurations, comparisons, brackets, settings.margin, sentences),
+        "configurations": [
+            _configuration(each, index, brackets, settings) for index, each in enumerate(configurations)
+        ],
+        "groups": brackets,
+        "comparisons": [
+            {
+                **asdict(each),
+                "images": None,
+                "images_and_seeds": None,
+                "sentence": sentences.comparison(each, labels, settings.margin),
+            }
+            for each in comparisons
+        ],
+        "correlation": correlation([each.measured(TEST) for each in configurations]),
+        "curves": [each for each in curves if each is not None],
+        "disagreement": None,
+        "effects": None,
+        "heat_map": None,
+        "sensitivity": None,
+        "provenance": provenance(runs, sentences),
+    }
+
+
+def _by_validation(configuration: Configuration) -> tuple[bool, float]:
+    """The order of the report: the best on validation data first, and what has none last; the sort is stable."""
+    values = configuration.measured(VAL).values()
+    return (not configuration.measured(TEST), -statistics.fmean(values) if values else 0.0)
+
+
+def _pairs(configurations: Sequence[Configuration], settings: Settings) -> tuple[list[tuple[int, int]], str | None]:
+    """The comparisons, and the configuration that all others are compared with."""
+    names = [each.name for each in configurations]
+    baseline = settings.baseline
+    pairs = list(combinations(range(len(names)), 2)) if len(names) ** 2 // 2 <= MOST_PAIRS or baseline else []
+    if baseline is None and len(names) ** 2 // 2 > MOST_PAIRS:
+        baseline = names[0]
+    if baseline is None:
+        return pairs, None
+    if baseline not in names:
+        raise UserError(f"baseline={baseline} is not in the sweep; it must be one of {', '.join(names[:50])}")
+    index = names.index(baseline)
+    return [(other, index) for other in range(len(names)) if other != index], baseline
+
+
+def _configuration(
+    configuration: Configuration, index: int, brackets: Sequence[Sequence[int]], settings: Settings
+) -> dict[str, Any]:
+    runs, measured = configuration.runs, configuration.measured(TEST)
+    statuses = [run.status for run in runs]
+    fit = [seconds for run in runs if (seconds := run.seconds("fit")) is not None and run.status is Status.COMPLETED]
+    num_failed = sum(status in (Status.FAILED, Status.KILLED) for status in statuses)
+    num_diverged = statuses.count(Status.DIVERGED)
+    return {
+        "id": index,
+        "name": configuration.name,
+        "values": dict(configuration.values),
+        "n": len(measured),
+        "seeds": sorted(measured),
+        "num_diverged": num_diverged,
+        "num_failed": num_failed,
+        "num_other": len(runs) - statuses.count(Status.COMPLETED) - num_diverged - num_failed,
+        "survivors_only": bool(measured) and num_diverged + num_failed > 0,
+        "val": summarise(configuration.measured(VAL)),
+        "test": summarise(measured),
+        "predicted_deviation": None,
+        "fit_s": statistics.median(fit) if fit else None,
+        "targets": [times_to(runs, target) for target in settings.targets],
+        "group_ids": [number for number, members in enumerate(brackets) if index in members],
+    }
+
+
+def _command(folder: Path, settings: Settings) -> str:
+    options = [
+        *([f"--margin {100 * settings.margin:g}"] if settings.margin is not None else []),
+        *([f"--baseline {shlex.quote(settings.baseline)}"] if settings.baseline is not None else []),
+        *([f"--language {settings.language}"] if settings.language != "en" else []),
+    ]
+    return " ".join(["python scripts/report.py", shlex.quote(str(folder)), *options])

@@ -1,0 +1,74 @@
+"""Where the numbers of a report come from: runs, data, budget, versions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnnlab.experiment.axes import AXES
+from cnnlab.report.runs import LeftOut, Run
+from cnnlab.report.sentences import Sentences
+from cnnlab.run.status import Status
+
+
+def counts(runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    """How many runs there are of each kind, and what is left out."""
+    statuses = [run.status for run in runs]
+    completed, diverged = statuses.count(Status.COMPLETED), statuses.count(Status.DIVERGED)
+    failed = sum(status in (Status.FAILED, Status.KILLED) for status in statuses)
+    return {
+        "total": len(runs),
+        "completed": completed,
+        "diverged": diverged,
+        "failed": failed,
+        "other": len(runs) - completed - diverged - failed,
+        "left_out": [{"path": str(each.path), "reason": each.reason} for each in left_out],
+    }
+
+
+def data_sets(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Each data set that was used, once."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        data = run.result["data"]
+        if "name" in data:
+            digests = data.get("sha256")
+            sha256 = " ".join(sorted(map(str, digests.values()))) if isinstance(digests, dict) else ""
+            entry = {name: data.get(name) for name in ("name", "train", "val", "test")}
+            found[repr((entry, sha256))] = {**entry, "sha256": sha256}
+    return list(found.values())
+
+
+def budget(runs: Sequence[Run]) -> dict[str, Any]:
+    """Epochs and seeds, and the seconds of all fits together."""
+    epochs = {run.result.get("epochs") for run in runs if run.status is Status.COMPLETED}
+    return {
+        "epochs": sorted(each for each in epochs if isinstance(each, int)),
+        "seeds": sorted({run.seed for run in runs}),
+        "fit_s": sum(run.seconds("fit") or 0.0 for run in runs),
+    }
+
+
+def shared(runs: Sequence[Run]) -> dict[str, Any]:
+    """The options and the number of epochs that all runs have."""
+    names = (*AXES, "trainer.max_epochs", "data.batch_size", "optimizer.lr")
+    values = [{**run.params, **run.choices} for run in runs]
+    same = {name: values[0].get(name) for name in names if len({repr(each.get(name)) for each in values}) == 1}
+    return {name: value for name, value in same.items() if value is not None}
+
+
+def provenance(runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
+    """Versions and devices, and a warning where runs differ in them."""
+    versions: dict[str, list[str]] = {}
+    for run in runs:
+        recorded = run.result.get("versions")
+        for name, version in (recorded if isinstance(recorded, dict) else {}).items():
+            versions.setdefault(str(name), []).append(str(version))
+    unique = {name: sorted(set(found)) for name, found in versions.items()}
+    differing = {name: found for name, found in unique.items() if len(found) > 1}
+    return {
+        "versions": unique,
+        "devices": sorted({str(run.result.get("device")) for run in runs if run.result.get("device")}),
+        "machines": [],
+        "commits": [],
+        "commands": [],
+        "warnings": [sentences.of("versions", name=name, values=", ".join(found)) for name, found in differing.items()],
+    }

@@ -1,0 +1,160 @@
+"""The runs in a sweep's folder, as their results tell."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlab.errors import UserError
+from cnnlab.experiment.axes import MODEL_AXES
+from cnnlab.experiment.identity import numeric
+from cnnlab.files import read_file
+from cnnlab.report.run_curve import read_metrics
+from cnnlab.run.flaws import find_flaw
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
+from cnnlab.sweep.current import current_names
+
+PREDICTIONS_MAX_BYTES = 1 << 24
+UNCOUNTED = ("seed", "callbacks.pruning.")  # a pruner stops a search's trials, each at another epoch
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What is in a sweep's folder without being counted.
+
+    Attributes:
+        path: The folder of a run, or a file.
+        reason: Why it is not counted, in words.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        path: Its folder.
+        result: The content of its result.json.
+    """
+
+    path: Path
+    result: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def status(self) -> Status:
+        """What became of it."""
+        return Status(self.result["status"])
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        seed = self.result["params"].get("seed", self.result.get("seed"))
+        return seed if isinstance(seed, int) else 0
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The option of each axis, `"none"` if the model does not use it."""
+        return dict(self.result["choices"])
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Every value that can change the numbers, except the seed."""
+        unused = tuple(f"{axis}." for axis in MODEL_AXES if self.result["choices"].get(axis) == "none")
+        return {
+            name: value
+            for name, value in numeric(dict(self.result["params"])).items()
+            if not name.startswith((*UNCOUNTED, *unused))
+        }
+
+    @cached_property
+    def typed(self) -> dict[str, str]:
+        """The overrides that were typed for it, or that its sweep has set: name to value."""
+        pairs = (str(text).lstrip("+~").partition("=") for text in self.result["overrides"])
+        return {name: value for name, mark, value in pairs if mark}
+
+    def metric(self, name: str) -> float | None:
+        """A final metric, such as `test/acc`; None unless the run has completed and measured it."""
+        value = self.result["metrics"].get(name) if self.status is Status.COMPLETED else None
+        return None if value is None else float(value)
+
+    def seconds(self, name: str) -> float | None:
+        """Seconds of a part of the run, such as `fit`."""
+        value = self.result["seconds"].get(name)
+        return None if value is None else float(value)
+
+    @cached_property
+    def epochs(self) -> dict[str, list[float]]:
+        """The columns of its metrics.csv; empty if that cannot be read."""
+        try:
+            return read_metrics(self.path)
+        except UserError:
+            return {}
+
+    def predictions(self) -> "Predictions | None":
+        """Its predictions for the test images; None if it has saved none, or they are damaged."""
+        try:
+            content = read_file(RunFolder(self.path).predictions, PREDICTIONS_MAX_BYTES)
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                found = Predictions(arrays["predicted"], arrays["label"], arrays["probability"])
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+        shapes = {part.shape for part in (found.predicted, found.label, found.probability)}
+        return found if len(shapes) == 1 and found.label.ndim == 1 else None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A run's predictions for the test images, in the order of the data set.
+
+    Attributes:
+        predicted: The predicted classes, (N,).
+        label: The true classes, (N,).
+        probability: Of the true class, (N,).
+    """
+
+    predicted: NDArray[Any]
+    label: NDArray[Any]
+    probability: NDArray[Any]
+
+    @property
+    def is_correct(self) -> NDArray[np.bool_]:
+        """Which images were recognised, (N,)."""
+        return np.asarray(self.predicted == self.label)
+
+
+def read_runs(folder: Path) -> tuple[list[Run], list[LeftOut]]:
+    """The runs in a sweep's folder that have a result, of each job one, and what is left out.
+
+    Args:
+        folder: The sweep's folder.
+
+    Raises:
+        UserError: If there are none.
+    """
+    found: list[Run] = []
+    left_out: list[LeftOut] = []
+    for run_folder in RunFolder.all_in(folder):
+        result = run_folder.result()
+        flaw = "not readable, or without a status" if result is None else find_flaw(result)
+        if flaw is None and result is not None and not result["params"]:  # it failed before they were known
+            flaw = f"it does not say what was run ({result['status']})"
+        if flaw is None and result is not None:
+            found.append(Run(run_folder.path, result))
+        else:
+            left_out.append(LeftOut(run_folder.result_json, str(flaw)))
+    current = current_names(folder, (run.path.name for run in found))
+    replaced = [run for run in found if run.path.name not in current]
+    left_out += [LeftOut(run.path, "the last command gave its job another config") for run in replaced]
+    runs = [run for run in found if run.path.name in current]
+    if not runs:
+        raise UserError(f"{folder} has no finished runs; give a sweep's folder, such as outputs/sweeps/optimizers")
+    return runs, left_out

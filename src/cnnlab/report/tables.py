@@ -1,0 +1,112 @@
+"""A report as tables: CSV files, and the summary on a terminal."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cnnlab.metrics import RESULT_METRICS
+from cnnlab.report.runs import Run
+
+MOST_ROWS = 40  # on a terminal
+
+
+def runs_csv(runs: Iterable[Run], names: Sequence[str]) -> str:
+    """A row a run: what was typed for it, its outcome, its metrics as fractions and nats, its times in seconds.
+
+    Args:
+        runs: In any order.
+        names: The varied names.
+    """
+    header = ["folder", *names, "seed", "status", *RESULT_METRICS, "epochs", "fit_s", "test_s", "to_target_s",
+              "fingerprint", "weights_sha256"]  # fmt: skip
+    rows = []
+    for run in runs:
+        values = {**run.params, **run.choices, **run.typed}
+        metrics = [run.result["metrics"].get(name) for name in RESULT_METRICS]
+        seconds = [run.seconds(name) for name in ("fit", "test", "to_target")]
+        identity = [run.result.get("fingerprint"), run.result.get("weights_sha256")]
+        known = [run.path.name, *(values.get(name) for name in names), run.seed, run.status]
+        rows.append([*known, *metrics, run.result.get("epochs"), *seconds, *identity])
+    return _csv(header, rows)
+
+
+def summary_csv(content: Mapping[str, Any]) -> str:
+    """A row a configuration: accuracies are fractions, `low` and `high` the ends of 95 % intervals over seeds.
+
+    Args:
+        content: Of report.json.
+    """
+    statistics = ("mean", "low", "high", "deviation")
+    header = [*content["varied"], "n", "diverged", "failed", "other", "survivors_only",
+              *(f"{split}_{name}" for split in ("val", "test") for name in statistics), "fit_s"]  # fmt: skip
+    rows = [
+        [
+            *each["values"].values(),
+            *(each[name] for name in ("n", "num_diverged", "num_failed", "num_other", "survivors_only")),
+            *((each[split] or {}).get(name) for split in ("val", "test") for name in statistics),
+            each["fit_s"],
+        ]
+        for each in content["configurations"]
+    ]
+    return _csv(header, rows)
+
+
+def comparisons_csv(content: Mapping[str, Any]) -> str:
+    """A row a comparison: differences of test accuracy as fractions, of the first less the second configuration.
+
+    Args:
+        content: Of report.json.
+    """
+    names = [each["name"] for each in content["configurations"]]
+    columns = ("verdict", "difference", "low", "high", "n", "is_paired", "df", "p", "p_adjusted", "p_equivalence",
+               "p_equivalence_adjusted", "detectable", "needed_seeds")  # fmt: skip
+    rows = [
+        [names[each["first"]], names[each["second"]], *(each[name] for name in columns)]
+        for each in content["comparisons"]
+    ]
+    return _csv(["first", "second", *columns], rows)
+
+
+def print_summary(content: Mapping[str, Any], console: Console) -> None:
+    """The table in the order of validation accuracy, the most important sentences, and what a reader has to know.
+
+    Args:
+        content: Of report.json.
+        console: Where to print.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in (*content["varied"], "validation, %", "test, %", "95 % interval", "n", "fit, s"):
+        table.add_column(Text(name), justify="left" if name in content["varied"] else "right")
+    configurations = content["configurations"]
+    for each in configurations[:MOST_ROWS]:
+        val, test = each["val"], each["test"]
+        lost = each["num_diverged"] + each["num_failed"] + each["num_other"]
+        table.add_row(
+            *(Text(str(value)) for value in each["values"].values()),
+            *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
+            "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
+            f"{each['n']}" + (f" of {each['n'] + lost}" if lost else ""),
+            "" if each["fit_s"] is None else f"{each['fit_s']:.1f}",
+        )
+    console.print(table)
+    if len(configurations) > MOST_ROWS:
+        console.print(f"… and {len(configurations) - MOST_ROWS} more")
+    order = "of validation accuracy" if any(each["val"] for each in configurations) else "of their names"
+    console.print(Text(f"in the order {order}", style="dim"))
+    for sentence in content["headline"]:
+        console.print(Text(f"• {sentence}"))
+    for note in (*content["notes"], *content["provenance"]["warnings"]):
+        console.print(Text(f"! {note}"))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
