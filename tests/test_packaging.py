@@ -79,7 +79,7 @@ def test_an_installed_program_runs_a_sweep_and_skips_what_is_done(cnnlab: Path, 
     sweep = ("-m", *short, "seed=0,1", "sweep.name=seeds")
     code, text = run(cnnlab, *sweep, folder=tmp_path)
     assert code == 0, text
-    assert "scripts/table.py" not in text
+    assert "scripts/report.py" not in text
     results = sorted(tmp_path.glob("outputs/sweeps/seeds/*/result.json"))
     assert [json.loads(path.read_text())["status"] for path in results] == ["completed"] * 2
     log = (tmp_path / "outputs" / "sweeps" / "seeds" / "logs" / "seed=0.log").read_text()

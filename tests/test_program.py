@@ -27,9 +27,9 @@ def test_a_script_is_named_as_it_is_typed_here_and_only_where_it_exists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(REPOSITORY)
-    assert repository_script("scripts/table.py") == ("python scripts/table.py",)
+    assert repository_script("scripts/report.py") == ("python scripts/report.py",)
     monkeypatch.chdir(tmp_path)
-    assert repository_script("scripts/table.py") == (f"python {REPOSITORY / 'scripts' / 'table.py'}",)
+    assert repository_script("scripts/report.py") == (f"python {REPOSITORY / 'scripts' / 'report.py'}",)
     assert repository_script("scripts/absent.py") == ()  # as in a wheel
 
 

@@ -46,7 +46,7 @@ def repository_script(path: str) -> tuple[str, ...]:
     """The command that starts a script of the repository; empty if the package is installed without it.
 
     Args:
-        path: Relative to the repository, such as `scripts/table.py`.
+        path: Relative to the repository, such as `scripts/report.py`.
     """
     script = Path(__file__).parents[2] / path
     if not script.is_file():

@@ -135,11 +135,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _table(sweep: Path, what: str) -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/table.py", str(sweep)],
+        [sys.executable, "scripts/report.py", str(sweep)],
         cwd=REPOSITORY, env=unmeasured(), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     if done.returncode not in (0, USER_ERROR) or "Traceback" in done.stderr:
-        raise Wrong(f"{what}, and then table.py: {done.stdout}{done.stderr}")
+        raise Wrong(f"{what}, and then report.py: {done.stdout}{done.stderr}")
 
 
 @functools.cache

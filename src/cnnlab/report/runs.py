@@ -1,6 +1,8 @@
 """The runs in a sweep's folder, as their results tell."""
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +23,7 @@ from cnnlab.run.status import Status
 from cnnlab.sweep.current import current_names
 
 PREDICTIONS_MAX_BYTES = 1 << 24
+DAMAGES = (OSError, ValueError, LookupError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 UNCOUNTED = ("seed", "callbacks.pruning.")  # a pruner stops a search's trials, each at another epoch
 
 
@@ -102,10 +105,13 @@ class Run:
     def predictions(self) -> "Predictions | None":
         """Its predictions for the test images; None if it has saved none, or they are damaged."""
         try:
-            content = read_file(RunFolder(self.path).predictions, PREDICTIONS_MAX_BYTES)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            content = io.BytesIO(read_file(RunFolder(self.path).predictions, PREDICTIONS_MAX_BYTES))
+            with zipfile.ZipFile(content) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > PREDICTIONS_MAX_BYTES:
+                    return None
+            with np.load(content, allow_pickle=False) as arrays:
                 found = Predictions(arrays["predicted"], arrays["label"], arrays["probability"])
-        except (OSError, ValueError, KeyError, EOFError):
+        except DAMAGES:
             return None
         shapes = {part.shape for part in (found.predicted, found.label, found.probability)}
         return found if len(shapes) == 1 and found.label.ndim == 1 else None

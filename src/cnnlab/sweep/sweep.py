@@ -44,7 +44,7 @@ class Sweep:
         num_done: How many jobs were done before.
         settings: The sweep's settings.
         on_outcome: Called with the outcome of each job that ends.
-        next_commands: Commands to suggest for the folder; None for scripts/table.py, if present, and TensorBoard.
+        next_commands: Commands to suggest for the folder; None for scripts/report.py, if present, and TensorBoard.
         earlier: Outcomes of jobs that were done before, to be reported again.
     """
 
@@ -65,7 +65,7 @@ class Sweep:
         self.settings = settings
         self.outcomes: list[Outcome] = []
         self._on_outcome = on_outcome
-        commands = (*repository_script("scripts/table.py"), TENSORBOARD) if next_commands is None else next_commands
+        commands = (*repository_script("scripts/report.py"), TENSORBOARD) if next_commands is None else next_commands
         self._next_commands = commands
         self._started = time.monotonic()
         self._is_stopped = False
