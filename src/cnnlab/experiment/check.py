@@ -29,6 +29,7 @@ TOP_LEVEL = (
     "objective",
     "target",
     "kernels",
+    "report",
     "console",
     "resume",
     "experiment",
@@ -41,7 +42,8 @@ READ = {  # the keys of the groups that no constructor checks
         *("name", "root", "files", "fallback", "fallbacks", "image_shape", "num_classes", "classes", "mean", "std"),
         *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed"),
     ),
-    "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence"),
+    "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "report"),
+    "report": ("language", "margin", "baseline"),
 }
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups
 NEEDED = (  # a run reads them, some of them not before its end

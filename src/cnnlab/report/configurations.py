@@ -7,8 +7,11 @@ from typing import Any
 
 from cnnlab.experiment.axes import AXES
 from cnnlab.report.runs import Run
+from cnnlab.run.status import Status
 
-IGNORED = ("seed", "resume", "console", "hydra.", "sweep.", "target", "objective", "logger", "callbacks")  # typed names
+IGNORED = (  # what is typed without being part of an experiment, besides the seed
+    *("seed", "resume", "console", "hydra.", "sweep.", "report.", "target", "objective", "logger", "callbacks"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,12 @@ class Configuration:
     @property
     def name(self) -> str:
         """Its values on one line: `adam, lr=0.01`."""
-        return ", ".join(_label(name, value) for name, value in self.values.items()) or "all runs"
+        return ", ".join(label(name, value) for name, value in self.values.items()) or "all runs"
+
+    @property
+    def num_lost(self) -> int:
+        """How many runs diverged or failed."""
+        return sum(run.status in (Status.DIVERGED, Status.FAILED, Status.KILLED) for run in self.runs)
 
     def measured(self, metric: str) -> dict[int, float]:
         """The metric of each completed run that has it, by seed.
@@ -86,7 +94,8 @@ def _digest(run: Run) -> str:
 
 def _values(run: Run) -> dict[str, Any]:
     """The option of each axis, and every value that can change the numbers."""
-    return {**run.params, **run.choices}
+    options = {axis: run.choices[axis] for axis in AXES if axis in run.choices}
+    return {**options, **run.params, **run.choices}  # the axes first, in their order
 
 
 def _distinctions(firsts: Sequence[Run]) -> list[dict[str, Any]]:
@@ -120,14 +129,13 @@ def _axes_and_values(firsts: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _only_varied(values: Sequence[Mapping[str, Any]], is_wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
-    names = [name for name in dict.fromkeys(name for each in values for name in each) if is_wanted(name)]
-    ordered = [name for name in (*AXES, *names) if name in names]
-    varied = [name for name in dict.fromkeys(ordered) if len({repr(each.get(name)) for each in values}) > 1]
+    names = dict.fromkeys(name for each in values for name in each if is_wanted(name))
+    varied = [name for name in names if len({repr(each.get(name)) for each in values}) > 1]
     return [{name: each.get(name) for name in varied} for each in values]
 
 
-def _label(name: str, value: object) -> str:
-    """A value on a label: an option speaks for itself, a number or a flag needs its name."""
+def label(name: str, value: object) -> str:
+    """A value as a part of a configuration's name: an option speaks for itself, a number or a flag needs its name."""
     number = as_number(value)
     text = f"{number:g}" if number is not None else "none" if value is None else str(value)
     is_option = name in AXES or ("." not in name and number is None and text not in ("True", "False", "true", "false"))

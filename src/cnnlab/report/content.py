@@ -13,6 +13,7 @@ from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
 from cnnlab.report.comparisons import compare, groups
 from cnnlab.report.configurations import Configuration, group
+from cnnlab.report.factors import heat_map, sensitivity, shares_of_variance
 from cnnlab.report.findings import headline, notes
 from cnnlab.report.inference.differences import ALPHA, POWER
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
@@ -60,8 +61,8 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     comparisons = compare([each.measured(TEST) for each in configurations], pairs, settings.margin)
-    labels = [each.name for each in configurations]
-    brackets = groups(len(configurations), comparisons)
+    labels = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
+    brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
     split = "val" if any(each.measured(VAL) for each in configurations) else "test"
     curves = (curve(each, index, split) for index, each in enumerate(configurations))
     return {
@@ -102,16 +103,19 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
         "correlation": correlation([each.measured(TEST) for each in configurations]),
         "curves": [each for each in curves if each is not None],
         "disagreement": None,
-        "effects": None,
-        "heat_map": None,
-        "sensitivity": None,
+        "effects": shares_of_variance(names, configurations, TEST),
+        "heat_map": heat_map(names, configurations, {"val": VAL, "test": TEST}),
+        "sensitivity": sensitivity(names, configurations, VAL),
         "provenance": provenance(runs, sentences),
     }
 
 
 def _by_validation(configuration: Configuration) -> tuple[bool, float]:
-    """The order of the report: the best on validation data first, and what has none last; the sort is stable."""
-    values = configuration.measured(VAL).values()
+    """The order of the report: the best on validation data first, those without any last; the sort is stable.
+
+    A run that diverged or failed has an accuracy of 0, below every other: a mean over survivors never ranks first.
+    """
+    values = [*configuration.measured(VAL).values(), *[0.0] * configuration.num_lost]
     return (not configuration.measured(TEST), -statistics.fmean(values) if values else 0.0)
 
 

@@ -8,10 +8,10 @@ from cnnlab.report.comparisons import Comparison
 from cnnlab.report.configurations import Configuration
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.summaries import summarise
-from cnnlab.run.status import Status
 
 TEST = ACCURACY.of("test")
 ENOUGH_SEEDS = 10
+TUNABLE = {"activation", "init", "pool", "loss", "optimizer", "model"}  # whose best learning rates differ
 DOUBTFUL = 0.9985  # above, MNIST's own labels are in doubt
 
 
@@ -31,7 +31,7 @@ def headline(
         margin: A difference that does not matter, if the user has stated one.
         sentences: In the report's language.
     """
-    names = [each.name for each in configurations]
+    names = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
     if not comparisons:
         summaries = [(each.name, summarise(each.measured(TEST))) for each in configurations]
         return [
@@ -53,7 +53,9 @@ def headline(
         return [first, *(sentences.comparison(each, names, margin) for each in comparisons[:2])]
     found = [sentences.of("told_apart", differing=len(differing), num=len(comparisons))]
     top = brackets[0] if brackets and brackets[0][0] == 0 else []
-    if top and len(top) < len(names):
+    if len(top) == 1 and len(names) > 1:
+        found.append(sentences.of("first_alone", name=names[0], second=names[1]))
+    elif top and len(top) < len(names):
         found.append(sentences.of("first_group", num=len(top), names=", ".join(names[index] for index in top)))
     surest = min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
     return [*found, sentences.comparison(surest, names, margin)][:3]
@@ -74,6 +76,8 @@ def notes(
         sentences: In the report's language.
     """
     found = []
+    if compares_defaults(configurations):
+        found.append(sentences.of("defaults"))
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
     fewest = min((len(each.measured(TEST)) for each in configurations), default=0)
@@ -83,10 +87,8 @@ def notes(
         detectable = points(statistics.median(each.detectable for each in comparisons))
         found.append(sentences.of("few_seeds", n=fewest, detectable=detectable))
     for each in configurations:
-        lost = [run for run in each.runs if run.status in (Status.DIVERGED, Status.FAILED, Status.KILLED)]
-        if lost and each.measured(TEST):
-            total = len(each.runs)
-            found.append(sentences.of("survivors", name=each.name, n=total - len(lost), total=total).strip(" ()"))
+        if each.num_lost and each.measured(TEST):
+            found.append(sentences.of("survivors", name=each.name, lost=each.num_lost, total=len(each.runs)))
     fallbacks = [str(run.result["data"].get("name")) for each in configurations for run in each.runs
                  if "instead_of" in run.result["data"]]  # fmt: skip
     found += [sentences.of("fallback", count=fallbacks.count(name), name=name) for name in dict.fromkeys(fallbacks)]
@@ -94,3 +96,9 @@ def notes(
     if any(mean > DOUBTFUL for mean in means):
         found.append(sentences.of("doubtful"))
     return found
+
+
+def compares_defaults(configurations: Sequence[Configuration]) -> bool:
+    """Whether parts of the training are compared, and each at one learning rate, which suits some more than others."""
+    names = {name for each in configurations for name in each.values}
+    return bool(names & TUNABLE) and "optimizer.lr" not in names

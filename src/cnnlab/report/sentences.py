@@ -11,11 +11,13 @@ ENGLISH = {
     "undecided": "{first} and {second}: not told apart ({difference} points [{low}, {high}], n = {n}); a difference of "
     "{detectable} points would have been seen with 80 % power; about {needed} seeds each would show {margin}",
     "unpaired": " (unpaired: no common seeds)",
-    "survivors": " (of {name} only the runs that did not fail: {n} of {total})",
+    "survivors": "{name}: {lost} of {total} runs diverged or failed; its mean is that of the others alone",
+    "survivors_label": "{name} ({n} of {total} runs)",
     "told_apart": "{differing} of {num} comparisons tell two configurations apart, with at most 5 % risk of any false "
     "verdict among them",
     "none_told_apart": "no two of the {num} configurations can be told apart; the smallest difference that {n} seeds "
     "would have shown with 80 % power is {detectable} points",
+    "first_alone": "{name}, the best on validation data, is told apart from the next one, {second}",
     "first_group": "the first {num} in the order of validation accuracy cannot be told apart: {names}",
     "single": "{name}: test accuracy {mean} % [{low}, {high}], n = {n}",
     "one_seed": "one seed says nothing about chance: run more, at least 10 (seed=range(0,10))",
@@ -33,10 +35,12 @@ KOREAN = {
     "undecided": "{first}, {second}: 구별되지 않음 ({difference}%p [{low}, {high}], n = {n}); 검정력 80 %로 "
     "{detectable}%p의 차이를 발견할 수 있었음; {margin}%p를 보이려면 시드가 각각 약 {needed}개 필요함",
     "unpaired": " (공통 시드가 없어 짝을 짓지 않음)",
-    "survivors": " ({name}: 실패하지 않은 실행만, {total}개 중 {n}개)",
+    "survivors": "{name}: 실행 {total}개 중 {lost}개가 발산하거나 실패함; 평균은 나머지 실행만의 평균임",
+    "survivors_label": "{name} (실행 {total}개 중 {n}개)",
     "told_apart": "비교 {num}개 중 {differing}개에서 차이가 확인됨 (그중 하나라도 틀릴 위험은 5 % 이하)",
     "none_told_apart": "설정 {num}개 중 어느 둘도 구별되지 않음; 시드 {n}개로 검정력 80 %에서 보일 수 있는 최소 차이는 "
     "{detectable}%p",
+    "first_alone": "검증 데이터에서 가장 좋은 {name}은(는) 그다음 {second}와(과) 구별됨",
     "first_group": "검증 정확도 순으로 처음 {num}개는 서로 구별되지 않음: {names}",
     "single": "{name}: 테스트 정확도 {mean} % [{low}, {high}], n = {n}",
     "one_seed": "시드 하나로는 우연을 알 수 없음: 10개 이상 실행할 것 (seed=range(0,10))",
@@ -69,6 +73,16 @@ class Sentences:
             values: Of its places.
         """
         return self._texts[key].format(**values)
+
+    def label(self, name: str, num_runs: int, num_lost: int) -> str:
+        """A configuration's name, marked where its mean is one over survivors.
+
+        Args:
+            name: Its name.
+            num_runs: How many runs it has.
+            num_lost: How many of them diverged or failed.
+        """
+        return self.of("survivors_label", name=name, n=num_runs - num_lost, total=num_runs) if num_lost else name
 
     def comparison(self, comparison: Comparison, names: Sequence[str], margin: float | None) -> str:
         """What a comparison says.

@@ -11,7 +11,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from cnnlab.errors import UserError
+from cnnlab.errors import SweepFailed, UserError
 from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.check import check_choices, check_jobs
@@ -47,10 +47,22 @@ class GridSweeper(Sweeper):
             folder = Path(self.config.hydra.sweep.dir)
             prepare_folder(folder)
             write_record(self.config, folder)
-        returned = self._launcher.launch(jobs, initial_job_idx=0)
+        try:
+            returned = self._launcher.launch(jobs, initial_job_idx=0)
+        except SweepFailed:
+            self._report()
+            raise
+        self._report()
         for job in returned:
             _ = job.return_value  # raises an exception of a job in Hydra's own launcher
         return [returned]
+
+    def _report(self) -> None:
+        assert self.config is not None
+        if self.config.sweep.report and not self.config.sweep.dry_run:
+            from cnnlab.report.conclude import conclude  # here, since it takes time to import, and the jobs would wait
+
+            conclude(self.config)
 
 
 def _values(override: Override) -> list[str]:

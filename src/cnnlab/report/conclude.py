@@ -1,0 +1,34 @@
+"""The end of a sweep: its report, and what it says."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from cnnlab.errors import UserError
+from cnnlab.report.content import Settings
+from cnnlab.report.tables import print_summary
+from cnnlab.report.write import FOLDER, write_report
+
+
+def conclude(config: DictConfig) -> None:
+    """Writes a sweep's report and prints the summary; a sweep without a report is still a sweep.
+
+    Args:
+        config: The sweep's config, with Hydra's part.
+    """
+    folder, chosen = Path(config.hydra.sweep.dir), config.report
+    settings = Settings(
+        margin=None if chosen.margin is None else chosen.margin / 100,
+        baseline=None if chosen.baseline is None else str(chosen.baseline),
+        language=chosen.language,
+    )
+    try:
+        content = write_report(folder, settings)
+    except UserError as error:
+        print(f"no report: {error}", file=sys.stderr, flush=True)
+        return
+    print_summary(content, Console(highlight=False, soft_wrap=True))
+    print(f"report: {shlex.quote(str(folder / FOLDER))}", flush=True)
