@@ -16,6 +16,7 @@ JOBS = {
     "inits": OPTIONS["init"] * 5,
     "pooling": 2 * 10,
     "losses": 2 * 10,
+    "calibration": 4 * 10,
     "lr_sensitivity": OPTIONS["optimizer"] * 9 * 3,
     "grid": 4 * 3 * 4 * 3,
 }

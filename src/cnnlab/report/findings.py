@@ -50,7 +50,8 @@ def headline(
     if not differing:
         smallest = statistics.median(each.detectable for each in comparisons)
         first = sentences.of("none_told_apart", num=len(names), n=comparisons[0].n, detectable=points(smallest))
-        return [first, *(sentences.comparison(each, names, margin) for each in comparisons[:2])]
+        largest = max(comparisons, key=lambda each: abs(each.difference))
+        return [first, sentences.comparison(largest, names, margin)]
     found = [sentences.of("told_apart", differing=len(differing), num=len(comparisons))]
     top = brackets[0] if brackets and brackets[0][0] == 0 else []
     if len(top) == 1 and len(names) > 1:
