@@ -132,7 +132,7 @@ def mean_interval(values: ArrayLike, alpha: float = ALPHA) -> tuple[Array, Array
     if num_seeds < 2:
         return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     error = values.std(axis=-1, ddof=1) / np.sqrt(num_seeds)
-    return interval(Estimate(mean, error, np.float64(num_seeds - 1)), alpha)
+    return interval(Estimate(mean, error, np.asarray(num_seeds - 1.0)), alpha)
 
 
 def holm(p_values: ArrayLike) -> Array:
@@ -154,18 +154,22 @@ def holm(p_values: ArrayLike) -> Array:
     return result
 
 
-def detectable_difference(estimate: Estimate, num_comparisons: int, power: float = POWER) -> Array:
+def detectable_difference(
+    estimate: Estimate, num_comparisons: int, power: float = POWER, alpha: float = ALPHA
+) -> Array:
     """The difference that these seeds would have shown with the given power, in a family of comparisons.
 
     (t₁ + t₂)·SE with t₁ the quantile of the level α/(2m), as for the first step of Holm's procedure, and t₂ that of the
-    power: the usual approximation to the noncentral t distribution.
+    power: the usual approximation to the noncentral t distribution. It is as uncertain as the standard error: where
+    that happens to be small, so is this, and the power is less.
 
     Args:
         estimate: Of the differences.
         num_comparisons: m, in the family.
         power: The probability of a verdict.
+        alpha: The rate of false verdicts in the family.
     """
-    return np.asarray(_quantiles(estimate.df, num_comparisons, power) * estimate.error)
+    return np.asarray(_quantiles(estimate.df, num_comparisons, power, alpha) * estimate.error)
 
 
 def needed_seeds(
@@ -197,8 +201,8 @@ def needed_seeds(
     return enough
 
 
-def _quantiles(df: Array, num_comparisons: int, power: float) -> Array:
-    return np.asarray(stats.t.isf(ALPHA / (2 * num_comparisons), df) + stats.t.isf(1 - power, df))
+def _quantiles(df: Array, num_comparisons: int, power: float, alpha: float = ALPHA) -> Array:
+    return np.asarray(stats.t.isf(alpha / (2 * num_comparisons), df) + stats.t.isf(1 - power, df))
 
 
 def _ratio(difference: Array, error: Array) -> Array:
