@@ -98,7 +98,8 @@ def pigeonhole_means(first: ArrayLike, second: ArrayLike, seed: int, replicates:
         of_images = weights[start : start + CHUNK].astype(np.float32) @ differences  # (replicates, images)
         drawn = generator.integers(num_images, size=of_images.shape, dtype=np.int32)
         means += [row[indices].mean(dtype=np.float64) for row, indices in zip(of_images, drawn, strict=True)]
-    return np.array(means, dtype=np.float64) / num_seeds
+    replicate_means: Array = np.array(means) / num_seeds
+    return replicate_means
 
 
 def predicted_deviation(probabilities: ArrayLike, num_seeds: int | None = None) -> float:
