@@ -13,6 +13,7 @@ from cnnlab.report.inference.moderation import Array, fit_prior, moderate
 
 ALPHA = 0.05  # the rate of false verdicts in a family of comparisons, and one minus the coverage of an interval
 POWER = 0.8
+SHARE_OF_DF = 0.75  # Box's ε of `sweep=optimizers` is 0.66; the least that keeps most of the power at few seeds
 MOST_SEEDS = 100_000  # that are worth naming
 
 
@@ -40,20 +41,25 @@ def paired_estimate(
 ) -> Estimate:
     """Mean differences over common seeds, with moderated variances.
 
-    The comparisons share runs: k configurations have k(k − 1)/2 pairs, but only k − 1 independent ones. So no test has
-    more than (k − 1)(n − 1) degrees of freedom, however alike the variances are.
+    The comparisons share runs: k configurations have k(k − 1)/2 pairs, but only k − 1 independent ones, so that all of
+    them together have (k − 1)(n − 1) degrees of freedom, if the configurations scatter alike, and fewer otherwise. No
+    test has more than `SHARE_OF_DF` of those, however alike the variances seem, nor less than the n − 1 of its own.
 
     Args:
         differences: Mean over seeds of the differences, (…, comparisons).
         variances: Sample variances of the differences over seeds.
         num_seeds: How many seeds a comparison has, at least 2; broadcast.
         num_configurations: How many configurations the comparisons share.
+
+    Reference:
+        G. E. P. Box, Some theorems on quadratic forms applied in the study of analysis of variance problems, II, 1954:
+        the share of the degrees of freedom that different variances leave.
     """
     num_seeds = np.asarray(num_seeds, dtype=np.float64)
     variances = np.asarray(variances, dtype=np.float64)
-    own_df = np.broadcast_to(num_seeds - 1, variances.shape)
+    own_df = num_seeds - 1
     moderated = moderate(variances, own_df, fit_prior(variances, own_df))
-    df = np.minimum(moderated.df, (num_configurations - 1) * own_df)
+    df = np.minimum(moderated.df, max(SHARE_OF_DF * (num_configurations - 1), 1.0) * own_df)
     return Estimate(np.asarray(differences, dtype=np.float64), np.sqrt(moderated.variance / num_seeds), df)
 
 
@@ -110,6 +116,25 @@ def interval(estimate: Estimate, alpha: float = ALPHA) -> tuple[Array, Array]:
     return estimate.difference - half, estimate.difference + half
 
 
+def mean_interval(values: ArrayLike, alpha: float = ALPHA) -> tuple[Array, Array]:
+    """The ordinary t interval of each configuration's mean over seeds, for itself alone.
+
+    Args:
+        values: (…, seeds).
+        alpha: One minus the coverage.
+
+    Returns:
+        The lower and the upper ends, (…); nan for a single seed, which has no spread.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    num_seeds = values.shape[-1]
+    mean = values.mean(axis=-1)
+    if num_seeds < 2:
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    error = values.std(axis=-1, ddof=1) / np.sqrt(num_seeds)
+    return interval(Estimate(mean, error, np.asarray(num_seeds - 1.0)), alpha)
+
+
 def holm(p_values: ArrayLike) -> Array:
     """P values for a family of comparisons, in which a false verdict is no likelier than in a single test.
 
@@ -129,18 +154,22 @@ def holm(p_values: ArrayLike) -> Array:
     return result
 
 
-def detectable_difference(estimate: Estimate, num_comparisons: int, power: float = POWER) -> Array:
+def detectable_difference(
+    estimate: Estimate, num_comparisons: int, power: float = POWER, alpha: float = ALPHA
+) -> Array:
     """The difference that these seeds would have shown with the given power, in a family of comparisons.
 
     (t₁ + t₂)·SE with t₁ the quantile of the level α/(2m), as for the first step of Holm's procedure, and t₂ that of the
-    power: the usual approximation to the noncentral t distribution.
+    power: the usual approximation to the noncentral t distribution. It is as uncertain as the standard error: where
+    that happens to be small, so is this, and the power is less.
 
     Args:
         estimate: Of the differences.
         num_comparisons: m, in the family.
         power: The probability of a verdict.
+        alpha: The rate of false verdicts in the family.
     """
-    return np.asarray(_quantiles(estimate.df, num_comparisons, power) * estimate.error)
+    return np.asarray(_quantiles(estimate.df, num_comparisons, power, alpha) * estimate.error)
 
 
 def needed_seeds(
@@ -167,12 +196,13 @@ def needed_seeds(
         middle = (too_few + enough) // 2
         df = np.maximum(estimate.df + middle - now, 1.0)
         shows = _quantiles(df, num_comparisons, power) * deviation <= difference * np.sqrt(middle)
+        shows &= middle > 1  # a comparison that is done waits here for the others
         too_few, enough = np.where(shows, too_few, middle), np.where(shows, middle, enough)
     return enough
 
 
-def _quantiles(df: Array, num_comparisons: int, power: float) -> Array:
-    return np.asarray(stats.t.isf(ALPHA / (2 * num_comparisons), df) + stats.t.isf(1 - power, df))
+def _quantiles(df: Array, num_comparisons: int, power: float, alpha: float = ALPHA) -> Array:
+    return np.asarray(stats.t.isf(alpha / (2 * num_comparisons), df) + stats.t.isf(1 - power, df))
 
 
 def _ratio(difference: Array, error: Array) -> Array:

@@ -48,7 +48,7 @@ class Moderated(NamedTuple):
 def fit_prior(variances: ArrayLike, df: ArrayLike) -> Prior:
     """Estimates the spread of true variances from the moments of the logarithms of the sample variances.
 
-    With z = log s² and e = z − ψ(d/2) + log(d/2), the mean of e estimates log s₀² − log(d₀/2) + ψ(d₀/2), and the
+    With z = log s² and e = z − ψ(d/2) + log(d/2), the mean of e estimates log s₀² − ψ(d₀/2) + log(d₀/2), and the
     variance of e exceeds the mean of ψ'(d/2) by ψ'(d₀/2).
 
     Args:
@@ -56,17 +56,18 @@ def fit_prior(variances: ArrayLike, df: ArrayLike) -> Prior:
         df: The degrees of freedom of each, at least 1; broadcast.
     """
     variances = _without_zeros(np.asarray(variances, dtype=np.float64))
-    half = np.broadcast_to(np.asarray(df, dtype=np.float64) / 2, variances.shape)
-    num = variances.shape[-1]
-    if num < 2:
+    half = np.asarray(df, dtype=np.float64) / 2
+    if variances.shape[-1] < 2:
         return Prior(variances.mean(axis=-1), np.zeros(variances.shape[:-1]))
     logs = np.log(variances) - digamma(half) + np.log(half)
-    excess = logs.var(axis=-1, ddof=1) - polygamma(1, half).mean(axis=-1)
+    by_chance = np.broadcast_to(polygamma(1, half), variances.shape).mean(axis=-1)
+    excess = logs.var(axis=-1, ddof=1) - by_chance
     differs = excess > 0
     prior_df = np.where(differs, 2 * inverse_trigamma(np.where(differs, excess, 1.0)), np.inf)
     shift = np.where(differs, digamma(np.where(differs, prior_df, 1.0) / 2) - np.log(prior_df / 2), 0.0)
-    pooled = (variances * half).sum(axis=-1) / half.sum(axis=-1)  # better than the limit where they do not differ
-    return Prior(np.where(differs, np.exp(logs.mean(axis=-1) - shift), pooled), prior_df)
+    weights = np.broadcast_to(half, variances.shape)
+    pooled = np.average(variances, axis=-1, weights=weights)  # better than the limit where they do not differ
+    return Prior(np.where(differs, np.exp(logs.mean(axis=-1) + shift), pooled), prior_df)
 
 
 def moderate(variances: ArrayLike, df: ArrayLike, prior: Prior) -> Moderated:

@@ -10,6 +10,7 @@ from cnnlab.report.inference.differences import (
     all_pairs,
     holm,
     interval,
+    mean_interval,
     p_of_difference,
     p_of_nonequivalence,
     paired_estimate,
@@ -73,12 +74,15 @@ class Rates:
         false_verdicts: Sweeps with at least one verdict between equal configurations.
         found: Verdicts for the first configuration among its comparisons.
         coverage: Intervals of single differences that hold the true one.
-        false_equivalences: Sweeps in which a difference of exactly `margin` was declared equivalent at least once.
+        mean_coverage: Intervals of single configurations' means that hold the true one.
+        false_equivalences: Sweeps in which at least one difference was declared equivalent, if the margin is exactly
+            the true difference; nan if that is 0.
     """
 
     false_verdicts: float
     found: float
     coverage: float
+    mean_coverage: float
     false_equivalences: float
 
 
@@ -96,7 +100,7 @@ def simulate(truth: Truth, repetitions: int, seed: int) -> Rates:
     return Rates(*np.average(parts, axis=0, weights=sizes).tolist())
 
 
-def _rates(truth: Truth, values: Array) -> tuple[float, float, float, float]:
+def _rates(truth: Truth, values: Array) -> tuple[float, ...]:
     num_configurations = len(truth.deviations)
     pairs = all_pairs(num_configurations)
     differences = values[:, pairs[0]] - values[:, pairs[1]]
@@ -107,17 +111,19 @@ def _rates(truth: Truth, values: Array) -> tuple[float, float, float, float]:
     true = np.where(is_of_first, truth.effect, 0.0)
     has_verdict = holm(p_of_difference(estimate)) < ALPHA
     equal = has_verdict if truth.effect == 0 else has_verdict[:, ~is_of_first]
-    low, high = interval(estimate)
+    low, high = interval(estimate._replace(df=estimate.df[:, :1]))  # all comparisons of a sweep have the same
+    mean_low, mean_high = mean_interval(values)
+    true_mean = np.where(np.arange(num_configurations) == 0, truth.effect, 0.0)
     return (
         float(equal.any(axis=-1).mean()),
         float((has_verdict & (differences.mean(axis=-1) > 0))[:, is_of_first].mean()),
         float(((low <= true) & (true <= high)).mean()),
+        float(((mean_low <= true_mean) & (true_mean <= mean_high)).mean()),
         _false_equivalences(truth, estimate, is_of_first),
     )
 
 
 def _false_equivalences(truth: Truth, estimate: Estimate, is_of_first: np.ndarray) -> float:
-    """The share of sweeps with a false equivalence, if the margin is the true difference; nan if that is 0."""
     if truth.effect == 0:
         return float("nan")
     is_equivalent = holm(p_of_nonequivalence(estimate, truth.effect)) < ALPHA

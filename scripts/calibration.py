@@ -1,0 +1,97 @@
+"""python scripts/calibration.py: how often a report's verdicts are wrong; the tables of docs/statistics.md.
+
+Simulated sweeps of 14 configurations, whose truth is known, are compared as a report compares them. One to two minutes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from cnnlab.report.inference.simulation import EQUAL, REAL, Truth, simulate
+
+DEVIATIONS = {"equal": EQUAL, "real": REAL}
+SEEDS = (3, 5, 10, 20)
+CORRELATIONS = (0.0, 0.1, 0.25, 0.65)
+BETTER = 0.4  # points by which the first configuration is better, where power is measured
+MARGIN = 1.0  # points, and exactly the true difference, where false equivalences are measured
+
+HEAD = (
+    "| deviations | n | ρ | false verdicts, % | power, % | coverage, % | false equivalences, % |",
+    "|---|---|---|---|---|---|---|",
+)
+COVERAGE_HEAD = (
+    "| values | n | of a difference, equal | real | of a mean |",
+    "|---|---|---|---|---|",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, simulates, prints.
+
+    Args:
+        arguments: The command line; None for the process's own.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=10_000, help="simulated sweeps a row")
+    repetitions = parser.parse_args(arguments).repetitions
+    if repetitions < 1:
+        parser.error(f"--repetitions={repetitions} is too few; give at least 1")
+    for line in lines(repetitions):
+        print(line)
+        sys.stdout.flush()  # a row takes seconds
+
+
+def lines(repetitions: int) -> Iterator[str]:
+    """Both tables, in Markdown.
+
+    Args:
+        repetitions: Simulated sweeps a row.
+    """
+    yield from HEAD
+    for deviations, num_seeds, correlation in product(DEVIATIONS, SEEDS, CORRELATIONS):
+        yield row(deviations, num_seeds, correlation, repetitions)
+    yield ""
+    yield from COVERAGE_HEAD
+    for is_skewed, num_seeds in product((False, True), (3, 5, 10, 30)):
+        yield coverage_row(is_skewed, num_seeds, repetitions)
+
+
+def row(deviations: str, num_seeds: int, correlation: float, repetitions: int) -> str:
+    """A row of the first table.
+
+    Args:
+        deviations: `equal` or `real`.
+        num_seeds: Of each configuration.
+        correlation: Between configurations over seeds.
+        repetitions: Simulated sweeps.
+    """
+    seed = 100 * num_seeds + round(100 * correlation)  # else rows would share their chance
+    none, better, at_margin = (
+        simulate(Truth(DEVIATIONS[deviations], correlation, num_seeds, effect=effect), repetitions, seed)
+        for effect in (0.0, BETTER, MARGIN)
+    )
+    shares = (none.false_verdicts, better.found, none.coverage, at_margin.false_equivalences)
+    cells = (deviations, str(num_seeds), str(correlation), *(f"{100 * share:.1f}" for share in shares))
+    return f"| {' | '.join(cells)} |"
+
+
+def coverage_row(is_skewed: bool, num_seeds: int, repetitions: int) -> str:
+    """A row of the second table: coverage of 95 % intervals, without correlation.
+
+    Args:
+        is_skewed: Whether the values are skewed, else normal.
+        num_seeds: Of each configuration.
+        repetitions: Simulated sweeps.
+    """
+    equal, real = (
+        simulate(Truth(deviations, 0.0, num_seeds, is_skewed), repetitions, seed=num_seeds)
+        for deviations in DEVIATIONS.values()
+    )
+    shares = (equal.coverage, real.coverage, equal.mean_coverage)
+    cells = ("skewed" if is_skewed else "normal", str(num_seeds), *(f"{100 * share:.1f}" for share in shares))
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
