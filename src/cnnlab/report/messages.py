@@ -38,7 +38,7 @@ class Texts:
             raise ValueError(f"language {language!r} is none of {', '.join(LANGUAGES)}")
         self.language = language
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The message, with its placeholders replaced; numbers get separators of thousands.
 
         Args:

@@ -60,7 +60,7 @@ def short_names(content: Content, width: int = 28) -> dict[int, str]:
     """
     names: dict[int, str] = {}
     for configuration in content["configurations"]:
-        name = shortened(configuration["name"], width)
+        name = shortened(configuration["name"], width) or "–"
         if name in names.values():
             number = f" #{configuration['id'] + 1}"
             name = shortened(configuration["name"], width - len(number)) + number

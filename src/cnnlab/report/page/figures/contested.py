@@ -26,7 +26,7 @@ def draw_contested(content: Content) -> Figure | None:
     texts = Texts(content["language"])
     columns = min(COLUMNS, len(images))
     rows = math.ceil(len(images) / columns)
-    tile, caption, gap = 1.1, 0.5, 0.25
+    tile, caption, gap = 1.1, 0.55, 0.25
     width = max(WIDTH_INCHES * columns / COLUMNS, 3.0)
     height = rows * (tile + caption) + 0.05
     figure = Figure(figsize=(width, height))
@@ -35,7 +35,8 @@ def draw_contested(content: Content) -> Figure | None:
         x, y = 0.1 + column * (tile + gap), height - (row + 1) * (tile + caption) + caption - 0.05
         axes = figure.add_axes((x / width, y / height, tile / width, tile / height))
         axes.imshow(np.array(image["pixels"], dtype=np.uint8), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
         label = texts("contested_label", label=shortened(str(image["label"]), 12), index=str(image["index"]))
         figure.text(x / width, (y - 0.04) / height, label, va="top", color=INK)
         share = texts("contested_share", share=f"{100 * image['share_correct']:.0f}")

@@ -98,7 +98,7 @@ def _draw_curves(content: Content, against: Against) -> Figure | None:
 
 def _draw_together(curves: list[Curve], labels: tuple[str, str]) -> Figure:
     figure = Figure(figsize=(WIDTH_INCHES, 3.9))
-    right = 0.25 + 0.078 * max(len(curve.label) for curve in curves) if len(curves) > 1 else 0.2
+    right = 0.5 + 0.078 * max(len(curve.label) for curve in curves) if len(curves) > 1 else 0.2
     axes = figure.add_axes((0.62 / WIDTH_INCHES, 0.13, 1 - (0.62 + right) / WIDTH_INCHES, 0.83))
     _scale(axes, curves)
     axes.set(xlabel=labels[0], ylabel=labels[1])

@@ -118,9 +118,9 @@ def draw_dot_plot(content: Content) -> Figure | None:
         return None
     texts, lanes = Texts(content["language"]), lanes_of(content, len(rows))
     num_lanes = max((lane for lane, _ in lanes), default=-1) + 1
-    left = CHARACTER_INCHES * max(display_width(row.label) for row in rows) + 0.45
-    right, top, bottom = 0.62 + LANE_INCHES * num_lanes, 0.62, 0.45
-    height = 0.27 * len(rows) + 0.1 + top + bottom
+    left = CHARACTER_INCHES * max(display_width(row.label) for row in rows) + 0.5
+    right, top, bottom = 0.62 + LANE_INCHES * num_lanes, 0.66, 0.45
+    height = 0.3 * len(rows) + 0.1 + top + bottom
     figure = Figure(figsize=(WIDTH_INCHES, height))
     axes = figure.add_axes(
         (left / WIDTH_INCHES, bottom / height, 1 - (left + right) / WIDTH_INCHES, 1 - (bottom + top) / height)
@@ -129,21 +129,23 @@ def draw_dot_plot(content: Content) -> Figure | None:
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=texts(f"axis.{split}_accuracy"))
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="x")
-    axes.set_yticks(range(len(rows)), [f"{row.label}  {index + 1:>2}" for index, row in enumerate(rows)], color=INK)
+    axes.set_yticks(range(len(rows)), [row.label for row in rows], color=INK)
+    axes.tick_params(axis="y", pad=24)
     axes.spines["left"].set_visible(False)
     across = axes.get_yaxis_transform()
     inches = 1 / (WIDTH_INCHES - left - right)
     for y, row in enumerate(rows):
         _draw_row(axes, y, row, (low, high), texts)
+        axes.text(-0.08 * inches, y, str(y + 1), transform=across, ha="right", va="center", color=MUTED)
         axes.text(1 + 0.3 * inches, y, _count(row), transform=across, ha="right", va="center", color=MUTED)
-    axes.text(1 + 0.3 * inches, -0.95, "n", transform=across, ha="right", va="center", color=MUTED)
+    axes.text(1 + 0.3 * inches, -0.9, "n", transform=across, ha="right", va="center", color=MUTED)
     for lane, members in lanes:
         x = 1 + (0.48 + LANE_INCHES * lane) * inches
         for y in members:
             axes.plot([x - 0.05 * inches, x], [y, y], transform=across, clip_on=False, color=INK, linewidth=1)
         axes.plot([x, x], [members[0], members[-1]], transform=across, clip_on=False, color=INK, linewidth=1)
     figure.legend(
-        handles=_legend(split, rows, bool(lanes), texts), loc="upper left", bbox_to_anchor=(0, 1), ncols=5,
+        handles=_legend(split, rows, bool(lanes), texts), loc="upper left", bbox_to_anchor=(0, 1), ncols=3,
         handletextpad=0.4, columnspacing=1.2, handlelength=2, borderaxespad=0.2, labelcolor=MUTED, fontsize=8.5,
     )  # fmt: skip
     return figure
@@ -156,11 +158,11 @@ def _draw_row(axes: Axes, y: int, row: Row, limits: tuple[float, float], texts: 
     if row.mean < limits[0]:
         axes.text(limits[0], y, f"  ◂ {row.mean:.2f} %", va="center", color=MUTED)
         return
-    axes.plot(row.values, [y] * len(row.values), "|", color=MUTED, markersize=7, markeredgewidth=0.8)
+    axes.plot(row.values, [y + 0.25] * len(row.values), "|", color=MUTED, markersize=4, markeredgewidth=0.9)
     if row.low is not None and row.high is not None:
         axes.plot([row.low, row.high], [y, y], color=BLUE, linewidth=2.2, solid_capstyle="butt")
     if row.val_mean is not None and row.val_mean >= limits[0]:
-        axes.plot(row.val_mean, y, "D", color=MUTED, markersize=4.5, markerfacecolor=GROUND, markeredgewidth=0.9)
+        axes.plot(row.val_mean, y - 0.25, "D", color=MUTED, markersize=4, markerfacecolor=GROUND, markeredgewidth=0.9)
     face = GROUND if row.survivors_only else BLUE
     axes.plot(row.mean, y, "o", color=BLUE, markersize=6.5, markerfacecolor=face, markeredgewidth=1.6)
 
@@ -177,8 +179,8 @@ def _legend(split: str, rows: list[Row], has_groups: bool, texts: Texts) -> list
     return [
         sample(f"legend.{split}_mean", marker="o", markersize=6.5, linestyle="none"),
         *([sample("legend.interval", linewidth=2.2)] if any(row.low is not None for row in rows) else []),
-        sample("legend.seed", marker="|", markersize=7, linestyle="none", color=MUTED),
-        *([sample("legend.val_mean", marker="D", markersize=4.5, linestyle="none", color=MUTED, markerfacecolor=GROUND)]
+        sample("legend.seed", marker="|", markersize=5, linestyle="none", color=MUTED),
+        *([sample("legend.val_mean", marker="D", markersize=4, linestyle="none", color=MUTED, markerfacecolor=GROUND)]
           if any(row.val_mean is not None for row in rows) else []),
         *([sample("legend.group", linewidth=1, color=INK)] if has_groups else []),
         *([sample("legend.survivors", marker="o", markersize=6.5, linestyle="none", markerfacecolor=GROUND)]

@@ -13,6 +13,7 @@ from cnnlab.report.page.content import Content, display_width, short_names, shor
 from cnnlab.report.page.figures.style import (
     BLUE,
     CHARACTER_INCHES,
+    GREEN,
     GRID,
     GROUND,
     INK,
@@ -23,9 +24,9 @@ from cnnlab.report.page.figures.style import (
 )
 
 MAX_ROWS = 40
-SIGNS = {"better": "+", "worse": "−", "equivalent": "=", "undecided": "·"}
+SIGNS = {"better": "+", "worse": "−", "equivalent": "=", "undecided": "?"}
 OPPOSITE = {"better": "worse", "worse": "better"}
-CELL_COLORS = {"better": BLUE, "worse": ORANGE, "equivalent": GRID, "undecided": "none"}
+CELL_COLORS = {"better": BLUE, "worse": ORANGE, "equivalent": GREEN, "undecided": "none"}
 
 
 def verdict_grid(content: Content) -> list[list[str | None]]:
@@ -61,15 +62,17 @@ def draw_comparisons(content: Content) -> Figure | None:
     width, height = max(left + side + 0.15, 5.6), top + side + bottom
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
-    _prepare(axes, [f"{name}  {i + 1:>2}" for i, name in enumerate(names)], [str(i + 1) for i in range(len(names))])
+    _prepare(axes, names, [str(i + 1) for i in range(len(names))])
+    axes.tick_params(axis="y", pad=24)
     for y, row in enumerate(grid):
+        axes.text(-0.5 - 0.08 / cell, y, str(y + 1), ha="right", va="center", color=MUTED)
         for x, verdict in enumerate(row):
             if x == y:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=GRID, linewidth=0))
             elif verdict:
-                decided = verdict in OPPOSITE
                 axes.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, color=CELL_COLORS[verdict], linewidth=0))
-                axes.text(x, y, SIGNS[verdict], ha="center", va="center", color=GROUND if decided else INK)
+                color = MUTED if verdict == "undecided" else GROUND
+                axes.text(x, y, SIGNS[verdict], ha="center", va="center", color=color)
     found = {verdict for row in grid for verdict in row}
     key = ",  ".join(f"{sign} {texts(f'verdict.{verdict}')}" for verdict, sign in SIGNS.items() if verdict in found)
     figure.text(0.02, 0.1 / height, texts("matrix_key", key=key), color=MUTED)
@@ -139,12 +142,13 @@ def _heat_map(
     axes.xaxis.set_ticks_position("bottom")
     axes.tick_params(length=0)
     low, high = _color_range(values)
-    palette = matplotlib.colormaps["cividis"]  # its lightness rises evenly: the same order in black and white
+    palette = matplotlib.colormaps["viridis"]  # its lightness rises evenly: the same order in black and white
     for (y, x), value in np.ndenumerate(values):
         share = float(np.clip((value - low) / (high - low), 0, 1)) if np.isfinite(value) else 0.0
-        color = palette(0.1 + 0.9 * share) if np.isfinite(value) else "none"
+        color = palette(0.15 + 0.85 * share) if np.isfinite(value) else (0.0, 0.0, 0.0, 0.0)
         axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=color, linewidth=0))
-        text_color = MUTED if not np.isfinite(value) else "#000000" if share > 0.5 else "#ffffff"
+        is_bright = np.dot(np.power(color[:3], 2.2), (0.2126, 0.7152, 0.0722)) > 0.18
+        text_color = MUTED if not np.isfinite(value) else "#000000" if is_bright else "#ffffff"
         text = f"{value:.2f}" if np.isfinite(value) else "–"
         axes.text(x, y, text, ha="center", va="center", color=text_color, fontsize=8.5)
     axes.set_xlabel(shortened(names[1], 60))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from cnnlab.report.page.figures.style import (
     CHARACTER_INCHES,
     DASHES,
     FAINT,
+    GROUND,
     INK,
     MARKERS,
     MAX_LINES,
@@ -67,7 +67,11 @@ def draw_sensitivity(content: Content) -> Figure | None:
     error_axis(grid[0], float(np.nanmin(np.concatenate(errors))), float(np.nanmax(np.concatenate(errors))))
     if is_together and len(lines) > 1:
         grid[0].legend(loc="best")
+    distinct = sorted(set(numbers.tolist()))
     for axes in grid:
+        if len(distinct) <= (9 if is_together else 5):
+            axes.set_xticks(distinct)
+            axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     figure.supxlabel(shortened(sensitivity["name"], 60), fontsize=9, color=MUTED, y=0.06 / figure.get_figheight())
     figure.supylabel(texts("axis.val_error"), fontsize=9, color=MUTED, x=0.06 / WIDTH_INCHES)
@@ -104,7 +108,7 @@ def draw_effects(content: Content) -> Figure | None:
 
 @styled
 def draw_parallel(content: Content) -> Figure | None:
-    """Parallel coordinates, for three varied values or more: a line a configuration, the better the darker.
+    """Parallel coordinates, for three varied values or more: a line a configuration, the best quarter in blue.
 
     Args:
         content: report.json's.
@@ -119,12 +123,15 @@ def draw_parallel(content: Content) -> Figure | None:
     columns = [_positions([values.get(name) for values, _ in ranked]) for name in varied]
     accuracies = np.array([accuracy for _, accuracy in ranked])
     low, high = float(np.median(accuracies)) * 2 - float(accuracies.max()), float(accuracies.max())
-    columns.append((np.clip((accuracies - low) / max(high - low, 1e-9), 0, 1), {1.0: f"{100 * high:.2f}"}))
-    palette = matplotlib.colormaps["cividis_r"]
-    for index in reversed(range(len(ranked))):
+    low = max(low, float(accuracies.min()))
+    ends = {0.0: f"{'≤ ' * bool(low > accuracies.min())}{100 * low:.2f}", 1.0: f"{100 * high:.2f}"}
+    columns.append((np.clip((accuracies - low) / max(high - low, 1e-9), 0, 1), ends))
+    num_best = max(1, len(ranked) // 4)
+    for index in np.argsort(accuracies):
         heights = [float(positions[index]) for positions, _ in columns]
-        color = palette(0.15 + 0.85 * heights[-1])
-        axes.plot(range(len(columns)), heights, color=color, linewidth=1.2, alpha=0.85)
+        is_best = accuracies[index] >= np.sort(accuracies)[-num_best]
+        style = {"color": BLUE, "linewidth": 1.6} if is_best else {"color": FAINT, "linewidth": 0.8}
+        axes.plot(range(len(columns)), heights, **style)
     for x, (_, ticks) in enumerate(columns):
         axes.axvline(x, color=FAINT, linewidth=0.9)
         _tick(axes, x, ticks)
@@ -138,8 +145,8 @@ def draw_parallel(content: Content) -> Figure | None:
 
 def _tick(axes: Axes, x: int, ticks: dict[float, str]) -> None:
     for height, text in ticks.items():
-        box = {"facecolor": "none", "edgecolor": "none", "pad": 1}
-        axes.text(x + 0.03, height, shortened(text, 16), va="center", fontsize=8, color=INK, bbox=box)
+        box = {"facecolor": GROUND, "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
+        axes.text(x + 0.04, height, shortened(text, 16), va="center", fontsize=8.5, color=INK, bbox=box)
 
 
 def _positions(values: list[Any]) -> tuple[np.ndarray, dict[float, str]]:
@@ -149,7 +156,7 @@ def _positions(values: list[Any]) -> tuple[np.ndarray, dict[float, str]]:
         scaled = np.log(numbers) if (numbers > 0).all() and numbers.max() > 20 * numbers.min() else numbers
         width = float(np.ptp(scaled)) or 1.0
         heights = (scaled - scaled.min()) / width
-        distinct = sorted({(float(height), f"{number:g}") for height, number in zip(heights, numbers, strict=True)})
+        distinct = sorted({(float(height), f"{number:.3g}") for height, number in zip(heights, numbers, strict=True)})
         shown = distinct if len(distinct) <= 6 else [distinct[0], distinct[-1]]
         return heights, dict(shown)
     words = list(dict.fromkeys(str(value) for value in values))

@@ -108,7 +108,7 @@ def _draw_panels(curves: list[Reached], against: Against, texts: Texts) -> Figur
         axes.set_title(head, loc="left", pad=4, color=INK)
         axes.grid(visible=True, axis="y")
     grid[0].set(xlim=(0, end), ylim=(-0.03, 1.05), yticks=[0, 0.5, 1])
-    grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     grid[0].xaxis.set_major_locator(MaxNLocator(4, integer=end >= 4))
     _finish(figure, lines, against, texts)
     return figure
