@@ -6,9 +6,22 @@ from typing import Any
 
 import numpy as np
 
-OPTIMIZERS = (
-    "adam adamw nadam radam rmsprop lion muon momentum nesterov sgd adagrad adadelta rprop schedule_free".split()
-)
+OPTIMIZERS = [
+    "adam",
+    "adamw",
+    "nadam",
+    "radam",
+    "rmsprop",
+    "lion",
+    "muon",
+    "momentum",
+    "nesterov",
+    "sgd",
+    "adagrad",
+    "adadelta",
+    "rprop",
+    "schedule_free",
+]
 HOSTILE = (
     '<img src=x onerror="window.pwned=1">',
     "</script><script>window.pwned=1</script>",
@@ -25,7 +38,11 @@ HOSTILE = (
 
 def summary(values: list[float]) -> dict[str, Any]:
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
-    half = None if deviation is None else {2: 12.7, 3: 4.30, 5: 2.78}.get(len(values), 2.1) * deviation / len(values) ** 0.5
+    half = (
+        None
+        if deviation is None
+        else {2: 12.7, 3: 4.30, 5: 2.78}.get(len(values), 2.1) * deviation / len(values) ** 0.5
+    )
     return {
         "mean": mean, "deviation": deviation, "values": values,
         "low": None if half is None else mean - half, "high": None if half is None else mean + half,
@@ -196,7 +213,7 @@ def _compare(content: dict[str, Any]) -> None:
         if verdict in ("undecided", "equivalent"):
             undecided.add((first["id"], second["id"]))
         words = {"better": "beats", "worse": "loses to"}.get(verdict, "and")
-        end = "" if verdict in ("better", "worse") else ": not told apart"
+        num_seeds, end = first["n"], "" if verdict in ("better", "worse") else ": not told apart"
         content["comparisons"].append({
             "first": first["id"], "second": second["id"], "is_paired": True, "n": first["n"], "seeds": first["seeds"],
             "difference": difference, "low": difference - 0.0012, "high": difference + 0.0012, "df": 26.0,
@@ -204,7 +221,7 @@ def _compare(content: dict[str, Any]) -> None:
             "p_equivalence": 0.4, "p_equivalence_adjusted": 1.0, "verdict": verdict, "detectable": 0.0023,
             "needed_seeds": 14, "images": {"low": difference - 0.001, "high": difference + 0.001},
             "images_and_seeds": {"low": difference - 0.002, "high": difference + 0.002},
-            "sentence": f"{first['name']} {words} {second['name']}{end} by {100 * difference:.2f} points, n = {first['n']}",
+            "sentence": f"{first['name']} {words} {second['name']}{end} by {100 * difference:.2f} points, n = {num_seeds}",
         })  # fmt: skip
     content["settings"]["family"] = len(content["comparisons"])
     content["correlation"] = 0.24 if content["comparisons"] else None

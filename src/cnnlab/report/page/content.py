@@ -11,6 +11,7 @@ Content = dict[str, Any]
 class Cleaned(Content):
     """A content that has been through `cleaned` once."""
 
+
 # marks of text direction, which would turn around what follows them, and what XML excludes
 HIDDEN = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFFFE, 0xFFFF}
 
@@ -18,7 +19,8 @@ HIDDEN = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFFFE, 0xFFFF}
 def cleaned(value: Any) -> Any:
     """The same value without what neither HTML nor SVG can hold: names and values in a sweep may be anything.
 
-    Control characters, halves of surrogate pairs and marks of text direction become �, numbers that are not finite None.
+    Control characters, halves of surrogate pairs and marks of text direction become �, numbers that are not finite
+    None.
 
     Args:
         value: Of json's types.

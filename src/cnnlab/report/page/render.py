@@ -37,6 +37,7 @@ def render(content: dict[str, Any]) -> str:
         summary=summary_of(content, texts),
         sections=sections_of(content, texts),
         style=Markup(_read("page.css")),
+        created=content["created"].replace("T", " ").replace("+00:00", " UTC"),
         script=Markup(script),
         script_digest=digest,
         embedded=embedded(content),

@@ -10,10 +10,16 @@ from cnnlab.report.page.content import Content
 from cnnlab.report.page.figures import FIGURES, inline_svg
 from cnnlab.report.page.figures.curves import MAX_PANELS
 from cnnlab.report.page.figures.dot_plot import MAX_ROWS
-from cnnlab.report.page.figures.style import MAX_LINES
+from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
 from cnnlab.report.page.tables import Table
 
 MAX_SENTENCES = 200
+NARROW = set(FIGURES) - {
+    "comparisons",
+    "per_class",
+    "heat_map",
+    "parallel",
+}  # whose cells would be too small on a phone
 LIMITS = {
     "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
     **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
@@ -22,10 +28,11 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on the page: an `<svg>` element and what stands below it."""
+    """A figure on the page: an `<svg>` element, one for a phone if it differs, and what stands below."""
 
     name: str
     svg: Markup
+    narrow_svg: Markup | None
     captions: list[str]
 
 
@@ -96,7 +103,15 @@ def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
         captions.append(texts("caption.curves_multiples"))
     if num > limit:
         captions.append(texts("drawn_of", shown=limit, total=num))
-    return Drawing(name, Markup(inline_svg(figure, name, captions[0])), captions)
+    if name.startswith("targets"):
+        captions += _never_reached(content, texts)
+    narrow = FIGURES[name](content, NARROW_INCHES) if name in NARROW else None
+    return Drawing(
+        name,
+        Markup(inline_svg(figure, name, captions[0])),
+        Markup(inline_svg(narrow, f"{name}-narrow", captions[0])) if narrow else None,
+        captions,
+    )
 
 
 def _verdicts(content: Content, texts: Texts) -> list[str]:
@@ -109,6 +124,15 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
     if content["correlation"] is not None:
         notes.append(texts("correlation", value=f"{content['correlation']:.2f}"))
     return notes
+
+
+def _never_reached(content: Content, texts: Texts) -> list[str]:
+    times: dict[float, list[float | None]] = {}
+    for configuration in content["configurations"]:
+        for target in configuration["targets"] or []:
+            times.setdefault(target["accuracy"], []).extend(target["epochs"] or target["seconds"] or [])
+    missed = [f"{100 * target:g} %" for target in sorted(times) if not any(time is not None for time in times[target])]
+    return [texts("never_reached", targets=", ".join(missed))] if missed else []
 
 
 def _decided_first(content: Content) -> list[Content]:

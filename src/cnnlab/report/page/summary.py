@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Content
 
+SPLITS = ("train", "val", "test")
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -27,7 +29,7 @@ def summary_of(content: Content, texts: Texts) -> list[Fact]:
         Fact(texts("fact.runs"), [_runs(content, texts)]),
         Fact(texts("fact.n"), [_n(content, texts)]),
         Fact(texts("fact.data"), [
-            texts("fact.data_text", name=data["name"], **{split: _count(data[split]) for split in ("train", "val", "test")})
+            texts("fact.data_text", name=data["name"], **{split: _count(data[split]) for split in SPLITS})
             for data in content["data"]
         ]),
         Fact(texts("fact.budget"), [_budget(content, texts)]),

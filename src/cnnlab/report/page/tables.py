@@ -75,17 +75,21 @@ def number(value: float | None, text: Callable[[float], str] = "{:g}".format, ki
     return Cell("∞" if value == INFINITE else text(value), value, kind)
 
 
-def interval(bounds: dict[str, Any] | None, sign: bool = False) -> Cell:
-    """Two bounds in per cent or in points, sorted by their width."""
+def interval(bounds: dict[str, Any] | None, sign: bool = False, value: Cell | None = None) -> Cell:
+    """Two bounds in per cent or in points, after the value that they are about; sorted by it or by their width."""
     if not bounds or bounds["low"] is None or bounds["high"] is None:
-        return Cell("–")
+        return value or Cell("–")
     low, high = (f"{100 * bounds[end]:{'+' if sign else ''}.2f}".replace("-", "−") for end in ("low", "high"))
+    if value:
+        return Cell(f"{value.text} [{low}, {high}]", value.value)
     return Cell(f"[{low}, {high}]", bounds["high"] - bounds["low"])
 
 
 def probability(value: float | None) -> Cell:
     """A p value."""
-    return number(value, lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}")
+    return number(
+        value, lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
+    )
 
 
 def configurations_table(content: Content, texts: Texts) -> Table:
@@ -104,6 +108,8 @@ def configurations_table(content: Content, texts: Texts) -> Table:
     if any(configuration["predicted_deviation"] is not None for _, configuration in items):
         head = texts("column.predicted")
         columns.append(Column(head, True, lambda item: points(item[1]["predicted_deviation"])))
+    if content["groups"]:
+        columns.append(Column(texts("column.groups"), False, lambda item: _groups(item[1])))
     columns.append(Column(texts("column.fit"), True, lambda item: number(item[1]["fit_s"], "{:.1f}".format)))
     if any(_unusable(configuration) for _, configuration in items):
         columns.append(Column(texts("column.unusable"), True, lambda item: _unusable_cell(item[1], texts)))
@@ -111,6 +117,10 @@ def configurations_table(content: Content, texts: Texts) -> Table:
     notes = [texts("order.validated" if is_validated else "order.by_name")]
     if content["comparisons"]:
         notes.append(texts("order.not_ranking"))
+    if split_shown(content):
+        notes.append(texts("columns"))
+    if content["groups"]:
+        notes.append(texts("groups"))
     if any(configuration["survivors_only"] for _, configuration in items):
         notes.append(texts("survivors"))
     return Table("table-configurations", texts("table.configurations"), columns, items, notes)
@@ -130,8 +140,7 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         Column(texts("column.first"), False, lambda pair: name_cell(configurations[pair["first"]])),
         Column(texts("column.verdict"), False, lambda pair: verdict_cell(pair["verdict"], texts)),
         Column(texts("column.second"), False, lambda pair: name_cell(configurations[pair["second"]])),
-        Column(texts("column.difference"), True, lambda pair: points(pair["difference"], sign=True)),
-        Column(texts("column.difference_interval"), True, lambda pair: interval(pair, sign=True)),
+        Column(texts("column.difference"), True, _difference),
         Column(texts("column.n"), True, lambda pair: number(pair["n"])),
         Column(texts("column.p"), True, lambda pair: probability(pair["p_adjusted"])),
     ]
@@ -212,6 +221,7 @@ def verdict_cell(verdict: str, texts: Texts) -> Cell:
 def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
     def mean(item: Any) -> Cell:
         cell = percent((item[1][split] or {}).get("mean"))
+        cell = interval(item[1][split], value=cell)
         is_marked = item[1]["survivors_only"] and cell.value is not None
         return Cell(texts("cell.survivors", value=cell.text), cell.value, "survivors") if is_marked else cell
 
@@ -220,7 +230,6 @@ def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
 
     return [
         Column(texts(f"column.{split}"), True, mean),
-        Column(texts("column.interval"), True, lambda item: interval(item[1][split])),
         *([Column(texts("column.deviation"), True, deviation)] if split == "test" else []),
     ]
 
@@ -244,6 +253,17 @@ def _unusable_cell(configuration: dict[str, Any], texts: Texts) -> Cell:
     states = [state for state in ("diverged", "failed", "other") if configuration[f"num_{state}"]]
     words = [texts(f"cell.{state}", n=configuration[f"num_{state}"]) for state in states]
     return Cell(", ".join(words) or "0", _unusable(configuration))
+
+
+def _difference(pair: dict[str, Any]) -> Cell:
+    return interval(pair, sign=True, value=points(pair["difference"], sign=True))
+
+
+def _groups(configuration: dict[str, Any]) -> Cell:
+    """A letter for each group, as compact letter displays have them: a to z, then a1 and so on."""
+    numbers = configuration["group_ids"]
+    letters = [chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "") for number in numbers]
+    return Cell(" ".join(letters) or "–")
 
 
 def _p_equivalence(pair: dict[str, Any]) -> Cell:

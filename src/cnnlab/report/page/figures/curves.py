@@ -18,8 +18,9 @@ from cnnlab.report.page.figures.style import (
     MARKERS,
     MAX_LINES,
     SERIES,
-    WIDTH_INCHES,
+    WIDE_INCHES,
     error_axis,
+    name_axes,
     panels,
     spread,
     styled,
@@ -66,40 +67,43 @@ def curves_of(content: Content, against: Against) -> tuple[str, list[Curve]]:
     return split, drawn
 
 
-def draw_curves_by_epoch(content: Content) -> Figure | None:
+def draw_curves_by_epoch(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
     """Error by epoch: one pair of axes for a few configurations, small multiples for many.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
-    return _draw_curves(content, "epochs")
+    return _draw_curves(content, "epochs", width_inches)
 
 
-def draw_curves_by_second(content: Content) -> Figure | None:
+def draw_curves_by_second(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
     """Error by seconds of training: one pair of axes for a few configurations, small multiples for many.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
-    return _draw_curves(content, "seconds")
+    return _draw_curves(content, "seconds", width_inches)
 
 
-def _draw_curves(content: Content, against: Against) -> Figure | None:
-    def draw(content: Content) -> Figure | None:
+def _draw_curves(content: Content, against: Against, width_inches: float) -> Figure | None:
+    def draw(content: Content, width_inches: float) -> Figure | None:
         split, curves = curves_of(content, against)
         if not curves:
             return None
         texts = Texts(content["language"])
         labels = texts(f"axis.{against}"), texts(f"axis.{split}_error")
-        return _draw_together(curves, labels) if len(curves) <= MAX_LINES else _draw_multiples(curves, labels)
+        draw_all = _draw_together if len(curves) <= MAX_LINES else _draw_multiples
+        return draw_all(curves, labels, width_inches)
 
-    return styled(draw)(content)
+    return styled(draw)(content, width_inches)
 
 
-def _draw_together(curves: list[Curve], labels: tuple[str, str]) -> Figure:
-    figure = Figure(figsize=(WIDTH_INCHES, 3.9))
+def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: float) -> Figure:
+    figure = Figure(figsize=(width_inches, 3.9))
     right = 0.5 + 0.078 * max(len(curve.label) for curve in curves) if len(curves) > 1 else 0.2
-    axes = figure.add_axes((0.62 / WIDTH_INCHES, 0.13, 1 - (0.62 + right) / WIDTH_INCHES, 0.83))
+    axes = figure.add_axes((0.62 / width_inches, 0.13, 1 - (0.62 + right) / width_inches, 0.83))
     _scale(axes, curves)
     axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.grid(visible=True, axis="y")
@@ -124,8 +128,8 @@ def _draw_together(curves: list[Curve], labels: tuple[str, str]) -> Figure:
     return figure
 
 
-def _draw_multiples(curves: list[Curve], labels: tuple[str, str]) -> Figure:
-    figure, grid = panels(len(curves))
+def _draw_multiples(curves: list[Curve], labels: tuple[str, str], width_inches: float) -> Figure:
+    figure, grid = panels(len(curves), width_inches)
     others = curves if len(curves) <= 16 else curves[:1]  # behind each, to compare with
     for axes, curve in zip(grid, curves, strict=True):
         for other in others:
@@ -135,8 +139,7 @@ def _draw_multiples(curves: list[Curve], labels: tuple[str, str]) -> Figure:
         axes.set_title(curve.label, loc="left", pad=4, color=INK)
         axes.grid(visible=True, axis="y")
     _scale(grid[0], curves)
-    figure.supxlabel(labels[0], fontsize=9, color="#5a636e", y=0.06 / figure.get_figheight())
-    figure.supylabel(labels[1], fontsize=9, color="#5a636e", x=0.06 / WIDTH_INCHES)
+    name_axes(figure, *labels)
     return figure
 
 

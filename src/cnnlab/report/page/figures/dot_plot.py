@@ -17,7 +17,7 @@ from cnnlab.report.page.figures.style import (
     INK,
     MUTED,
     ORANGE,
-    WIDTH_INCHES,
+    row_names,
     styled,
 )
 
@@ -40,13 +40,14 @@ class Row:
     survivors_only: bool
 
 
-def rows_of(content: Content) -> list[Row]:
+def rows_of(content: Content, label_width: int = 28) -> list[Row]:
     """The rows of the dot plot, in the list's order, `MAX_ROWS` at most.
 
     Args:
         content: report.json's.
+        label_width: Of a label, in characters.
     """
-    split, names = split_shown(content) or "test", short_names(content)
+    split, names = split_shown(content) or "test", short_names(content, label_width)
     rows = []
     for configuration in content["configurations"][:MAX_ROWS]:
         shown, val = configuration[split] or {}, configuration["val"] if split == "test" else None
@@ -107,13 +108,14 @@ def lanes_of(content: Content, num_rows: int) -> list[tuple[int, list[int]]]:
 
 
 @styled
-def draw_dot_plot(content: Content) -> Figure | None:
+def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
     """Accuracy of each configuration in the list's order: mean, interval, every seed, brackets of groups.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
-    split, rows = split_shown(content), rows_of(content)
+    split, rows = split_shown(content), rows_of(content, 28 if width_inches > 6 else 18)
     if split is None or not any(row.mean is not None for row in rows):
         return None
     texts, lanes = Texts(content["language"]), lanes_of(content, len(rows))
@@ -121,22 +123,20 @@ def draw_dot_plot(content: Content) -> Figure | None:
     left = CHARACTER_INCHES * max(display_width(row.label) for row in rows) + 0.5
     right, top, bottom = 0.62 + LANE_INCHES * num_lanes, 0.66, 0.45
     height = 0.3 * len(rows) + 0.1 + top + bottom
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(width_inches, height))
     axes = figure.add_axes(
-        (left / WIDTH_INCHES, bottom / height, 1 - (left + right) / WIDTH_INCHES, 1 - (bottom + top) / height)
+        (left / width_inches, bottom / height, 1 - (left + right) / width_inches, 1 - (bottom + top) / height)
     )
     low, high = window(rows)
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=texts(f"axis.{split}_accuracy"))
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7 if width_inches > 6 else 4, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="x")
-    axes.set_yticks(range(len(rows)), [row.label for row in rows], color=INK)
-    axes.tick_params(axis="y", pad=24)
     axes.spines["left"].set_visible(False)
     across = axes.get_yaxis_transform()
-    inches = 1 / (WIDTH_INCHES - left - right)
+    inches = 1 / (width_inches - left - right)
+    row_names(axes, [row.label for row in rows], 0, inches)
     for y, row in enumerate(rows):
         _draw_row(axes, y, row, (low, high), texts)
-        axes.text(-0.08 * inches, y, str(y + 1), transform=across, ha="right", va="center", color=MUTED)
         axes.text(1 + 0.3 * inches, y, _count(row), transform=across, ha="right", va="center", color=MUTED)
     axes.text(1 + 0.3 * inches, -0.9, "n", transform=across, ha="right", va="center", color=MUTED)
     for lane, members in lanes:

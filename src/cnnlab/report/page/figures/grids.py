@@ -19,7 +19,7 @@ from cnnlab.report.page.figures.style import (
     INK,
     MUTED,
     ORANGE,
-    WIDTH_INCHES,
+    row_names,
     styled,
 )
 
@@ -46,11 +46,12 @@ def verdict_grid(content: Content) -> list[list[str | None]]:
 
 
 @styled
-def draw_comparisons(content: Content) -> Figure | None:
+def draw_comparisons(content: Content, width_inches: float) -> Figure | None:
     """Which pairs differ, and in which direction: a sign for each row's configuration against each column's.
 
     Args:
         content: report.json's.
+        width_inches: As wide as its cells whatever that is.
     """
     grid = verdict_grid(content)
     if not any(verdict for row in grid for verdict in row):
@@ -63,9 +64,8 @@ def draw_comparisons(content: Content) -> Figure | None:
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     _prepare(axes, names, [str(i + 1) for i in range(len(names))])
-    axes.tick_params(axis="y", pad=24)
+    row_names(axes, names, 0, 1 / side)
     for y, row in enumerate(grid):
-        axes.text(-0.5 - 0.08 / cell, y, str(y + 1), ha="right", va="center", color=MUTED)
         for x, verdict in enumerate(row):
             if x == y:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=GRID, linewidth=0))
@@ -80,11 +80,12 @@ def draw_comparisons(content: Content) -> Figure | None:
 
 
 @styled
-def draw_heat_map(content: Content) -> Figure | None:
+def draw_heat_map(content: Content, width_inches: float) -> Figure | None:
     """Accuracy by two varied values; a cell each, with its number.
 
     Args:
         content: report.json's.
+        width_inches: At most, if the cells fit.
     """
     heat_map = content["heat_map"]
     if not heat_map:
@@ -95,15 +96,17 @@ def draw_heat_map(content: Content) -> Figure | None:
     texts = Texts(content["language"])
     rows, columns = ([str(value) for value in heat_map[key]] for key in ("row_values", "column_values"))
     title = texts("heat_map_title", split=texts(f"split.{split}"))
-    return _heat_map(heat_map[split], rows, columns, (heat_map["rows"], heat_map["columns"]), title)
+    names = heat_map["rows"], heat_map["columns"]
+    return _heat_map(heat_map[split], rows, columns, names, title, width_inches)
 
 
 @styled
-def draw_per_class(content: Content) -> Figure | None:
+def draw_per_class(content: Content, width_inches: float) -> Figure | None:
     """Test accuracy of each configuration on each class.
 
     Args:
         content: report.json's.
+        width_inches: At most, if the cells fit.
     """
     disagreement = content["disagreement"]
     if not disagreement or not disagreement["per_class"]:
@@ -115,7 +118,8 @@ def draw_per_class(content: Content) -> Figure | None:
     if not _any_number(values):
         return None
     rows = [names[identity] for identity in ids[:MAX_ROWS]]
-    return _heat_map(values, rows, disagreement["classes"], ("", texts("axis.class")), texts("per_class_title"))
+    axes = "", texts("axis.class")
+    return _heat_map(values, rows, disagreement["classes"], axes, texts("per_class_title"), width_inches)
 
 
 def _heat_map(
@@ -124,12 +128,13 @@ def _heat_map(
     columns: Sequence[str],
     names: tuple[str, str],
     title: str,
+    width_inches: float,
 ) -> Figure:
     values = 100 * np.array(fractions, dtype=float)[:MAX_ROWS, :MAX_ROWS]
     rows, columns = ([shortened(name, 26) for name in labels[:MAX_ROWS]] for labels in (rows, columns))
     left = CHARACTER_INCHES * max(map(display_width, rows)) + (0.45 if names[0] else 0.25)
     across = max(map(display_width, columns))
-    cell = min(0.95, max(0.52, (WIDTH_INCHES - left) / len(columns)))
+    cell = min(0.95, max(0.52, (width_inches - left - 0.15) / len(columns)))
     is_turned = CHARACTER_INCHES * across > cell
     top, bottom = 0.35, 0.45 + (CHARACTER_INCHES * across * 0.75 if is_turned else 0.2)
     width, height = left + cell * len(columns) + 0.15, top + 0.31 * len(rows) + bottom

@@ -18,10 +18,9 @@ from cnnlab.report.page.figures.style import (
     INK,
     MARKERS,
     MAX_LINES,
-    MUTED,
     SERIES,
-    WIDTH_INCHES,
     error_axis,
+    name_axes,
     panels,
     styled,
 )
@@ -35,11 +34,12 @@ def _errors(accuracies: list[float | None] | None, num: int) -> np.ndarray:
 
 
 @styled
-def draw_sensitivity(content: Content) -> Figure | None:
+def draw_sensitivity(content: Content, width_inches: float) -> Figure | None:
     """Validation error by one varied number, on logarithmic axes.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
     sensitivity = content["sensitivity"]
     lines = [line for line in (sensitivity or {}).get("lines", []) if any(value is not None for value in line["val"])]
@@ -48,7 +48,7 @@ def draw_sensitivity(content: Content) -> Figure | None:
     lines = lines[:MAX_PANELS]
     texts = Texts(content["language"])
     is_together = len(lines) <= MAX_LINES
-    figure, grid = panels(1 if is_together else len(lines), 3.0 if is_together else 1.5)
+    figure, grid = panels(1 if is_together else len(lines), width_inches, 3.0 if is_together else 1.5)
     errors = []
     for index, line in enumerate(lines):
         axes = grid[0] if is_together else grid[index]
@@ -73,27 +73,27 @@ def draw_sensitivity(content: Content) -> Figure | None:
             axes.set_xticks(distinct)
             axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    figure.supxlabel(shortened(sensitivity["name"], 60), fontsize=9, color=MUTED, y=0.06 / figure.get_figheight())
-    figure.supylabel(texts("axis.val_error"), fontsize=9, color=MUTED, x=0.06 / WIDTH_INCHES)
+    name_axes(figure, shortened(sensitivity["name"], 50), texts("axis.val_error"))
     return figure
 
 
 @styled
-def draw_effects(content: Content) -> Figure | None:
+def draw_effects(content: Content, width_inches: float) -> Figure | None:
     """The share of the variance that each factor and interaction of a factorial sweep explains.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
     factors = (content["effects"] or {}).get("factors", [])[:MAX_FACTORS]
     if not factors:
         return None
-    names = [shortened(factor["name"], 44) for factor in factors]
+    names = [shortened(factor["name"], 44 if width_inches > 6 else 22) for factor in factors]
     left = CHARACTER_INCHES * max(map(display_width, names)) + 0.2
     height = 0.3 * len(factors) + 0.55
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(width_inches, height))
     axes = figure.add_axes(
-        (left / WIDTH_INCHES, 0.45 / height, 1 - (left + 0.6) / WIDTH_INCHES, 0.3 * len(factors) / height)
+        (left / width_inches, 0.45 / height, 1 - (left + 0.6) / width_inches, 0.3 * len(factors) / height)
     )
     shares = [100 * factor["share"] for factor in factors]
     axes.barh(range(len(factors)), shares, height=0.62, color=BLUE)
@@ -107,18 +107,19 @@ def draw_effects(content: Content) -> Figure | None:
 
 
 @styled
-def draw_parallel(content: Content) -> Figure | None:
+def draw_parallel(content: Content, width_inches: float) -> Figure | None:
     """Parallel coordinates, for three varied values or more: a line a configuration, the best quarter in blue.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
     varied = content["varied"][:MAX_AXES]
     ranked = [(c["values"], c["val"]["mean"]) for c in content["configurations"] if c["val"]]
     if len(content["varied"]) < 3 or len(ranked) < 2:
         return None
     texts = Texts(content["language"])
-    figure = Figure(figsize=(WIDTH_INCHES, 3.6))
+    figure = Figure(figsize=(width_inches, 3.6))
     axes = figure.add_axes((0.09, 0.12, 0.82, 0.74))
     columns = [_positions([values.get(name) for values, _ in ranked]) for name in varied]
     accuracies = np.array([accuracy for _, accuracy in ranked])
@@ -150,7 +151,7 @@ def _tick(axes: Axes, x: int, ticks: dict[float, str]) -> None:
 
 
 def _positions(values: list[Any]) -> tuple[np.ndarray, dict[float, str]]:
-    """Where each value stands on its axis, from 0 to 1, and some of the axis's labels: numbers by size, words evenly."""
+    """Where each value stands on its axis, from 0 to 1, and the axis's labels: numbers by size, words evenly."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         numbers = np.array(values, dtype=float)
         scaled = np.log(numbers) if (numbers > 0).all() and numbers.max() > 20 * numbers.min() else numbers

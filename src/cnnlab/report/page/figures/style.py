@@ -26,24 +26,24 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MAX_LINES = len(SERIES)  # in one pair of axes; more configurations get a pair of axes each
 
-WIDTH_INCHES = 8.4
+WIDE_INCHES, NARROW_INCHES = 9.4, 4.7  # for a desktop and for a phone
 KOREAN = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo")
 CHARACTER_INCHES = 0.078  # of DejaVu Sans at 9 points, on average
 
-Draw = Callable[[Content], Figure | None]
+Draw = Callable[..., Figure | None]  # of the content, and of the width in inches if it is not wide
 
 
 def styled(draw: Draw) -> Draw:
     """A figure's function under the report's style, on content that can be drawn.
 
     Args:
-        draw: From report.json's content to a figure, or None if the content has nothing for it.
+        draw: From report.json's content and a width in inches to a figure, or None if there is nothing to draw.
     """
 
     @functools.wraps(draw)
-    def wrapped(content: Content) -> Figure | None:
+    def wrapped(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
         with matplotlib.rc_context(_style()):
-            return draw(Cleaned(cleaned(content)))
+            return draw(Cleaned(cleaned(content)), width_inches)
 
     return wrapped
 
@@ -86,6 +86,36 @@ def error_axis(axes: Axes, lowest: float, highest: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
+def name_axes(figure: Figure, x: str, y: str, x_inches: float = 0.06) -> None:
+    """What the axes of small multiples have in common: their names, once for all.
+
+    Args:
+        figure: With its final size.
+        x: Quantity and unit of the horizontal axis.
+        y: Quantity and unit of the vertical axis.
+        x_inches: How far above the figure's lower edge the first stands.
+    """
+    width, height = figure.get_size_inches()
+    figure.supxlabel(x, fontsize=9, color=MUTED, y=x_inches / height)
+    figure.supylabel(y, fontsize=9, color=MUTED, x=0.06 / width)
+
+
+def row_names(axes: Axes, names: Sequence[str], x: float, inches: float) -> None:
+    """Names and numbers from 1 at the left of a list's rows, which are at y = 0, 1 and so on.
+
+    Args:
+        axes: Whose left edge it is.
+        names: A row each.
+        x: The left edge, in axes coordinates or data as `axes.get_yaxis_transform` has them.
+        inches: How much of x an inch is.
+    """
+    across = axes.get_yaxis_transform()
+    axes.set_yticks([])
+    for y, name in enumerate(names):
+        axes.text(x - 0.08 * inches, y, str(y + 1), transform=across, ha="right", va="center", color=MUTED)
+        axes.text(x - 0.38 * inches, y, name, transform=across, ha="right", va="center", color=INK)
+
+
 def spread(positions: Sequence[float], gap: float) -> list[float]:
     """Positions moved as little as it takes to be `gap` apart, in the same order, within 0 and 1 if they fit.
 
@@ -104,22 +134,22 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return [moved[order.index(index)] for index in range(len(positions))]
 
 
-def panels(num: int, height_inches: float = 1.5, left_inches: float = 0.62) -> tuple[Figure, list[Axes]]:
-    """Small multiples: as many axes with common scales, four a row, room for a title above each.
+def panels(num: int, width_inches: float, height_inches: float = 1.5) -> tuple[Figure, list[Axes]]:
+    """Small multiples: as many axes with common scales, two or four a row, room for a title above each.
 
     Args:
         num: How many.
+        width_inches: Of the figure.
         height_inches: Of a pair of axes.
-        left_inches: For the labels of the vertical axis.
     """
-    columns = min(num, 4)
+    columns = min(num, 4 if width_inches > 6 else 2)
     rows = -(-num // columns)
     row_inches, bottom, top = height_inches + 0.32, 0.5, 0.05
     height = rows * row_inches + bottom + top
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(width_inches, height))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     figure.subplots_adjust(
-        left=left_inches / WIDTH_INCHES, right=1 - 0.12 / WIDTH_INCHES, bottom=bottom / height,
+        left=0.62 / width_inches, right=1 - 0.12 / width_inches, bottom=bottom / height,
         top=1 - (top + 0.27) / height, wspace=0.1, hspace=0.32 / height_inches,
     )  # fmt: skip
     for axes in grid.flat[num:]:

@@ -69,6 +69,9 @@ def _adapt(element: ElementTree.Element, name: str, referenced: set[str]) -> Non
     for key in (f"{{{XLINK}}}href", "clip-path"):
         if key in element.attrib:
             element.set(key, re.sub(r"(?<![\w])#", f"#{name}-", element.attrib[key]))
+    for key in ("d", "x", "y", "transform"):  # a hundredth of a point is enough, and half the bytes
+        if key in element.attrib:
+            element.set(key, re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match.group()):.2f}", element.attrib[key]))
     style = element.get("style", "")
     style = re.sub(r"#[0-9a-f]{6}", lambda color: _variable(color.group()), style)
     style = re.sub(r"font: ([^;]*?)([\d.]+px) [^;]*", _font, style)

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cnnlab.report.messages import Texts
-from cnnlab.report.page.content import Content, short_names
+from cnnlab.report.page.content import Content, display_width, short_names
 from cnnlab.report.page.figures.curves import MAX_PANELS, Against
 from cnnlab.report.page.figures.style import (
     DASHES,
@@ -15,9 +15,9 @@ from cnnlab.report.page.figures.style import (
     INK,
     MARKERS,
     MAX_LINES,
-    MUTED,
     SERIES,
-    WIDTH_INCHES,
+    WIDE_INCHES,
+    name_axes,
     panels,
     styled,
 )
@@ -60,40 +60,42 @@ def reached(content: Content, against: Against) -> list[Reached]:
     return [curve for curve in found if curve.accuracy in hit]
 
 
-def draw_targets_by_epoch(content: Content) -> Figure | None:
+def draw_targets_by_epoch(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
     """The share of runs that reached each target, by epochs.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
-    return _draw_targets(content, "epochs")
+    return _draw_targets(content, "epochs", width_inches)
 
 
-def draw_targets_by_second(content: Content) -> Figure | None:
+def draw_targets_by_second(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
     """The share of runs that reached each target, by seconds of training.
 
     Args:
         content: report.json's.
+        width_inches: Of the figure.
     """
-    return _draw_targets(content, "seconds")
+    return _draw_targets(content, "seconds", width_inches)
 
 
-def _draw_targets(content: Content, against: Against) -> Figure | None:
-    def draw(content: Content) -> Figure | None:
+def _draw_targets(content: Content, against: Against, width_inches: float) -> Figure | None:
+    def draw(content: Content, width_inches: float) -> Figure | None:
         curves = reached(content, against)
-        return _draw_panels(curves, against, Texts(content["language"])) if curves else None
+        return _draw_panels(curves, against, Texts(content["language"]), width_inches) if curves else None
 
-    return styled(draw)(content)
+    return styled(draw)(content, width_inches)
 
 
-def _draw_panels(curves: list[Reached], against: Against, texts: Texts) -> Figure:
+def _draw_panels(curves: list[Reached], against: Against, texts: Texts, width_inches: float) -> Figure:
     """A pair of axes for each target and a line for each configuration if they are few, the reverse if not."""
     labels = list(dict.fromkeys(curve.label for curve in curves))
     targets = sorted({curve.accuracy for curve in curves})
     by_target = len(labels) <= MAX_LINES
     titles = [f"{100 * target:g} %" for target in targets]
     heads, lines = (titles, labels) if by_target else (labels, titles)
-    figure, grid = panels(len(heads), 2.4 if by_target else 1.15)
+    figure, grid = panels(len(heads), width_inches, 2.4 if by_target else 1.15)
     end = max(time for curve in curves for time in curve.times if time is not None) * 1.08
     for curve in curves:
         row, column = labels.index(curve.label), targets.index(curve.accuracy)
@@ -116,7 +118,7 @@ def _draw_panels(curves: list[Reached], against: Against, texts: Texts) -> Figur
 
 def _finish(figure: Figure, lines: list[str], against: Against, texts: Texts) -> None:
     """The names of the lines in a row of their own under the axes, and the axes' own names."""
-    columns = max(1, min(len(lines), int(11 // (0.5 + 0.078 * max(map(len, lines))) or 1), 4))
+    columns = max(1, min(len(lines), int(figure.get_figwidth() // (0.75 + 0.085 * max(map(display_width, lines))))))
     rows = -(-len(lines) // columns)
     height = figure.get_figheight()
     extra = 0.22 * rows + 0.08
@@ -133,5 +135,4 @@ def _finish(figure: Figure, lines: list[str], against: Against, texts: Texts) ->
         ],
         loc="lower center", ncols=columns, borderaxespad=0.1, labelspacing=0.3,
     )  # fmt: skip
-    figure.supxlabel(texts(f"axis.{against}"), fontsize=9, color=MUTED, y=(extra + 0.02) / (height + extra))
-    figure.supylabel(texts("axis.reached"), fontsize=9, color=MUTED, x=0.06 / WIDTH_INCHES)
+    name_axes(figure, texts(f"axis.{against}"), texts("axis.reached"), extra + 0.04)
