@@ -126,6 +126,7 @@ def with_divergence(content: dict[str, Any]) -> dict[str, Any]:
     content["comparisons"] = [
         pair for pair in content["comparisons"] if lost["id"] not in (pair["first"], pair["second"])
     ]
+    content["settings"]["family"] = len(content["comparisons"])
     content["groups"] = [kept for group in content["groups"] if len(kept := [i for i in group if i != lost["id"]]) > 1]
     content["curves"] = [curve for curve in content["curves"] if curve["configuration"] != lost["id"]]
     content["provenance"]["warnings"] = ["Runs differ in torch: 2.13.0, 2.14.1."]
@@ -213,7 +214,7 @@ def _compare(content: dict[str, Any]) -> None:
         if verdict in ("undecided", "equivalent"):
             undecided.add((first["id"], second["id"]))
         words = {"better": "beats", "worse": "loses to"}.get(verdict, "and")
-        num_seeds, end = first["n"], "" if verdict in ("better", "worse") else ": not told apart"
+        num, end = first["n"], "" if verdict in ("better", "worse") else ": not told apart"
         content["comparisons"].append({
             "first": first["id"], "second": second["id"], "is_paired": True, "n": first["n"], "seeds": first["seeds"],
             "difference": difference, "low": difference - 0.0012, "high": difference + 0.0012, "df": 26.0,
@@ -221,7 +222,7 @@ def _compare(content: dict[str, Any]) -> None:
             "p_equivalence": 0.4, "p_equivalence_adjusted": 1.0, "verdict": verdict, "detectable": 0.0023,
             "needed_seeds": 14, "images": {"low": difference - 0.001, "high": difference + 0.001},
             "images_and_seeds": {"low": difference - 0.002, "high": difference + 0.002},
-            "sentence": f"{first['name']} {words} {second['name']}{end} by {100 * difference:.2f} points, n = {num_seeds}",
+            "sentence": f"{first['name']} {words} {second['name']}{end} by {100 * difference:.2f} points, n = {num}",
         })  # fmt: skip
     content["settings"]["family"] = len(content["comparisons"])
     content["correlation"] = 0.24 if content["comparisons"] else None

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
-from cnnlab.report.page.content import Content
+from cnnlab.report.page.content import Content, split_shown
 from cnnlab.report.page.figures import FIGURES, inline_svg
 from cnnlab.report.page.figures.curves import MAX_PANELS
 from cnnlab.report.page.figures.dot_plot import MAX_ROWS
@@ -96,15 +96,7 @@ def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
     figure = FIGURES[name](content)
     if figure is None:
         return None
-    sensitivity = (content["sensitivity"] or {}).get("name", "")
-    captions = [texts(f"caption.{name}", **({"name": sensitivity} if name == "sensitivity" else {}))]
-    num, limit = len(content["configurations"]), LIMITS.get(name, 10**9)
-    if name == "curves_by_epoch" and num > MAX_LINES:
-        captions.append(texts("caption.curves_multiples"))
-    if num > limit:
-        captions.append(texts("drawn_of", shown=limit, total=num))
-    if name.startswith("targets"):
-        captions += _never_reached(content, texts)
+    captions = _captions(name, content, texts)
     narrow = FIGURES[name](content, NARROW_INCHES) if name in NARROW else None
     return Drawing(
         name,
@@ -112,6 +104,25 @@ def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
         Markup(inline_svg(narrow, f"{name}-narrow", captions[0])) if narrow else None,
         captions,
     )
+
+
+def _captions(name: str, content: Content, texts: Texts) -> list[str]:
+    sensitivity = (content["sensitivity"] or {}).get("name", "")
+    captions = [texts(f"caption.{name}", **({"name": sensitivity} if name == "sensitivity" else {}))]
+    if name == "dot_plot":
+        shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
+        if any(summary and summary["low"] is not None for summary in shown):
+            captions.append(texts("caption.intervals"))
+        if content["groups"]:
+            captions.append(texts("caption.groups"))
+    num, limit = len(content["configurations"]), LIMITS.get(name, 10**9)
+    if name == "curves_by_epoch" and num > MAX_LINES:
+        captions.append(texts("caption.curves_multiples"))
+    if num > limit:
+        captions.append(texts("drawn_of", shown=limit, total=num))
+    if name.startswith("targets"):
+        captions += _never_reached(content, texts)
+    return captions
 
 
 def _verdicts(content: Content, texts: Texts) -> list[str]:

@@ -88,7 +88,7 @@ def _n(content: Content, texts: Texts) -> str:
     counts = [configuration["n"] for configuration in content["configurations"]]
     if not counts:
         return ""
-    n = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+    n = counts[0] if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
     return texts("fact.n_text", n=n, seeds=ranges(content["budget"]["seeds"]))
 
 

@@ -65,7 +65,7 @@ def percent(value: float | None, kind: str = "") -> Cell:
 
 def points(value: float | None, sign: bool = False) -> Cell:
     """A difference of fractions in points, each a hundredth."""
-    return number(value, lambda value: f"{100 * value:{'+' if sign else ''}.2f}".replace("-", "−"))
+    return number(value, lambda value: _hundredths(value, sign))
 
 
 def number(value: float | None, text: Callable[[float], str] = "{:g}".format, kind: str = "") -> Cell:
@@ -79,7 +79,7 @@ def interval(bounds: dict[str, Any] | None, sign: bool = False, value: Cell | No
     """Two bounds in per cent or in points, after the value that they are about; sorted by it or by their width."""
     if not bounds or bounds["low"] is None or bounds["high"] is None:
         return value or Cell("–")
-    low, high = (f"{100 * bounds[end]:{'+' if sign else ''}.2f}".replace("-", "−") for end in ("low", "high"))
+    low, high = (_hundredths(bounds[end], sign) for end in ("low", "high"))
     if value:
         return Cell(f"{value.text} [{low}, {high}]", value.value)
     return Cell(f"[{low}, {high}]", bounds["high"] - bounds["low"])
@@ -153,6 +153,9 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     ]
     columns += [column for key, column in optional if any(pair[key] is not None for pair in items)]
     columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
+    if any(pair["detectable"] is not None for pair in items):
+        margin = f"{100 * (content['settings']['margin'] or 0.001):g}"
+        notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
@@ -216,6 +219,11 @@ def name_cell(configuration: dict[str, Any]) -> Cell:
 def verdict_cell(verdict: str, texts: Texts) -> Cell:
     """A verdict's sign and word."""
     return Cell(f"{SIGNS[verdict]} {texts(f'verdict.{verdict}')}", texts(f"verdict.{verdict}"), verdict)
+
+
+def _hundredths(value: float, sign: bool) -> str:
+    text = f"{100 * value:{'+' if sign else ''}.2f}".replace("-", "−")
+    return "0.00" if text in ("+0.00", "−0.00") else text
 
 
 def _accuracy_columns(split: str, texts: Texts) -> list[Column]:

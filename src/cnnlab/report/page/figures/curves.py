@@ -56,14 +56,14 @@ def curves_of(content: Content, against: Against) -> tuple[str, list[Curve]]:
     split = next((split for split in ("val", "test", "train") if any(c["split"] == split for c in curves)), "val")
     by_id = {curve["configuration"]: curve for curve in curves if curve["split"] == split and curve[against]}
     names = short_names(content, 26)
-    drawn = []
+    drawn: list[Curve] = []
     for configuration in content["configurations"]:
         curve = by_id.get(configuration["id"])
         if curve and len(drawn) < MAX_PANELS:
             x = np.array(curve[against], dtype=float)
-            median, best, worst = (_errors(curve[key], len(x)) for key in ("median", "high", "low"))
+            median, best, worst = (errors_of(curve[key], len(x)) for key in ("median", "high", "low"))
             if np.isfinite(x * median).any():
-                drawn.append(Curve(f"{names[configuration['id']]}", x, median, best, worst))
+                drawn.append(Curve(names[configuration["id"]], x, median, best, worst))
     return split, drawn
 
 
@@ -153,6 +153,12 @@ def _scale(axes: Axes, curves: list[Curve]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=max(ends) >= 4))
 
 
-def _errors(accuracies: list[float | None] | None, num: int) -> np.ndarray:
+def errors_of(accuracies: list[float | None] | None, num: int) -> np.ndarray:
+    """Errors in per cent, (num,), at least what a logarithmic axis can have; NaN where nothing was measured.
+
+    Args:
+        accuracies: Fractions, of length `num`, or nothing at all.
+        num: How many there should be.
+    """
     values = np.array(accuracies if accuracies else [None] * num, dtype=float)
-    return np.maximum(100 * (1 - values), LEAST_ERROR)
+    return (100 * (1 - values)).clip(LEAST_ERROR)

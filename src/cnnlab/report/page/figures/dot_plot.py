@@ -53,11 +53,20 @@ def rows_of(content: Content, label_width: int = 28) -> list[Row]:
         shown, val = configuration[split] or {}, configuration["val"] if split == "test" else None
         missing = sum(configuration[f"num_{state}"] for state in ("diverged", "failed", "other"))
         values = [100 * value for value in shown.get("values", []) if value is not None]
-        rows.append(Row(
-            names[configuration["id"]], *(_percent(shown.get(key)) for key in ("mean", "low", "high")), values,
-            _percent(val["mean"]) if val else None, len(values), configuration["n"] + missing,
-            configuration["survivors_only"],
-        ))  # fmt: skip
+        mean, low, high = (_percent(shown.get(key)) for key in ("mean", "low", "high"))
+        rows.append(
+            Row(
+                label=names[configuration["id"]],
+                mean=mean,
+                low=low,
+                high=high,
+                values=values,
+                val_mean=_percent(val["mean"]) if val else None,
+                n=len(values),
+                num_runs=configuration["n"] + missing,
+                survivors_only=configuration["survivors_only"],
+            )
+        )
     return rows
 
 
@@ -129,7 +138,7 @@ def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
     )
     low, high = window(rows)
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=texts(f"axis.{split}_accuracy"))
-    axes.xaxis.set_major_locator(MaxNLocator(7 if width_inches > 6 else 4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7 if width_inches > 6 else 5, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="x")
     axes.spines["left"].set_visible(False)
     across = axes.get_yaxis_transform()

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Content, display_width, shortened
-from cnnlab.report.page.figures.curves import LEAST_ERROR, MAX_PANELS
+from cnnlab.report.page.figures.curves import MAX_PANELS, errors_of
 from cnnlab.report.page.figures.style import (
     BLUE,
     CHARACTER_INCHES,
@@ -27,10 +27,6 @@ from cnnlab.report.page.figures.style import (
 
 MAX_FACTORS = 20
 MAX_AXES = 8
-
-
-def _errors(accuracies: list[float | None] | None, num: int) -> np.ndarray:
-    return np.maximum(100 * (1 - np.array(accuracies or [None] * num, dtype=float)), LEAST_ERROR)
 
 
 @styled
@@ -53,8 +49,8 @@ def draw_sensitivity(content: Content, width_inches: float) -> Figure | None:
     for index, line in enumerate(lines):
         axes = grid[0] if is_together else grid[index]
         style = index if is_together else 0
-        x, median = np.array(line["x"], dtype=float), _errors(line["val"], len(line["x"]))
-        best, worst = (_errors(line.get(key), len(x)) for key in ("high", "low"))
+        x, median = np.array(line["x"], dtype=float), errors_of(line["val"], len(line["x"]))
+        best, worst = (errors_of(line.get(key), len(x)) for key in ("high", "low"))
         label = shortened(str(line["label"]), 26)
         axes.fill_between(x, best, worst, color=SERIES[style], alpha=0.13, linewidth=0)
         axes.plot(x, median, color=SERIES[style], linestyle=DASHES[style], marker=MARKERS[style], ms=4.5, label=label)
@@ -131,8 +127,8 @@ def draw_parallel(content: Content, width_inches: float) -> Figure | None:
     for index in np.argsort(accuracies):
         heights = [float(positions[index]) for positions, _ in columns]
         is_best = accuracies[index] >= np.sort(accuracies)[-num_best]
-        style = {"color": BLUE, "linewidth": 1.6} if is_best else {"color": FAINT, "linewidth": 0.8}
-        axes.plot(range(len(columns)), heights, **style)
+        color, width = (BLUE, 1.6) if is_best else (FAINT, 0.8)
+        axes.plot(range(len(columns)), heights, color=color, linewidth=width)
     for x, (_, ticks) in enumerate(columns):
         axes.axvline(x, color=FAINT, linewidth=0.9)
         _tick(axes, x, ticks)

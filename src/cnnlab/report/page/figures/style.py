@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -22,7 +23,14 @@ VARIABLES = {
 
 # colour-blind safe (after Okabe and Ito), and apart in black and white by the dashes and markers beside them
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, INK, BROWN)
-DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (9, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MAX_LINES = len(SERIES)  # in one pair of axes; more configurations get a pair of axes each
 
@@ -49,7 +57,7 @@ def styled(draw: Draw) -> Draw:
 
 
 @functools.cache
-def _style() -> dict[str, object]:
+def _style() -> dict[Any, Any]:
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return {
         "font.family": ["DejaVu Sans", *(name for name in KOREAN if name in installed)],

@@ -54,6 +54,7 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
     referenced = set(re.findall(r"#([\w-]+)", " ".join(value for element in root.iter() for value in _links(element))))
     for element in root.iter():
         _adapt(element, name, referenced)
+    _shorten(root)
     width, height = (float(root.attrib.pop(side).removesuffix("pt")) for side in ("width", "height"))
     root.attrib |= {
         "role": "img", "aria-label": title,
@@ -71,12 +72,29 @@ def _adapt(element: ElementTree.Element, name: str, referenced: set[str]) -> Non
             element.set(key, re.sub(r"(?<![\w])#", f"#{name}-", element.attrib[key]))
     for key in ("d", "x", "y", "transform"):  # a hundredth of a point is enough, and half the bytes
         if key in element.attrib:
-            element.set(key, re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match.group()):.2f}", element.attrib[key]))
+            short = re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match.group()):.2f}", element.attrib[key])
+            element.set(key, " ".join(short.split()))
     style = element.get("style", "")
     style = re.sub(r"#[0-9a-f]{6}", lambda color: _variable(color.group()), style)
     style = re.sub(r"font: ([^;]*?)([\d.]+px) [^;]*", _font, style)
     if style:
         element.set("style", style)
+
+
+def _shorten(element: ElementTree.Element) -> None:
+    """Leaves out indentation, and groups that hold nothing or only hold something."""
+    children: list[ElementTree.Element] = []
+    for child in element:
+        _shorten(child)
+        if child.tag == f"{{{SVG}}}g" and not child.attrib:
+            children.extend(child)
+        else:
+            children.append(child)
+    for child in children:
+        child.tail = None
+    element[:] = children
+    if element.tag != f"{{{SVG}}}text":
+        element.text = None
 
 
 def _links(element: ElementTree.Element) -> list[str]:

@@ -101,8 +101,7 @@ def _draw_panels(curves: list[Reached], against: Against, texts: Texts, width_in
         row, column = labels.index(curve.label), targets.index(curve.accuracy)
         panel, line = (column, row) if by_target else (row, column)
         x, y = curve.steps(end)
-        style = {"color": SERIES[line % 6], "linestyle": DASHES[line % 6]}
-        grid[panel].step(x, y, where="post", linewidth=1.7, **style)
+        grid[panel].step(x, y, where="post", linewidth=1.7, color=SERIES[line % 6], linestyle=DASHES[line % 6])
         grid[panel].plot(x[1:-1], y[1:-1], MARKERS[line % 6], color=SERIES[line % 6], markersize=4)
         if y[-1] < 1:  # runs are missing
             grid[panel].plot(end, y[-1], "o", color=SERIES[line % 6], mfc=GROUND, ms=4.5, clip_on=False, zorder=5)
