@@ -76,6 +76,7 @@ def _adapt(element: ElementTree.Element, name: str, referenced: set[str]) -> Non
             element.set(key, " ".join(short.split()))
     style = element.get("style", "")
     style = re.sub(r"#[0-9a-f]{6}", lambda color: _variable(color.group()), style)
+    style = re.sub(r"font-family: [^;]*;?\s*", "", style)
     style = re.sub(r"font: ([^;]*?)([\d.]+px) [^;]*", _font, style)
     if style:
         element.set("style", style)
