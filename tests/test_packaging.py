@@ -50,7 +50,7 @@ def test_a_wheel_holds_the_package_the_plugins_and_every_config(tmp_path: Path):
     source = {
         path.relative_to(REPOSITORY / "src")
         for path in (REPOSITORY / "src").rglob("*.*")
-        if path.suffix in (".py", ".c", ".h")
+        if path.suffix in (".py", ".c", ".h", ".yaml", ".css", ".js", ".j2")
     }
     conf = {"cnnlab" / path.relative_to(REPOSITORY) for path in (REPOSITORY / "conf").rglob("*.yaml")}
     assert names == {path.as_posix() for path in source | conf} | {"cnnlab/py.typed"}

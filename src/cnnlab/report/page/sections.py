@@ -1,0 +1,151 @@
+"""The sections of the page: their figures, tables and sentences. A section without data does not exist."""
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from cnnlab.report.messages import Texts
+from cnnlab.report.page import tables
+from cnnlab.report.page.content import Content, split_shown
+from cnnlab.report.page.figures import FIGURES, inline_svg
+from cnnlab.report.page.figures.curves import MAX_PANELS
+from cnnlab.report.page.figures.dot_plot import MAX_ROWS
+from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
+from cnnlab.report.page.tables import Table
+
+MAX_SENTENCES = 200
+NARROW = set(FIGURES) - {
+    "comparisons",
+    "per_class",
+    "heat_map",
+    "parallel",
+}  # whose cells would be too small on a phone
+LIMITS = {
+    "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
+    **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure on the page: an `<svg>` element, one for a phone if it differs, and what stands below."""
+
+    name: str
+    svg: Markup
+    narrow_svg: Markup | None
+    captions: list[str]
+
+
+@dataclass
+class Section:
+    """A section of the page, in this order: notes, figures, more sentences to unfold, tables."""
+
+    name: str
+    title: str
+    notes: list[str] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is anything to show but notes."""
+        return bool(self.drawings or self.tables)
+
+
+def sections_of(content: Content, texts: Texts) -> list[Section]:
+    """The sections that the content has data for, in the page's order.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
+
+    def section(name: str, *figures: str, table: Table | None = None, notes: list[str] | None = None) -> Section:
+        drawings = [drawing for figure in figures if (drawing := draw(figure, content, texts)) is not None]
+        return Section(name, texts(f"section.{name}"), notes or [], drawings, [], [table] if table else [])
+
+    configurations = tables.configurations_table(content, texts) if content["configurations"] else None
+    comparisons = section(
+        "comparisons", "comparisons", table=tables.comparisons_table(content, texts), notes=_verdicts(content, texts)
+    )
+    comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
+    targets = tables.targets_table(content, texts)
+    contested = tables.contested_table(content, texts)
+    sections = [
+        section("configurations", "dot_plot", table=configurations),
+        comparisons,
+        section("curves", "curves_by_epoch", "curves_by_second"),
+        section("targets", "targets_by_epoch", "targets_by_second", table=targets),
+        section("sensitivity", "sensitivity"),
+        section("grid", "heat_map", "parallel"),
+        section("effects", "effects"),
+        section("disagreement", "per_class", "contested", table=contested),
+    ]
+    return [section for section in sections if section.has_data]
+
+
+def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
+    """A figure for the page, None without data for it.
+
+    Args:
+        name: One of `FIGURES`.
+        content: report.json's.
+        texts: In its language.
+    """
+    figure = FIGURES[name](content)
+    if figure is None:
+        return None
+    captions = _captions(name, content, texts)
+    narrow = FIGURES[name](content, NARROW_INCHES) if name in NARROW else None
+    return Drawing(
+        name,
+        Markup(inline_svg(figure, name, captions[0])),
+        Markup(inline_svg(narrow, f"{name}-narrow", captions[0])) if narrow else None,
+        captions,
+    )
+
+
+def _captions(name: str, content: Content, texts: Texts) -> list[str]:
+    sensitivity = (content["sensitivity"] or {}).get("name", "")
+    captions = [texts(f"caption.{name}", **({"name": sensitivity} if name == "sensitivity" else {}))]
+    if name == "dot_plot":
+        shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
+        if any(summary and summary["low"] is not None for summary in shown):
+            captions.append(texts("caption.intervals"))
+        if content["groups"]:
+            captions.append(texts("caption.groups"))
+    num, limit = len(content["configurations"]), LIMITS.get(name, 10**9)
+    if name == "curves_by_epoch" and num > MAX_LINES:
+        captions.append(texts("caption.curves_multiples"))
+    if num > limit:
+        captions.append(texts("drawn_of", shown=limit, total=num))
+    if name.startswith("targets"):
+        captions += _never_reached(content, texts)
+    return captions
+
+
+def _verdicts(content: Content, texts: Texts) -> list[str]:
+    verdicts = [pair["verdict"] for pair in content["comparisons"] or []]
+    if not verdicts:
+        return []
+    counts = {verdict: verdicts.count(verdict) for verdict in ("equivalent", "undecided")}
+    different = len(verdicts) - sum(counts.values())
+    notes = [texts("verdict_counts", total=len(verdicts), different=different, **counts)]
+    if content["correlation"] is not None:
+        notes.append(texts("correlation", value=f"{content['correlation']:.2f}"))
+    return notes
+
+
+def _never_reached(content: Content, texts: Texts) -> list[str]:
+    times: dict[float, list[float | None]] = {}
+    for configuration in content["configurations"]:
+        for target in configuration["targets"] or []:
+            times.setdefault(target["accuracy"], []).extend(target["epochs"] or target["seconds"] or [])
+    missed = [f"{100 * target:g} %" for target in sorted(times) if not any(time is not None for time in times[target])]
+    return [texts("never_reached", targets=", ".join(missed))] if missed else []
+
+
+def _decided_first(content: Content) -> list[Content]:
+    rank = {"better": 0, "worse": 0, "equivalent": 1, "undecided": 2}
+    return sorted(content["comparisons"] or [], key=lambda pair: rank[pair["verdict"]])

@@ -1,0 +1,60 @@
+"""A headless Chromium for tests that look at a page as a reader does; they skip where none is installed."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+# --no-sandbox: as root, Chromium has none; a small /dev/shm is usual in containers
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A selenium driver, closed at the end; without Chromium, its driver or selenium the test skips."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, which make install-dev installs")
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("needs Debian's packages chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def look(driver: Any, url: str, width: int = 1280, scheme: str = "light") -> None:
+    """Opens a page in a window of a width in CSS pixels, in a light or dark colour scheme."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    for kind in ("browser", "performance"):
+        driver.get_log(kind)
+    driver.get(url)
+
+
+def console(driver: Any) -> list[str]:
+    """What the page has written to the console since it was opened, its errors among it."""
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def requests(driver: Any) -> list[str]:
+    """The addresses that the page has asked for since it was opened, without `data:`."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith("data:")]

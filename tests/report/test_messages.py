@@ -1,0 +1,62 @@
+"""The texts of reports: the same in every language."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import cnnlab.report
+from cnnlab.report.messages import LANGUAGES, Texts, read_messages
+
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for path in Path(cnnlab.report.__file__).parent.rglob("*")
+    if path.suffix in (".py", ".j2")
+]
+
+
+def placeholders(message: str | list[str]) -> list[set[str]]:
+    texts = [message] if isinstance(message, str) else message
+    return [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in texts]
+
+
+def test_a_message_has_every_language_with_the_same_placeholders():
+    for key, message in read_messages().items():
+        assert set(message) == set(LANGUAGES), key
+        every = [names for language in LANGUAGES for names in placeholders(message[language])]
+        assert all(names == every[0] for names in every), key
+        assert all(message.values()), key
+
+
+def test_no_korean_message_is_left_in_english():
+    same = {key for key, message in read_messages().items() if message["en"] == message["ko"]}
+    assert same == {"fact.n", "column.rank", "column.n", "cell.survivors", "provenance.hash"}
+
+
+def test_every_key_in_the_code_is_a_message():
+    keys = {key for source in SOURCES for key in re.findall(r"""texts\(["']([\w.]+)["']""", source)}
+    assert len(keys) > 50
+    assert keys <= set(read_messages())
+
+
+def test_every_message_has_a_place_in_the_code():
+    code = "\n".join(SOURCES)
+    formed = re.findall(r"""f["']([\w.]*)\{""", code)  # f"caption.{name}" stands for all captions
+    prefixes = tuple(prefix for prefix in formed if prefix.endswith((".", "_")))
+    unused = {key for key in read_messages() if f'"{key}"' not in code and not key.startswith(prefixes)}
+    assert unused <= {"axis.train_error", "axis.val_error", "axis.test_error", "legend.test_mean"}
+
+
+def test_a_number_decides_between_singular_and_plural_and_gets_separators():
+    texts = Texts("en")
+    assert [texts("runs", n=n) for n in (0, 1, 2, 10000)] == ["0 runs", "1 run", "2 runs", "10,000 runs"]
+
+
+def test_a_name_with_braces_is_no_placeholder():
+    assert Texts("en")("provenance.hash", name="{hash} {0}", hash="ab") == "{hash} {0}, sha256 ab"
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(ValueError, match="'fr' is none of en, ko"):
+        Texts("fr")
