@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 # --no-sandbox: as root, Chromium has none; a small /dev/shm is usual in containers
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-)
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
 @contextmanager
@@ -41,8 +35,9 @@ def look(driver: Any, url: str, width: int = 1280, scheme: str = "light") -> Non
     """Opens a page in a window of a width in CSS pixels, in a light or dark colour scheme."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # a click does not wait for scrolling
+    features = [{"name": name, "value": value} for name, value in media.items()]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
     for kind in ("browser", "performance"):
         driver.get_log(kind)
     driver.get(url)

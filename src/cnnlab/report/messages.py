@@ -1,5 +1,6 @@
 """The texts of reports in every language: `messages.yaml`, a message a key."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Texts:
         self.language = language
 
     def __call__(self, key: str, /, **values: Any) -> str:
-        """The message, with its placeholders replaced; numbers get separators of thousands.
+        """The message with its values; numbers get separators of thousands, a per cent sign stays with its number.
 
         Args:
             key: A key of messages.yaml.
@@ -48,4 +49,5 @@ class Texts:
         message = read_messages()[key][self.language]
         if isinstance(message, list):
             message = message[0 if values.get("n") == 1 else 1]
-        return message.format(**{name: f"{value:,}" if type(value) is int else value for name, value in values.items()})
+        text = message.format(**{name: f"{value:,}" if type(value) is int else value for name, value in values.items()})
+        return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)

@@ -23,7 +23,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def texts_of(svg: str) -> list[str]:
-    return ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+    elements = ElementTree.fromstring(svg).iter(f"{SVG}text")
+    return ["".join(element.itertext()).replace("\N{NO-BREAK SPACE}", " ") for element in elements]
 
 
 def svg_of(name: str, content: dict) -> str:

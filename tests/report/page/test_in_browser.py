@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 
 ROWS = """return Array.from(document.querySelectorAll('#' + arguments[0] + ' tbody tr'))
     .filter((row) => !row.hidden).map((row) => Array.from(row.cells, (cell) => cell.innerText.trim()))"""
+WIDTHS = """return Array.from(document.querySelectorAll('#figure-dot_plot svg'))
+    .map((svg) => svg.getBoundingClientRect().width)"""
 SIDEWAYS = "return [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -128,10 +130,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(browser: Any, big: st
     assert browser.execute_script(SIDEWAYS) == [390, 390]
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(253, 253, 252)", "dark": "rgb(20, 23, 27)"}[scheme]
-    script = (
-        "return Array.from(document.querySelectorAll('#figure-dot_plot svg'), (e) => e.getBoundingClientRect().width)"
-    )
-    wide, narrow = browser.execute_script(script)
+    wide, narrow = browser.execute_script(WIDTHS)
     assert wide == 0
     assert 300 < narrow <= 358
     assert_quiet(browser, big)
@@ -168,15 +167,12 @@ def test_a_korean_page_is_in_korean_and_fits_a_phone(browser: Any, tmp_path: Pat
 def test_print_shows_whole_tables_on_white_and_unfolds_what_is_folded(browser: Any, big: str):
     look(browser, big, 1280, "dark")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
-    try:
-        ground, field = browser.execute_script(
-            "return [getComputedStyle(document.body).backgroundColor,"
-            " getComputedStyle(document.querySelector('.filter')).display]"
-        )
-        assert (ground, field) == ("rgb(253, 253, 252)", "none")
-        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
-        assert browser.execute_script("return document.querySelector('details').open")
-        browser.execute_script("dispatchEvent(new Event('afterprint'))")
-        assert not browser.execute_script("return document.querySelector('details').open")
-    finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    ground, field = browser.execute_script(
+        "return [getComputedStyle(document.body).backgroundColor,"
+        " getComputedStyle(document.querySelector('.filter')).display]"
+    )
+    assert (ground, field) == ("rgb(253, 253, 252)", "none")
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script("return document.querySelector('details').open")
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert not browser.execute_script("return document.querySelector('details').open")

@@ -142,7 +142,7 @@ def test_a_korean_page_is_korean():
     assert '<html lang="ko">' in html
     text = Page(html).text
     assert "스윕 보고서" in text
-    for word in ("Compared", "Learning curves", "validation", "Filter", "epochs"):
+    for word in ("Compared", "Learning curves", "Filter", "Make it again", "Provenance"):
         assert word not in text
 
 

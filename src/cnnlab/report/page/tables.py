@@ -20,6 +20,11 @@ class Cell:
     value: float | str | None = None
     kind: str = ""
 
+    @property
+    def sort_key(self) -> str:
+        """The value as JavaScript reads it."""
+        return "Infinity" if self.value == INFINITE else str(self.value)
+
 
 @dataclass(frozen=True)
 class Column:

@@ -88,9 +88,9 @@ def window(rows: list[Row]) -> tuple[float, float]:
             ends.append(max(*values, min(row.high if row.high is not None else row.mean, max(values) + room)))
     high, better = max(ends), sorted(starts, reverse=True)[: max(2, math.ceil(len(starts) / 2))]
     low = min(starts)
-    width = max(high - min(better), 0.1)
-    if high - low > 4 * width:
-        low = min(start for start in starts if high - start <= 2.5 * width)
+    width = max(high - min(better), 0.3)
+    if high - low > 8 * width:
+        low = min(start for start in starts if high - start <= 5 * width)
     margin = 0.06 * max(high - low, 0.1)
     return max(low - margin, -1.0), min(high + margin, 100 + margin)
 
@@ -167,7 +167,8 @@ def _draw_row(axes: Axes, y: int, row: Row, limits: tuple[float, float], texts: 
     if row.mean < limits[0]:
         axes.text(limits[0], y, f"  ◂ {row.mean:.2f} %", va="center", color=MUTED)
         return
-    axes.plot(row.values, [y + 0.25] * len(row.values), "|", color=MUTED, markersize=4, markeredgewidth=0.9)
+    if len(row.values) > 1:
+        axes.plot(row.values, [y + 0.25] * len(row.values), "|", color=MUTED, markersize=4, markeredgewidth=0.9)
     if row.low is not None and row.high is not None:
         axes.plot([row.low, row.high], [y, y], color=BLUE, linewidth=2.2, solid_capstyle="butt")
     if row.val_mean is not None and row.val_mean >= limits[0]:
@@ -188,7 +189,11 @@ def _legend(split: str, rows: list[Row], has_groups: bool, texts: Texts) -> list
     return [
         sample(f"legend.{split}_mean", marker="o", markersize=6.5, linestyle="none"),
         *([sample("legend.interval", linewidth=2.2)] if any(row.low is not None for row in rows) else []),
-        sample("legend.seed", marker="|", markersize=5, linestyle="none", color=MUTED),
+        *(
+            [sample("legend.seed", marker="|", markersize=5, linestyle="none", color=MUTED)]
+            if any(len(row.values) > 1 for row in rows)
+            else []
+        ),
         *([sample("legend.val_mean", marker="D", markersize=4, linestyle="none", color=MUTED, markerfacecolor=GROUND)]
           if any(row.val_mean is not None for row in rows) else []),
         *([sample("legend.group", linewidth=1, color=INK)] if has_groups else []),

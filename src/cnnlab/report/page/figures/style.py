@@ -69,7 +69,7 @@ def _style() -> dict[Any, Any]:
         "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
         "grid.color": GRID, "grid.linewidth": 0.8,
         "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED,
-        "xtick.major.size": 3, "ytick.major.size": 0,
+        "ytick.alignment": "center", "xtick.major.size": 3, "ytick.major.size": 0,
         "legend.frameon": False, "legend.handlelength": 3.2,
     }  # fmt: skip
 
