@@ -12,7 +12,7 @@ from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
 from cnnlab.files import user_path
 from cnnlab.report.content import Settings
-from cnnlab.report.sentences import LANGUAGES
+from cnnlab.report.messages import LANGUAGES
 from cnnlab.report.tables import print_summary
 from cnnlab.report.write import FOLDER, write_report
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("sweep", type=user_path, help="a sweep's folder, such as outputs/sweeps/optimizers")
     parser.add_argument("--margin", type=float, help="a difference that does not matter, in points, such as 0.1")
     parser.add_argument("--baseline", help="compare all with this configuration, such as momentum, not all pairs")
-    parser.add_argument("--language", choices=sorted(LANGUAGES), default="en", help="of sentences and page")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of sentences and page")
     arguments = parser.parse_args()
     margin = arguments.margin
     if margin is not None and not 0 < margin < 100:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from cnnlab.errors import UserError
 from cnnlab.report.content import Settings
-from cnnlab.report.sentences import ENGLISH, KOREAN, points
+from cnnlab.report.sentences import points
 from cnnlab.report.tables import print_summary
 from cnnlab.report.write import write_report
 from tests.report.results import result, write
@@ -164,14 +163,10 @@ def test_a_sweep_in_which_everything_failed_has_a_report(tmp_path: Path):
     summary(content)
 
 
-def test_the_languages_have_the_same_sentences_with_the_same_places(sweep: Path):
-    def places(text: str) -> set[str | None]:
-        return {name for _, name, _, _ in Formatter().parse(text) if name}
-
-    assert ENGLISH.keys() == KOREAN.keys()
-    for key, text in ENGLISH.items():
-        assert places(text) == places(KOREAN[key]), key
-    assert "구별" in write_report(sweep, Settings(language="ko"))["headline"][1]
+def test_a_report_may_be_in_korean(sweep: Path):
+    content = write_report(sweep, Settings(language="ko"))
+    assert "구별" in content["headline"][1]
+    assert "검증 정확도 순" in summary(content)
 
 
 @pytest.mark.parametrize(("fraction", "text"), [(0.0085, "0.85"), (0.0012345, "0.12"), (0.00012, "0.012"), (0, "0.00")])

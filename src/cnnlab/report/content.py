@@ -16,6 +16,7 @@ from cnnlab.report.configurations import Configuration, group
 from cnnlab.report.factors import heat_map, sensitivity, shares_of_variance
 from cnnlab.report.findings import headline, notes
 from cnnlab.report.inference.differences import ALPHA, POWER
+from cnnlab.report.predictions import Answers
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences
@@ -24,6 +25,7 @@ from cnnlab.run.status import Status
 
 SCHEMA = 1
 TEST, VAL = ACCURACY.of("test"), ACCURACY.of("val")
+NO_INTERVALS = {"images": None, "images_and_seeds": None}  # without predictions
 MOST_PAIRS = 2_000  # above, all are compared with one
 
 
@@ -61,6 +63,7 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     comparisons = compare([each.measured(TEST) for each in configurations], pairs, settings.margin)
+    answers = Answers.of(configurations)
     labels = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
     split = "val" if any(each.measured(VAL) for each in configurations) else "test"
@@ -88,21 +91,20 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
         "budget": budget(runs),
         "headline": headline(configurations, comparisons, brackets, settings.margin, sentences),
         "configurations": [
-            _configuration(each, index, brackets, settings) for index, each in enumerate(configurations)
+            _configuration(each, index, brackets, settings, answers) for index, each in enumerate(configurations)
         ],
         "groups": brackets,
         "comparisons": [
             {
                 **asdict(each),
-                "images": None,
-                "images_and_seeds": None,
+                **(NO_INTERVALS if answers is None else answers.intervals(each)),
                 "sentence": sentences.comparison(each, labels, settings.margin),
             }
             for each in comparisons
         ],
         "correlation": correlation([each.measured(TEST) for each in configurations]),
         "curves": [each for each in curves if each is not None],
-        "disagreement": None,
+        "disagreement": None if answers is None else answers.disagreement(),
         "effects": shares_of_variance(names, configurations, TEST),
         "heat_map": heat_map(names, configurations, {"val": VAL, "test": TEST}),
         "sensitivity": sensitivity(names, configurations, VAL),
@@ -135,7 +137,11 @@ def _pairs(configurations: Sequence[Configuration], settings: Settings) -> tuple
 
 
 def _configuration(
-    configuration: Configuration, index: int, brackets: Sequence[Sequence[int]], settings: Settings
+    configuration: Configuration,
+    index: int,
+    brackets: Sequence[Sequence[int]],
+    settings: Settings,
+    answers: Answers | None,
 ) -> dict[str, Any]:
     runs, measured = configuration.runs, configuration.measured(TEST)
     statuses = [run.status for run in runs]
@@ -154,7 +160,7 @@ def _configuration(
         "survivors_only": bool(measured) and num_diverged + num_failed > 0,
         "val": summarise(configuration.measured(VAL)),
         "test": summarise(measured),
-        "predicted_deviation": None,
+        "predicted_deviation": None if answers is None else answers.predicted_deviation(index),
         "fit_s": statistics.median(fit) if fit else None,
         "targets": [times_to(runs, target) for target in settings.targets],
         "group_ids": [number for number, members in enumerate(brackets) if index in members],

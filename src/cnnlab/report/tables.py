@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnlab.metrics import RESULT_METRICS
+from cnnlab.report.messages import Texts
 from cnnlab.report.runs import Run
 
 MOST_ROWS = 40  # on a terminal
@@ -79,8 +80,9 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         content: Of report.json.
         console: Where to print.
     """
+    texts = Texts(content["language"])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in (*content["varied"], "validation, %", "test, %", "95 % interval", "n", "fit, s"):
+    for name in (*content["varied"], *(texts(f"terminal.{key}") for key in ("val", "test", "interval", "n", "fit"))):
         table.add_column(Text(name), justify="left" if name in content["varied"] else "right")
     configurations = content["configurations"]
     for each in configurations[:MOST_ROWS]:
@@ -90,14 +92,14 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
             *(Text(str(value)) for value in each["values"].values()),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
             "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
-            f"{each['n']}" + (f" of {each['n'] + lost}" if lost else ""),
+            texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),
             "" if each["fit_s"] is None else f"{each['fit_s']:.1f}",
         )
     console.print(table)
     if len(configurations) > MOST_ROWS:
-        console.print(f"… and {len(configurations) - MOST_ROWS} more")
-    order = "of validation accuracy" if any(each["val"] for each in configurations) else "of their names"
-    console.print(Text(f"in the order {order}", style="dim"))
+        console.print(Text(texts("terminal.more", n=len(configurations) - MOST_ROWS)))
+    order = "val" if any(each["val"] for each in configurations) else "name"
+    console.print(Text(texts(f"terminal.order.{order}"), style="dim"))
     for sentence in content["headline"]:
         console.print(Text(f"• {sentence}"))
     for note in (*content["notes"], *content["provenance"]["warnings"]):

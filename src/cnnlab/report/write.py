@@ -7,6 +7,9 @@ from typing import Any
 from cnnlab.errors import UserError
 from cnnlab.files import make_folder, write_atomically
 from cnnlab.report.content import Settings, build
+from cnnlab.report.page import render
+from cnnlab.report.page.content import Cleaned, cleaned
+from cnnlab.report.page.figures import draw_figures, save_png, save_svg
 from cnnlab.report.runs import read_runs
 from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv
 
@@ -27,19 +30,31 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
         UserError: If the sweep has no runs, or the report cannot be written.
     """
     runs, left_out = read_runs(folder)
-    content = build(folder, runs, left_out, settings)
+    content: dict[str, Any] = cleaned(build(folder, runs, left_out, settings))
     files = {
         "report.json": json.dumps(content, ensure_ascii=False, allow_nan=False),
         "runs.csv": runs_csv(runs, content["varied"]),
         "summary.csv": summary_csv(content),
         "comparisons.csv": comparisons_csv(content),
+        "index.html": render(content),
     }
     path = folder / FOLDER
     try:
         make_folder(path)
         for name, text in files.items():
             write_atomically(path / name, text.encode(errors="replace"))
+        _write_figures(path / "figures", content)
     except OSError as error:
         line = f"cannot write {path} ({error.strerror}); free its place, or report on a copy of the sweep"
         raise UserError(line) from None
     return content
+
+
+def _write_figures(folder: Path, content: dict[str, Any]) -> None:
+    """Writes each figure as SVG and PNG; those of an earlier report, which may have had others, go."""
+    make_folder(folder)
+    for path in (*folder.glob("*.svg"), *folder.glob("*.png")):
+        path.unlink()
+    for name, figure in draw_figures(Cleaned(content)).items():
+        save_svg(figure, folder / f"{name}.svg", name)
+        save_png(figure, folder / f"{name}.png")

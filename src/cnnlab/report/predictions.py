@@ -1,0 +1,123 @@
+"""What the runs' predictions for single test images tell: noise of images, of seeds, and which images are contested."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlab.report.comparisons import Comparison
+from cnnlab.report.configurations import Configuration
+from cnnlab.report.inference.differences import Estimate, interval
+from cnnlab.report.inference.images import new_images, new_images_and_seeds, predicted_deviation
+
+NUM_CONTESTED = 12
+
+Correct = NDArray[np.bool_]  # of each image, (N,)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The predictions of a sweep's completed runs for the same test images.
+
+    Attributes:
+        label: The true classes, (N,).
+        correct: Of each configuration by seed: which images the run recognised.
+    """
+
+    label: NDArray[Any]
+    correct: Sequence[Mapping[int, Correct]]
+
+    @classmethod
+    def of(cls, configurations: Sequence[Configuration]) -> "Answers | None":
+        """Reads them; None unless all that have saved their predictions saw the same images.
+
+        Args:
+            configurations: Of a sweep.
+        """
+        labels: list[NDArray[Any]] = []
+        correct: list[dict[int, Correct]] = []
+        for configuration in configurations:
+            found = {}
+            for run in configuration.runs:
+                predictions = run.predictions() if run.metric("test/acc") is not None else None
+                if predictions is not None:
+                    labels = labels or [predictions.label]
+                    if not np.array_equal(predictions.label, labels[0]):
+                        return None
+                    found[run.seed] = predictions.is_correct
+            correct.append(found)
+        return cls(labels[0], correct) if labels else None
+
+    def intervals(self, comparison: Comparison) -> dict[str, dict[str, float] | None]:
+        """The intervals of a difference for new images, and for new images and new seeds.
+
+        Args:
+            comparison: By seed.
+        """
+        arrays = [self._by_seed(index, comparison.seeds) for index in (comparison.first, comparison.second)]
+        first, second = arrays
+        if first is None or second is None or not comparison.seeds:
+            return {"images": None, "images_and_seeds": None}
+        both = new_images_and_seeds(first, second) if len(comparison.seeds) > 1 else None
+        return {"images": _ends(new_images(first, second)), "images_and_seeds": None if both is None else _ends(both)}
+
+    def predicted_deviation(self, index: int) -> float | None:
+        """The deviation of a configuration's test accuracy over seeds if its networks erred independently.
+
+        Args:
+            index: The configuration's.
+        """
+        runs = self.correct[index]
+        if len(runs) < 2:
+            return None
+        return predicted_deviation(np.mean(list(runs.values()), axis=0), len(runs))
+
+    def disagreement(self, classes: Sequence[str] | None = None) -> dict[str, Any] | None:
+        """Accuracy by class, and the images that the networks agree on least.
+
+        Args:
+            classes: Their names; None for their numbers.
+        """
+        shares = {index: np.mean(list(runs.values()), axis=0) for index, runs in enumerate(self.correct) if runs}
+        if not shares:
+            return None
+        num_classes = int(self.label.max()) + 1
+        names = list(classes) if classes is not None else [str(number) for number in range(num_classes)]
+        counts = np.maximum(np.bincount(self.label, minlength=num_classes), 1)
+        overall = np.mean([correct for runs in self.correct for correct in runs.values()], axis=0)
+        contested = np.argsort(np.abs(overall - 0.5), kind="stable")[:NUM_CONTESTED]
+        return {
+            "classes": names,
+            "per_class": [
+                {
+                    "configuration": index,
+                    "accuracy": (np.bincount(self.label, weights=share, minlength=num_classes) / counts).tolist(),
+                }
+                for index, share in shares.items()
+            ],
+            "contested": [
+                {
+                    "index": int(image),
+                    "label": names[int(self.label[image])],
+                    "share_correct": float(overall[image]),
+                    "pixels": None,
+                    "answers": [
+                        {"configuration": index, "share_correct": float(share[image])}
+                        for index, share in shares.items()
+                    ],
+                }
+                for image in contested
+                if 0 < overall[image] < 1
+            ],
+        }
+
+    def _by_seed(self, index: int, seeds: Sequence[int]) -> NDArray[np.bool_] | None:
+        runs = self.correct[index]
+        return np.array([runs[seed] for seed in seeds]) if seeds and all(seed in runs for seed in seeds) else None
+
+
+def _ends(estimate: Estimate) -> dict[str, float]:
+    low, high = interval(estimate)
+    return {"low": float(low), "high": float(high)}
