@@ -80,7 +80,7 @@ def test_the_sentences_say_what_differs_and_what_cannot_be_told_apart(sweep: Pat
     }
     assert "beats sgd by 3.0" in content["headline"][2]
     assert "not told apart" in verdicts[0, 1]["sentence"]
-    assert "would have been seen with 80 % power" in verdicts[0, 1]["sentence"]
+    assert "would have been seen with 80\xa0% power" in verdicts[0, 1]["sentence"]
     assert any("compares defaults, not methods" in note for note in content["notes"])
     assert any("5 seeds a configuration" in note for note in content["notes"])
     text = summary(content)
@@ -149,7 +149,7 @@ def test_a_single_configuration_and_a_single_seed_have_no_comparison(tmp_path: P
     write(tmp_path / "one" / "seed=0", result("adam", 0, 0.98))
     content = write_report(tmp_path / "one", Settings())
     assert content["comparisons"] == []
-    assert content["headline"] == ["all runs: test accuracy 98.00 % [?, ?], n = 1"]
+    assert content["headline"] == ["all runs: test accuracy 98.00\xa0% [?, ?], n = 1"]
     assert any("one seed says nothing" in note for note in content["notes"])
     summary(content)
 

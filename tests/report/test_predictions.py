@@ -1,0 +1,84 @@
+"""What predictions for single images tell, from made-up runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlab.report.comparisons import compare
+from cnnlab.report.configurations import Configuration, group
+from cnnlab.report.predictions import Answers
+from cnnlab.report.runs import read_runs
+from tests.report.results import result, write
+
+NUM = 400
+
+
+def save(folder: Path, correct: np.ndarray, label: np.ndarray) -> None:
+    predicted = np.where(correct, label, (label + 1) % 10).astype(np.uint8)
+    np.savez_compressed(folder / "predictions.npz", predicted=predicted, label=label, probability=correct * 1.0)
+
+
+@pytest.fixture
+def configurations(tmp_path: Path) -> list[Configuration]:
+    """Two optimisers, three seeds; image 7 is right in half of the runs, classes 0 and 1 differ."""
+    random, label = np.random.default_rng(0), np.arange(NUM, dtype=np.uint8) % 10
+    for optimizer, share in (("adam", 0.95), ("sgd", 0.9)):
+        for seed in range(3):
+            correct = random.random(NUM) < share
+            correct[7] = (seed == 0) == (optimizer == "adam")
+            run = result(optimizer, seed, float(correct.mean()))
+            save(write(tmp_path / f"{optimizer},{seed}", run), correct, label)
+    return group(read_runs(tmp_path)[0])[1]
+
+
+def test_the_correct_answers_are_the_accuracies(configurations: list[Configuration]):
+    answers = Answers.of(configurations)
+    assert answers is not None
+    for configuration, runs in zip(configurations, answers.correct, strict=True):
+        accuracies = {seed: float(correct.mean()) for seed, correct in runs.items()}
+        assert accuracies == pytest.approx(configuration.measured("test/acc"))
+
+
+def test_intervals_for_new_images_hold_the_difference(configurations: list[Configuration]):
+    answers = Answers.of(configurations)
+    assert answers is not None
+    (comparison,) = compare([each.measured("test/acc") for each in configurations], [(0, 1)])
+    for ends in answers.intervals(comparison).values():
+        assert ends is not None
+        assert ends["low"] < comparison.difference < ends["high"]
+
+
+def test_the_predicted_deviation_is_that_of_independent_errors(configurations: list[Configuration]):
+    answers = Answers.of(configurations)
+    assert answers is not None
+    share = np.mean(list(answers.correct[0].values()), axis=0)
+    expected = np.sqrt((share * (1 - share)).sum() * 3 / 2) / NUM  # 3/2: of three runs
+    assert answers.predicted_deviation(0) == pytest.approx(expected)
+
+
+def test_the_most_contested_image_comes_first_and_classes_have_their_accuracy(configurations: list[Configuration]):
+    answers = Answers.of(configurations)
+    assert answers is not None
+    found = answers.disagreement()
+    assert found is not None
+    first = found["contested"][0]
+    assert first["share_correct"] == 0.5
+    assert len(found["contested"]) <= 12
+    assert 7 in {each["index"] for each in found["contested"]}
+    label, correct = answers.label, np.mean(list(answers.correct[1].values()), axis=0)
+    assert found["per_class"][1]["accuracy"] == pytest.approx([correct[label == digit].mean() for digit in range(10)])
+
+
+def test_runs_that_saw_other_images_are_not_mixed(configurations: list[Configuration]):
+    save(configurations[0].runs[0].path, np.ones(NUM, dtype=bool), np.zeros(NUM, dtype=np.uint8))
+    assert Answers.of(configurations) is None
+
+
+def test_a_run_without_predictions_only_lacks_its_intervals(configurations: list[Configuration]):
+    (configurations[0].runs[0].path / "predictions.npz").unlink()
+    answers = Answers.of(configurations)
+    assert answers is not None
+    (comparison,) = compare([each.measured("test/acc") for each in configurations], [(0, 1)])
+    assert answers.intervals(comparison) == {"images": None, "images_and_seeds": None}
+    assert answers.predicted_deviation(0) is not None
