@@ -1,6 +1,6 @@
 """Which configurations differ, in which metric, by how much, and which cannot be told apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from cnnlab.report.inference.differences import (
     paired_estimate,
     welch_estimate,
 )
+from cnnlab.report.inference.stages import second_stage
 
 Values = Mapping[int, float]  # seed to value
 DEFAULT_MARGIN = 0.001  # 0.1 points of accuracy: what `needed_seeds` is for if the user states no margin
@@ -48,6 +49,7 @@ class Comparison:
         seeds: The common seeds; of an unpaired comparison none.
         n: Seeds of a paired comparison; else of the configuration that has fewer.
         difference: Mean of the first less that of the second.
+        error: Its standard error.
         low: Lower end of the 95 % interval of this difference alone.
         high: Its upper end.
         df: Degrees of freedom.
@@ -66,6 +68,7 @@ class Comparison:
     seeds: tuple[int, ...]
     n: int
     difference: float
+    error: float
     low: float
     high: float
     df: float
@@ -79,7 +82,10 @@ class Comparison:
 
 
 def compare(
-    values: Sequence[Values], pairs: Sequence[tuple[int, int]], margin: float | None = None
+    values: Sequence[Values],
+    pairs: Sequence[tuple[int, int]],
+    margin: float | None = None,
+    first_stage: Collection[int] = (),
 ) -> list[Comparison]:
     """Compares configurations; pairs in which one has less than two seeds are left out.
 
@@ -87,12 +93,13 @@ def compare(
         values: Of each configuration, by seed; higher is better.
         pairs: Indices of the configurations to compare: the family.
         margin: A difference that does not matter, above 0, in the unit of the values.
+        first_stage: The seeds whose variance decided on the number of all seeds; none if that was fixed.
     """
     common = {pair: sorted(values[pair[0]].keys() & values[pair[1]].keys()) for pair in pairs}
     paired = [pair for pair in pairs if len(common[pair]) >= 2]
     unpaired = [pair for pair in pairs if len(common[pair]) < 2 and all(len(values[index]) >= 2 for index in pair)]
     estimates = [
-        *([_paired(values, [(pair, common[pair]) for pair in paired])] if paired else []),
+        *([_paired(values, [(pair, common[pair]) for pair in paired], first_stage)] if paired else []),
         *([_unpaired(values, unpaired)] if unpaired else []),
     ]
     if not estimates:
@@ -127,17 +134,26 @@ def groups(num: int, comparisons: Sequence[Comparison]) -> list[list[int]]:
     return found
 
 
-def _paired(values: Sequence[Values], pairs: Sequence[tuple[tuple[int, int], Sequence[int]]]) -> Estimate:
+def _paired(
+    values: Sequence[Values],
+    pairs: Sequence[tuple[tuple[int, int], Sequence[int]]],
+    first_stage: Collection[int],
+) -> Estimate:
+    """By all common seeds; the variance is the first stage's, where there was one with two seeds or more."""
     differences = [
-        np.array([values[first][seed] - values[second][seed] for seed in seeds]) for (first, second), seeds in pairs
+        {seed: values[first][seed] - values[second][seed] for seed in seeds} for (first, second), seeds in pairs
     ]
-    num_configurations = len({index for pair, _ in pairs for index in pair})
-    return paired_estimate(
-        [each.mean() for each in differences],
-        [each.var(ddof=1) for each in differences],
-        [len(each) for each in differences],
-        num_configurations,
+    first = [{seed: each[seed] for seed in each if seed in first_stage} for each in differences]
+    first = [early if len(early) >= 2 else every for early, every in zip(first, differences, strict=True)]
+    samples = [np.array([*each.values()]) for each in first]
+    estimate = paired_estimate(
+        [each.mean() for each in samples],
+        [each.var(ddof=1) for each in samples],
+        [len(each) for each in samples],
+        num_configurations=len({index for pair, _ in pairs for index in pair}),
     )
+    means = [np.mean([*each.values()]) for each in differences]
+    return second_stage(estimate, [len(each) for each in first], means, [len(each) for each in differences])
 
 
 def _unpaired(values: Sequence[Values], pairs: Sequence[tuple[int, int]]) -> Estimate:
@@ -177,6 +193,7 @@ def _conclude(
                 seeds=tuple(seeds[index]),
                 n=int(counts[index]),
                 difference=difference,
+                error=float(estimate.error[index]),
                 low=float(low[index]),
                 high=float(high[index]),
                 df=float(estimate.df[index]),

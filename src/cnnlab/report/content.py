@@ -19,7 +19,8 @@ from cnnlab.report.inference.differences import ALPHA, POWER
 from cnnlab.report.predictions import Answers
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
 from cnnlab.report.runs import LeftOut, Run
-from cnnlab.report.sentences import Sentences
+from cnnlab.report.sentences import Sentences, points
+from cnnlab.report.stages import Stage, command, plan, stage_of
 from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
 from cnnlab.run.status import Status
 
@@ -46,7 +47,13 @@ class Settings:
     targets: tuple[float, ...] = TARGETS
 
 
-def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settings: Settings) -> dict[str, Any]:
+def build(
+    folder: Path,
+    runs: Sequence[Run],
+    left_out: Sequence[LeftOut],
+    settings: Settings,
+    previous: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The content of a sweep's report.
 
     Args:
@@ -54,6 +61,7 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
         runs: Its runs, at least one.
         left_out: What is in the folder and does not count.
         settings: The user's choices.
+        previous: The content of the sweep's earlier report, if any: its plan of a second stage.
 
     Raises:
         UserError: If no configuration is the baseline.
@@ -62,7 +70,14 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
     configurations = sorted(found, key=_by_validation)
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
-    comparisons = compare([each.measured(TEST) for each in configurations], pairs, settings.margin)
+    stage = stage_of(previous, _common_seeds(configurations), settings.margin)
+    is_halfway = stage.plan is not None and stage.number == 1  # then the new seeds are not looked at
+    values = [
+        {seed: value for seed, value in each.measured(TEST).items() if not is_halfway or seed in stage.first_seeds}
+        for each in configurations
+    ]
+    comparisons = compare(values, pairs, settings.margin, stage.first_seeds)
+    planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
     answers = Answers.of(configurations)
     labels = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
@@ -80,12 +95,17 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
             "power": POWER,
             "margin": settings.margin,
             "baseline": baseline,
-            "stage": 1,
+            "stage": stage.number,
             "family": len(comparisons),
         },
+        "plan": planned,
+        "looked_at": list(stage.looked_at),
         "varied": names,
         "shared": shared(runs),
-        "notes": notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
+        "notes": [
+            *_of_stages(folder, stage, planned, sentences),
+            *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
+        ],
         "runs": counts(runs, left_out),
         "data": data_sets(runs),
         "budget": budget(runs),
@@ -110,6 +130,26 @@ def build(folder: Path, runs: Sequence[Run], left_out: Sequence[LeftOut], settin
         "sensitivity": sensitivity(names, configurations, VAL),
         "provenance": provenance(runs, sentences),
     }
+
+
+def _common_seeds(configurations: Sequence[Configuration]) -> set[int]:
+    """The seeds that all configurations with any completed run have completed."""
+    measured = [set(values) for each in configurations if (values := each.measured(TEST))]
+    return set.intersection(*measured) if measured else set()
+
+
+def _of_stages(folder: Path, stage: Stage, planned: dict[str, Any] | None, sentences: Sentences) -> list[str]:
+    """What the reader has to know about the choice of the number of seeds, and the command for the others."""
+    if stage.looked_at:
+        return [sentences.of("looked", n=len(stage.looked_at))]
+    if planned is None:
+        return []
+    first, total = planned["first_seeds"], planned["total"]
+    if stage.number == 2:
+        return [sentences.of("second_stage", first=len(first), total=total)]
+    typed = command(folder, planned)
+    values = {"margin": points(planned["margin"]), "total": total}
+    return [sentences.of("plan", **values) + ("" if typed is None else f": {typed}")]
 
 
 def _by_validation(configuration: Configuration) -> tuple[bool, float]:

@@ -11,6 +11,7 @@ from cnnlab.report.page import render
 from cnnlab.report.page.content import Cleaned, cleaned
 from cnnlab.report.page.figures import draw_figures, save_png, save_svg
 from cnnlab.report.runs import read_runs
+from cnnlab.report.stages import previous_report
 from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv
 
 FOLDER = "report"  # in the sweep's folder
@@ -30,7 +31,8 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
         UserError: If the sweep has no runs, or the report cannot be written.
     """
     runs, left_out = read_runs(folder)
-    content: dict[str, Any] = cleaned(build(folder, runs, left_out, settings))
+    previous = previous_report(folder / FOLDER / "report.json")
+    content: dict[str, Any] = cleaned(build(folder, runs, left_out, settings, previous))
     files = {
         "report.json": json.dumps(content, ensure_ascii=False, allow_nan=False),
         "runs.csv": runs_csv(runs, content["varied"]),

@@ -1,0 +1,113 @@
+"""A sweep's two stages: the first decides on the number of seeds, and the second is the last."""
+
+import json
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from cnnlab.files import read_text
+from cnnlab.report.comparisons import Comparison
+from cnnlab.report.inference.differences import Estimate
+from cnnlab.report.inference.stages import total_seeds
+
+MOST_PLANNED = 1_000  # seeds a configuration: a larger number is no plan
+
+
+class Stage(NamedTuple):
+    """Where a sweep stands.
+
+    Attributes:
+        number: 2 if it has the seeds that an earlier report has planned, else 1.
+        plan: Of the earlier report, if it still holds: `first_seeds`, `total` and `margin`.
+        looked_at: The seeds of an earlier report, if there are others now that it did not plan; else none.
+    """
+
+    number: int = 1
+    plan: dict[str, Any] | None = None
+    looked_at: tuple[int, ...] = ()
+
+    @property
+    def first_seeds(self) -> tuple[int, ...]:
+        """The seeds of the first stage; none without a plan."""
+        return tuple(self.plan["first_seeds"]) if self.plan else ()
+
+
+def stage_of(previous: Mapping[str, Any] | None, seeds: Collection[int], margin: float | None) -> Stage:
+    """Compares a sweep's seeds with those of its earlier report.
+
+    Args:
+        previous: The content of the earlier report.json, if any.
+        seeds: Those that all compared configurations have completed.
+        margin: The user's, now; None for the earlier one's.
+    """
+    planned = _part(previous, "plan")
+    first, total = _seeds(planned.get("first_seeds")), planned.get("total")
+    if first and isinstance(total, int) and margin in (None, planned.get("margin")) and set(first) <= set(seeds):
+        return Stage(2 if len(seeds) >= total else 1, planned)
+    looked_at = _seeds((previous or {}).get("looked_at"))
+    earlier = looked_at or _seeds(_part(previous, "budget").get("seeds"))
+    return Stage(looked_at=earlier if earlier and not set(seeds) <= set(earlier) else ())
+
+
+def plan(comparisons: Sequence[Comparison], margin: float) -> dict[str, Any] | None:
+    """The number of seeds with which every comparison would show a difference of the margin, with 80 % power.
+
+    Args:
+        comparisons: Of the first stage, by seed.
+        margin: The user's, as a fraction.
+
+    Returns:
+        For report.json; None if the configurations do not have the same seeds, have enough, or would need too many.
+    """
+    if not comparisons or len({each.seeds for each in comparisons}) > 1 or not comparisons[0].seeds:
+        return None
+    seeds = comparisons[0].seeds
+    estimate = Estimate(*(np.array([getattr(each, name) for each in comparisons]) for name in Estimate._fields))
+    total = int(total_seeds(estimate, len(seeds), len(comparisons), margin).max())
+    if not len(seeds) < total <= MOST_PLANNED:
+        return None
+    return {"first_seeds": list(seeds), "total": total, "margin": margin}
+
+
+def command(sweep: Path, planned: Mapping[str, Any]) -> str | None:
+    """The command that runs the seeds of a sweep's second stage; None if the sweep's own is unknown.
+
+    Args:
+        sweep: Its folder.
+        planned: From `plan`.
+    """
+    seeds, total = planned["first_seeds"], planned["total"]
+    try:
+        record = yaml.safe_load(read_text(sweep / "multirun.yaml"))
+        typed = [str(text) for text in record["hydra"]["overrides"]["task"]]
+        is_ready_made = record["hydra"]["runtime"]["choices"].get("sweep") is not None
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return None
+    more = range(max(seeds) + 1, max(seeds) + 1 + total - len(seeds))
+    is_range = list(seeds) == list(range(len(seeds)))
+    wanted = f"seed=range(0,{total})" if is_range else "seed=" + ",".join(map(str, [*seeds, *more]))
+    kept = [text for text in typed if not text.startswith(("seed=", "report.margin="))]
+    margin = f"report.margin={100 * planned['margin']:g}"  # else it would be another plan
+    return shlex.join(["python", "train.py", *([] if is_ready_made else ["-m"]), *kept, wanted, margin])
+
+
+def previous_report(path: Path) -> dict[str, Any] | None:
+    """The content of an earlier report.json; None if there is none, or it is damaged."""
+    try:
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _part(content: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
+    part = (content or {}).get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    return tuple(seed for seed in value if type(seed) is int) if isinstance(value, list) else ()

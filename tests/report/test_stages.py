@@ -1,0 +1,90 @@
+"""The number of seeds: planned by a first stage, or added after a look."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlab.report.content import Settings
+from cnnlab.report.write import write_report
+from tests.report.results import result, write
+
+MARGIN = 0.002
+
+
+def add(sweep: Path, seeds: range) -> None:
+    """Runs of two optimisers that differ by 0.001 and vary by 0.002."""
+    for optimizer, mean in (("adam", 0.98), ("sgd", 0.979)):
+        for seed in seeds:
+            noise = np.random.default_rng([seed, len(optimizer)]).normal(0, 0.002)
+            write(sweep / f"{optimizer},{seed}", result(optimizer, seed, mean + noise))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    add(tmp_path / "sweep", range(5))
+    return tmp_path / "sweep"
+
+
+def test_a_first_stage_plans_the_second_with_the_command_that_runs_it(sweep: Path):
+    record = {"hydra": {"overrides": {"task": ["optimizer=adam,sgd", "seed=range(0,5)"]}, "runtime": {"choices": {}}}}
+    (sweep / "multirun.yaml").write_text(json.dumps(record))
+    content = write_report(sweep, Settings(margin=MARGIN))
+    planned = content["plan"]
+    assert planned["first_seeds"] == [0, 1, 2, 3, 4]
+    assert planned["total"] > 5
+    note = content["notes"][0]
+    assert f"a second stage with {planned['total']} seeds each would show 0.20 points" in note
+    command = f"python train.py -m optimizer=adam,sgd 'seed=range(0,{planned['total']})' report.margin=0.2"
+    assert note.endswith(command)
+    record["hydra"]["runtime"]["choices"]["sweep"] = "optimizers"
+    (sweep / "multirun.yaml").write_text(json.dumps(record))
+    assert "python train.py optimizer=adam,sgd" in write_report(sweep, Settings(margin=MARGIN))["notes"][0]
+
+
+def test_the_second_stage_has_the_first_ones_variance_and_all_seeds_mean(sweep: Path):
+    first = write_report(sweep, Settings(margin=MARGIN))
+    total = first["plan"]["total"]
+    add(sweep, range(5, total))
+    for _ in range(2):  # looking again changes nothing
+        content = write_report(sweep, Settings(margin=MARGIN))
+        assert content["settings"]["stage"] == 2
+        assert content["notes"][0].startswith(f"second stage: 5 seeds decided that there would be {total}")
+        (before,), (after,) = first["comparisons"], content["comparisons"]
+        assert after["n"] == total
+        assert after["df"] == before["df"]
+        assert after["error"] == pytest.approx(before["error"] * (5 / total) ** 0.5)
+        accuracies = [content["configurations"][index]["test"]["mean"] for index in (after["first"], after["second"])]
+        assert after["difference"] == pytest.approx(accuracies[0] - accuracies[1])
+
+
+def test_while_the_second_stage_is_at_work_its_seeds_are_not_looked_at(sweep: Path):
+    first = write_report(sweep, Settings(margin=MARGIN))
+    add(sweep, range(5, 7))
+    content = write_report(sweep, Settings(margin=MARGIN))
+    assert content["settings"]["stage"] == 1
+    assert content["comparisons"][0]["seeds"] == [0, 1, 2, 3, 4]
+    assert content["plan"] == first["plan"]
+
+
+def test_seeds_that_nobody_planned_are_flagged(sweep: Path):
+    write_report(sweep, Settings())
+    add(sweep, range(5, 8))
+    content = write_report(sweep, Settings())
+    assert "seeds were added after a look at 5" in content["notes"][0]
+    assert content["settings"]["stage"] == 1
+    assert content["comparisons"][0]["n"] == 8
+
+
+def test_enough_seeds_need_no_plan(sweep: Path):
+    assert write_report(sweep, Settings(margin=0.05))["plan"] is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"plan": 1, "budget": []}', '{"plan": {"first_seeds": ["a"], "total": 9}}']
+)
+def test_a_damaged_earlier_report_is_none(sweep: Path, content: str):
+    (sweep / "report").mkdir()
+    (sweep / "report" / "report.json").write_text(content)
+    assert write_report(sweep, Settings())["settings"]["stage"] == 1
