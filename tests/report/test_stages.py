@@ -71,8 +71,9 @@ def test_while_the_second_stage_is_at_work_its_seeds_are_not_looked_at(sweep: Pa
 def test_seeds_that_nobody_planned_are_flagged(sweep: Path):
     write_report(sweep, Settings())
     add(sweep, range(5, 8))
-    content = write_report(sweep, Settings())
-    assert "seeds were added after a look at 5" in content["notes"][0]
+    for _ in range(2):  # the next report does not forget it
+        content = write_report(sweep, Settings())
+        assert "seeds were added after a look at 5" in content["notes"][0]
     assert content["settings"]["stage"] == 1
     assert content["comparisons"][0]["n"] == 8
 
