@@ -31,7 +31,15 @@ def test_a_message_has_every_language_with_the_same_placeholders():
 
 def test_no_korean_message_is_left_in_english():
     same = {key for key, message in read_messages().items() if message["en"] == message["ko"]}
-    assert same == {"fact.n", "column.rank", "column.n", "cell.survivors", "provenance.hash"}
+    assert same == {
+        "fact.n",
+        "column.rank",
+        "column.n",
+        "column.interval",
+        "cell.unpaired",
+        "cell.survivors",
+        "provenance.hash",
+    }
 
 
 def test_every_key_in_the_code_is_a_message():

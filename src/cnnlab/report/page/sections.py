@@ -133,7 +133,9 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
     different = len(verdicts) - sum(counts.values())
     notes = [texts("verdict_counts", total=len(verdicts), different=different, **counts)]
     if content["correlation"] is not None:
-        notes.append(texts("correlation", value=f"{content['correlation']:.2f}"))
+        notes.append(
+            texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")
+        )
     return notes
 
 

@@ -109,7 +109,7 @@ def configurations_table(content: Content, texts: Texts) -> Table:
     columns.append(Column(texts("column.n"), True, lambda item: number(item[1]["n"])))
     for split in ("val", "test"):
         if any(configuration[split] for _, configuration in items):
-            columns += _accuracy_columns(split, texts)
+            columns += _accuracy_columns(split, items, texts)
     if any(configuration["predicted_deviation"] is not None for _, configuration in items):
         head = texts("column.predicted")
         columns.append(Column(head, True, lambda item: points(item[1]["predicted_deviation"])))
@@ -122,8 +122,9 @@ def configurations_table(content: Content, texts: Texts) -> Table:
     notes = [texts("order.validated" if is_validated else "order.by_name")]
     if content["comparisons"]:
         notes.append(texts("order.not_ranking"))
-    if split_shown(content):
-        notes.append(texts("columns"))
+    shown = split_shown(content)
+    if any((configuration[shown] or {}).get("low") is not None for _, configuration in items if shown):
+        notes.append(texts("interval") + (" " + texts("deviation") if shown == "test" else ""))
     if content["groups"]:
         notes.append(texts("groups"))
     if any(configuration["survivors_only"] for _, configuration in items):
@@ -163,6 +164,7 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
+    notes.append(texts("pairing"))
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
     return Table("table-comparisons", texts(caption), columns, items, notes)
 
@@ -231,7 +233,10 @@ def _hundredths(value: float, sign: bool) -> str:
     return "0.00" if text in ("+0.00", "−0.00") else text
 
 
-def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
+def _accuracy_columns(split: str, items: list[tuple[int, dict[str, Any]]], texts: Texts) -> list[Column]:
+    has_intervals = any((configuration[split] or {}).get("low") is not None for _, configuration in items)
+    head = texts(f"column.{split}") + (" " + texts("column.interval") if has_intervals else "")
+
     def mean(item: Any) -> Cell:
         cell = percent((item[1][split] or {}).get("mean"))
         cell = interval(item[1][split], value=cell)
@@ -242,8 +247,8 @@ def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
         return points((item[1][split] or {}).get("deviation"))
 
     return [
-        Column(texts(f"column.{split}"), True, mean),
-        *([Column(texts("column.deviation"), True, deviation)] if split == "test" else []),
+        Column(head, True, mean),
+        *([Column(texts("column.deviation"), True, deviation)] if split == "test" and has_intervals else []),
     ]
 
 
