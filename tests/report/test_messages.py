@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnnlab.report
+from cnnlab.report import messages
 from cnnlab.report.messages import LANGUAGES, Texts, read_messages
 
 SOURCES = [
@@ -27,6 +28,12 @@ def test_a_message_has_every_language_with_the_same_placeholders():
         every = [names for language in LANGUAGES for names in placeholders(message[language])]
         assert all(names == every[0] for names in every), key
         assert all(message.values()), key
+
+
+def test_a_key_stands_once():
+    lines = Path(messages.__file__).with_name("messages.yaml").read_text(encoding="utf-8").splitlines()
+    keys = [line.partition(":")[0] for line in lines if line and not line.startswith("#")]
+    assert sorted(keys) == sorted(read_messages())
 
 
 def test_no_korean_message_is_left_in_english():
