@@ -8,7 +8,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Content, median_with_misses, split_shown
 from cnnlab.report.page.figures.grids import SIGNS
 
-MAX_COMPARISONS = 1000
+MAX_ROWS = 1000  # more would make the page slow
 INFINITE = float("inf")
 
 
@@ -99,7 +99,7 @@ def probability(value: float | None) -> Cell:
 
 def configurations_table(content: Content, texts: Texts) -> Table:
     """A row for each configuration, in the list's order."""
-    items = list(enumerate(content["configurations"], start=1))
+    items = list(enumerate(content["configurations"], start=1))[:MAX_ROWS]
     columns = [
         Column(texts("column.rank"), True, lambda item: number(item[0])),
         Column(texts("column.configuration"), False, lambda item: name_cell(item[1])),
@@ -120,6 +120,7 @@ def configurations_table(content: Content, texts: Texts) -> Table:
         columns.append(Column(texts("column.unusable"), True, lambda item: _unusable_cell(item[1], texts)))
     is_validated = any(configuration["val"] for _, configuration in items)
     notes = [texts("order.validated" if is_validated else "order.by_name")]
+    notes += _left_out(len(content["configurations"]), "summary.csv", texts)
     if content["comparisons"]:
         notes.append(texts("order.not_ranking"))
     shown = split_shown(content)
@@ -138,9 +139,10 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     if not items:
         return None
     notes = []
-    if len(items) > MAX_COMPARISONS:
-        items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_COMPARISONS]
-        notes.append(texts("rows_of", shown=MAX_COMPARISONS, total=len(content["comparisons"])))
+    if len(items) > MAX_ROWS:
+        items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_ROWS]
+        notes.append(texts("decided_first"))
+        notes += _left_out(len(content["comparisons"]), "comparisons.csv", texts)
     configurations = {configuration["id"]: configuration for configuration in content["configurations"]}
     columns = [
         Column(texts("column.first"), False, lambda pair: name_cell(configurations[pair["first"]])),
@@ -191,7 +193,8 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
         Column(texts("column.median_epochs"), True, lambda item: _median(item[1]["epochs"], "{:g}")),
         Column(texts("column.median_seconds"), True, lambda item: _median(item[1]["seconds"], "{:.1f}")),
     ]
-    return Table("table-targets", texts("table.targets"), columns, items, [texts("targets_note")])
+    notes = [texts("targets_note"), *_left_out(len(items), "report.json", texts)]
+    return Table("table-targets", texts("table.targets"), columns, items[:MAX_ROWS], notes)
 
 
 def contested_table(content: Content, texts: Texts) -> Table | None:
@@ -226,6 +229,10 @@ def name_cell(configuration: dict[str, Any]) -> Cell:
 def verdict_cell(verdict: str, texts: Texts) -> Cell:
     """A verdict's sign and word."""
     return Cell(f"{SIGNS[verdict]} {texts(f'verdict.{verdict}')}", texts(f"verdict.{verdict}"), verdict)
+
+
+def _left_out(num: int, file: str, texts: Texts) -> list[str]:
+    return [texts("rows_of", shown=MAX_ROWS, total=num, file=file)] if num > MAX_ROWS else []
 
 
 def _hundredths(value: float, sign: bool) -> str:
