@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnnlab.report
+from cnnlab.report import messages
 from cnnlab.report.messages import LANGUAGES, Texts, read_messages
 
 SOURCES = [
@@ -29,9 +30,24 @@ def test_a_message_has_every_language_with_the_same_placeholders():
         assert all(message.values()), key
 
 
+def test_a_key_stands_once():
+    lines = Path(messages.__file__).with_name("messages.yaml").read_text(encoding="utf-8").splitlines()
+    keys = [line.partition(":")[0] for line in lines if line and not line.startswith("#")]
+    assert sorted(keys) == sorted(read_messages())
+
+
 def test_no_korean_message_is_left_in_english():
     same = {key for key, message in read_messages().items() if message["en"] == message["ko"]}
-    assert same == {"fact.n", "column.rank", "column.n", "cell.survivors", "provenance.hash", "terminal.n"}
+    assert same == {
+        "fact.n",
+        "column.rank",
+        "column.n",
+        "column.interval",
+        "cell.unpaired",
+        "cell.survivors",
+        "provenance.hash",
+        "terminal.n",
+    }
 
 
 def test_every_key_in_the_code_is_a_message():

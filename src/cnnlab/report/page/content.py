@@ -61,12 +61,14 @@ def short_names(content: Content, width: int = 28) -> dict[int, str]:
         width: In characters; those of East Asian scripts count twice.
     """
     names: dict[int, str] = {}
+    taken: set[str] = set()
     for configuration in content["configurations"]:
         name = shortened(configuration["name"], width) or "–"
-        if name in names.values():
+        if name in taken:
             number = f" #{configuration['id'] + 1}"
             name = shortened(configuration["name"], width - len(number)) + number
         names[configuration["id"]] = name
+        taken.add(name)
     return names
 
 

@@ -10,6 +10,7 @@ from cnnlab.report.page.content import Content, split_shown
 from cnnlab.report.page.figures import FIGURES, inline_svg
 from cnnlab.report.page.figures.curves import MAX_PANELS
 from cnnlab.report.page.figures.dot_plot import MAX_ROWS
+from cnnlab.report.page.figures.scales import MAX_CONFIGURATIONS
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
 from cnnlab.report.page.tables import Table
 
@@ -21,7 +22,7 @@ NARROW = set(FIGURES) - {
     "parallel",
 }  # whose cells would be too small on a phone
 LIMITS = {
-    "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
+    "parallel": MAX_CONFIGURATIONS, "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
     **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
 }  # fmt: skip
 
@@ -133,7 +134,9 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
     different = len(verdicts) - sum(counts.values())
     notes = [texts("verdict_counts", total=len(verdicts), different=different, **counts)]
     if content["correlation"] is not None:
-        notes.append(texts("correlation", value=f"{content['correlation']:.2f}"))
+        notes.append(
+            texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")
+        )
     return notes
 
 

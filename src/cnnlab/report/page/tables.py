@@ -8,7 +8,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Content, median_with_misses, split_shown
 from cnnlab.report.page.figures.grids import SIGNS
 
-MAX_COMPARISONS = 1000
+MAX_ROWS = 1000  # more would make the page slow
 INFINITE = float("inf")
 
 
@@ -99,7 +99,7 @@ def probability(value: float | None) -> Cell:
 
 def configurations_table(content: Content, texts: Texts) -> Table:
     """A row for each configuration, in the list's order."""
-    items = list(enumerate(content["configurations"], start=1))
+    items = list(enumerate(content["configurations"], start=1))[:MAX_ROWS]
     columns = [
         Column(texts("column.rank"), True, lambda item: number(item[0])),
         Column(texts("column.configuration"), False, lambda item: name_cell(item[1])),
@@ -109,7 +109,7 @@ def configurations_table(content: Content, texts: Texts) -> Table:
     columns.append(Column(texts("column.n"), True, lambda item: number(item[1]["n"])))
     for split in ("val", "test"):
         if any(configuration[split] for _, configuration in items):
-            columns += _accuracy_columns(split, texts)
+            columns += _accuracy_columns(split, items, texts)
     if any(configuration["predicted_deviation"] is not None for _, configuration in items):
         head = texts("column.predicted")
         columns.append(Column(head, True, lambda item: points(item[1]["predicted_deviation"])))
@@ -120,10 +120,12 @@ def configurations_table(content: Content, texts: Texts) -> Table:
         columns.append(Column(texts("column.unusable"), True, lambda item: _unusable_cell(item[1], texts)))
     is_validated = any(configuration["val"] for _, configuration in items)
     notes = [texts("order.validated" if is_validated else "order.by_name")]
+    notes += _left_out(len(content["configurations"]), "summary.csv", texts)
     if content["comparisons"]:
         notes.append(texts("order.not_ranking"))
-    if split_shown(content):
-        notes.append(texts("columns"))
+    shown = split_shown(content)
+    if any((configuration[shown] or {}).get("low") is not None for _, configuration in items if shown):
+        notes.append(texts("interval") + (" " + texts("deviation") if shown == "test" else ""))
     if content["groups"]:
         notes.append(texts("groups"))
     if any(configuration["survivors_only"] for _, configuration in items):
@@ -137,9 +139,10 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     if not items:
         return None
     notes = []
-    if len(items) > MAX_COMPARISONS:
-        items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_COMPARISONS]
-        notes.append(texts("rows_of", shown=MAX_COMPARISONS, total=len(content["comparisons"])))
+    if len(items) > MAX_ROWS:
+        items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_ROWS]
+        notes.append(texts("decided_first"))
+        notes += _left_out(len(content["comparisons"]), "comparisons.csv", texts)
     configurations = {configuration["id"]: configuration for configuration in content["configurations"]}
     columns = [
         Column(texts("column.first"), False, lambda pair: name_cell(configurations[pair["first"]])),
@@ -163,6 +166,7 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
+    notes.append(texts("pairing"))
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
     return Table("table-comparisons", texts(caption), columns, items, notes)
 
@@ -189,7 +193,8 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
         Column(texts("column.median_epochs"), True, lambda item: _median(item[1]["epochs"], "{:g}")),
         Column(texts("column.median_seconds"), True, lambda item: _median(item[1]["seconds"], "{:.1f}")),
     ]
-    return Table("table-targets", texts("table.targets"), columns, items, [texts("targets_note")])
+    notes = [texts("targets_note"), *_left_out(len(items), "report.json", texts)]
+    return Table("table-targets", texts("table.targets"), columns, items[:MAX_ROWS], notes)
 
 
 def contested_table(content: Content, texts: Texts) -> Table | None:
@@ -226,12 +231,19 @@ def verdict_cell(verdict: str, texts: Texts) -> Cell:
     return Cell(f"{SIGNS[verdict]} {texts(f'verdict.{verdict}')}", texts(f"verdict.{verdict}"), verdict)
 
 
+def _left_out(num: int, file: str, texts: Texts) -> list[str]:
+    return [texts("rows_of", shown=MAX_ROWS, total=num, file=file)] if num > MAX_ROWS else []
+
+
 def _hundredths(value: float, sign: bool) -> str:
     text = f"{100 * value:{'+' if sign else ''}.2f}".replace("-", "−")
     return "0.00" if text in ("+0.00", "−0.00") else text
 
 
-def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
+def _accuracy_columns(split: str, items: list[tuple[int, dict[str, Any]]], texts: Texts) -> list[Column]:
+    has_intervals = any((configuration[split] or {}).get("low") is not None for _, configuration in items)
+    head = texts(f"column.{split}") + (" " + texts("column.interval") if has_intervals else "")
+
     def mean(item: Any) -> Cell:
         cell = percent((item[1][split] or {}).get("mean"))
         cell = interval(item[1][split], value=cell)
@@ -242,8 +254,8 @@ def _accuracy_columns(split: str, texts: Texts) -> list[Column]:
         return points((item[1][split] or {}).get("deviation"))
 
     return [
-        Column(texts(f"column.{split}"), True, mean),
-        *([Column(texts("column.deviation"), True, deviation)] if split == "test" else []),
+        Column(head, True, mean),
+        *([Column(texts("column.deviation"), True, deviation)] if split == "test" and has_intervals else []),
     ]
 
 

@@ -27,6 +27,7 @@ from cnnlab.report.page.figures.style import (
 
 MAX_FACTORS = 20
 MAX_AXES = 8
+MAX_CONFIGURATIONS = 400
 
 
 @styled
@@ -111,7 +112,7 @@ def draw_parallel(content: Content, width_inches: float) -> Figure | None:
         width_inches: Of the figure.
     """
     varied = content["varied"][:MAX_AXES]
-    ranked = [(c["values"], c["val"]["mean"]) for c in content["configurations"] if c["val"]]
+    ranked = [(c["values"], c["val"]["mean"]) for c in content["configurations"] if c["val"]][:MAX_CONFIGURATIONS]
     if len(content["varied"]) < 3 or len(ranked) < 2:
         return None
     texts = Texts(content["language"])

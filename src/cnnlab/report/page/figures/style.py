@@ -50,7 +50,9 @@ def styled(draw: Draw) -> Draw:
 
     @functools.wraps(draw)
     def wrapped(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
-        with matplotlib.rc_context(_style()):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()  # the same figure whatever the user's matplotlibrc has
+            matplotlib.rcParams.update(_style())
             return draw(Cleaned(cleaned(content)), width_inches)
 
     return wrapped

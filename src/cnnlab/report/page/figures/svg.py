@@ -24,7 +24,7 @@ def save_png(figure: Figure, path: Path) -> None:
         figure: Any.
         path: The file.
     """
-    _save(figure, path, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+    _save(figure, path, {}, format="png", dpi=150, facecolor="white", metadata={"Software": None})
 
 
 def save_svg(figure: Figure, path: Path, name: str) -> None:
@@ -114,12 +114,20 @@ def _font(declaration: re.Match[str]) -> str:
 def _svg(figure: Figure, name: str, facecolor: str) -> bytes:
     buffer = io.BytesIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        _save(figure, buffer, format="svg", facecolor=facecolor, metadata=empty)
+    _save(
+        figure,
+        buffer,
+        {"svg.fonttype": "none", "svg.hashsalt": name},
+        format="svg",
+        facecolor=facecolor,
+        metadata=empty,
+    )
     return buffer.getvalue()
 
 
-def _save(figure: Figure, target: Any, **options: Any) -> None:
-    with warnings.catch_warnings():
+def _save(figure: Figure, target: Any, settings: dict[Any, Any], **options: Any) -> None:
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings)
         warnings.filterwarnings("ignore", "Glyph .* missing")  # without a Korean font; a browser has one
         figure.savefig(target, **options)

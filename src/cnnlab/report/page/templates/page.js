@@ -56,7 +56,3 @@ document.getElementById("save").addEventListener("click", () => {
   link.click();
   URL.revokeObjectURL(link.href);
 });
-
-const folded = () => document.querySelectorAll("details");
-addEventListener("beforeprint", () => { for (const each of folded()) { each.dataset.was = each.open; each.open = true; } });
-addEventListener("afterprint", () => { for (const each of folded()) each.open = each.dataset.was === "true"; });
