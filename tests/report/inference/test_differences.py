@@ -125,6 +125,14 @@ def test_comparisons_over_different_numbers_of_seeds_have_errors_of_their_own():
     assert estimate.df == pytest.approx(0.75 * np.array([6, 6, 30]))
 
 
+def test_comparisons_that_are_not_pooled_have_an_ordinary_t_test_and_do_not_touch_the_others():
+    variances, pooled = [0.02, 0.03, 0.04, 9.0, 8.0], [True] * 3 + [False] * 2
+    estimate = paired_estimate(np.full(5, 0.2), variances, 5, num_configurations=5, pooled=pooled)
+    alone = paired_estimate(np.full(3, 0.2), variances[:3], 5, num_configurations=5)
+    assert estimate.error == pytest.approx([*alone.error, np.sqrt(9 / 5), np.sqrt(8 / 5)])
+    assert estimate.df == pytest.approx([*alone.df, 4, 4])
+
+
 def test_a_difference_without_any_spread_is_certain_and_none_is_none():
     estimate = paired_estimate([0.0, 0.01, -0.01], np.zeros(3), 5, num_configurations=3)
     assert p_of_difference(estimate) == pytest.approx([1, 0, 0])

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import pytest
 
+from cnnlab.report.inference.differences import all_pairs, holm, p_of_difference, paired_estimate
+from cnnlab.report.inference.moderation import scatters_alike
 from cnnlab.report.inference.simulation import EQUAL, REAL, Rates, Truth, simulate
 
 REPETITIONS = 10_000
@@ -70,6 +72,25 @@ def test_the_moderated_test_finds_what_it_is_said_to_find():
     """The power of the table in docs/statistics.md: 0.4 points, 14 configurations, 5 seeds."""
     assert rates("equal", 5, effect=0.4).found >= 0.64
     assert simulate(Truth(EQUAL, 0.65, 5, effect=0.4), 2_000, seed=4).found >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("others", "power"),
+    [pytest.param((3.0,), 0.55, id="one diverges at times"), pytest.param((0.0, 0.0), 0.55, id="two learn nothing")],
+)
+def test_configurations_unlike_all_others_do_not_take_the_power_from_them(others, power):
+    deviations = (*REAL[: 14 - len(others)], *others)
+    values = Truth(deviations, 0.0, 5, effect=0.4).draw(4_000, np.random.default_rng(8))
+    first, second = all_pairs(14)
+    differences = values[:, first] - values[:, second]
+    alike = scatters_alike(values.var(axis=-1, ddof=1), 4)
+    estimate = paired_estimate(
+        differences.mean(-1), differences.var(-1, ddof=1), 5, 14, alike[:, first] & alike[:, second]
+    )
+    has_verdict = holm(p_of_difference(estimate)) < 0.05
+    is_usual = second < 14 - len(others)
+    assert has_verdict[:, (first == 0) & is_usual].mean() >= power
+    assert has_verdict[:, first != 0].any(axis=-1).mean() <= 0.08
 
 
 def test_without_a_difference_there_is_no_rate_of_false_equivalences():

@@ -37,7 +37,11 @@ def all_pairs(num_configurations: int) -> tuple[NDArray[np.intp], NDArray[np.int
 
 
 def paired_estimate(
-    differences: ArrayLike, variances: ArrayLike, num_seeds: ArrayLike, num_configurations: int
+    differences: ArrayLike,
+    variances: ArrayLike,
+    num_seeds: ArrayLike,
+    num_configurations: int,
+    pooled: ArrayLike = True,
 ) -> Estimate:
     """Mean differences over common seeds, with moderated variances.
 
@@ -50,6 +54,8 @@ def paired_estimate(
         variances: Sample variances of the differences over seeds.
         num_seeds: How many seeds a comparison has, at least 2; broadcast.
         num_configurations: How many configurations the comparisons share.
+        pooled: Which comparisons share their variances: those of two configurations that both `scatters_alike`; each
+            other one has an ordinary t test. Broadcast.
 
     Reference:
         G. E. P. Box, Some theorems on quadratic forms applied in the study of analysis of variance problems, II, 1954:
@@ -58,9 +64,11 @@ def paired_estimate(
     num_seeds = np.asarray(num_seeds, dtype=np.float64)
     variances = np.asarray(variances, dtype=np.float64)
     own_df = num_seeds - 1
-    moderated = moderate(variances, own_df, fit_prior(variances, own_df))
+    moderated = moderate(variances, own_df, fit_prior(variances, own_df, pooled))
+    variance = np.where(pooled, moderated.variance, variances)
     df = np.minimum(moderated.df, max(SHARE_OF_DF * (num_configurations - 1), 1.0) * own_df)
-    return Estimate(np.asarray(differences, dtype=np.float64), np.sqrt(moderated.variance / num_seeds), df)
+    df = np.where(pooled, df, own_df)
+    return Estimate(np.asarray(differences, dtype=np.float64), np.sqrt(variance / num_seeds), df)
 
 
 def welch_estimate(means: ArrayLike, variances: ArrayLike, num_seeds: ArrayLike) -> Estimate:

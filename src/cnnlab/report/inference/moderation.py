@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, polygamma
 
 Array = NDArray[np.float64]
-SMALLEST_SHARE = 1e-5  # of the median variance: the least that a variance counts as, so that it has a logarithm
+NOTHING = 1e-12  # of the largest variance: less is rounding of seeds that all end alike
+WILD = 10.0  # times the typical standard deviation
+FEWEST_DF = 4  # with which a configuration can be called wild: at three seeds too many are missed
 
 
 class Prior(NamedTuple):
@@ -26,7 +28,7 @@ class Prior(NamedTuple):
 
     Attributes:
         variance: s₀², with the last axis reduced.
-        df: d₀; infinite if the variances differ no more than by chance, and 0 if there are less than two of them.
+        df: d₀; infinite if the variances differ no more than by chance, and 0 if fewer than two of them are not zero.
     """
 
     variance: Array
@@ -45,29 +47,56 @@ class Moderated(NamedTuple):
     df: Array
 
 
-def fit_prior(variances: ArrayLike, df: ArrayLike) -> Prior:
+def fit_prior(variances: ArrayLike, df: ArrayLike, pooled: ArrayLike = True) -> Prior:
     """Estimates the spread of true variances from the moments of the logarithms of the sample variances.
 
     With z = log s² and e = z − ψ(d/2) + log(d/2), the mean of e estimates log s₀² − ψ(d₀/2) + log(d₀/2), and the
-    variance of e exceeds the mean of ψ'(d/2) by ψ'(d₀/2).
+    variance of e exceeds the mean of ψ'(d/2) by ψ'(d₀/2). Variances of zero say nothing of the others and are left out,
+    as of two networks that learn nothing at all.
 
     Args:
         variances: Sample variances, (…, comparisons).
         df: The degrees of freedom of each, at least 1; broadcast.
+        pooled: Which comparisons take part; broadcast.
     """
-    variances = _without_zeros(np.asarray(variances, dtype=np.float64))
+    raw = np.asarray(variances, dtype=np.float64)
+    used = np.broadcast_to(pooled, raw.shape) & (raw > NOTHING * raw.max(axis=-1, keepdims=True))
+    used = used | ~used.any(axis=-1, keepdims=True)
+    positive = np.maximum(raw, np.finfo(np.float64).tiny)  # has a logarithm
     half = np.asarray(df, dtype=np.float64) / 2
-    if variances.shape[-1] < 2:
-        return Prior(variances.mean(axis=-1), np.zeros(variances.shape[:-1]))
-    logs = np.log(variances) - digamma(half) + np.log(half)
-    by_chance = np.broadcast_to(polygamma(1, half), variances.shape).mean(axis=-1)
-    excess = logs.var(axis=-1, ddof=1) - by_chance
+    num = used.sum(axis=-1)
+    logs = np.log(positive) - digamma(half) + np.log(half)
+    mean = logs.mean(axis=-1, where=used)
+    squares = np.sum((logs - mean[..., np.newaxis]) ** 2, axis=-1, where=used)
+    by_chance = np.broadcast_to(polygamma(1, half), raw.shape).mean(axis=-1, where=used)
+    excess = squares / np.maximum(num - 1, 1) - by_chance
     differs = excess > 0
     prior_df = np.where(differs, 2 * inverse_trigamma(np.where(differs, excess, 1.0)), np.inf)
     shift = np.where(differs, digamma(np.where(differs, prior_df, 1.0) / 2) - np.log(prior_df / 2), 0.0)
-    weights = np.broadcast_to(half, variances.shape)
-    pooled = np.average(variances, axis=-1, weights=weights)  # better than the limit where they do not differ
-    return Prior(np.where(differs, np.exp(logs.mean(axis=-1) + shift), pooled), prior_df)
+    alike = np.average(positive, axis=-1, weights=half * used)  # better than the limit where they do not differ
+    has_spread = num > 1
+    variance = np.where(differs & has_spread, np.exp(mean + shift), alike)
+    return Prior(variance, np.where(has_spread, prior_df, 0.0))
+
+
+def scatters_alike(variances: ArrayLike, df: ArrayLike) -> NDArray[np.bool_]:
+    """Which configurations' variances can be pooled with the others'.
+
+    A configuration whose seeds diverge now and then would make all variances look different, and nothing would be
+    borrowed any more. So one whose standard deviation is more than `WILD` times the typical one is left out, if it has
+    `FEWEST_DF` degrees of freedom. The typical one is the median of those that are not zero.
+
+    Args:
+        variances: Sample variances over seeds, (…, configurations).
+        df: The degrees of freedom of each; broadcast.
+    """
+    variances = np.asarray(variances, dtype=np.float64)
+    is_something = variances > NOTHING * variances.max(axis=-1, keepdims=True)
+    ascending = np.sort(np.where(is_something, variances, np.inf), axis=-1)
+    middle = np.maximum(is_something.sum(axis=-1, keepdims=True) - 1, 0) // 2
+    typical = np.take_along_axis(ascending, middle, axis=-1)
+    alike: NDArray[np.bool_] = (variances <= WILD**2 * typical) | (np.asarray(df) < FEWEST_DF)
+    return alike
 
 
 def moderate(variances: ArrayLike, df: ArrayLike, prior: Prior) -> Moderated:
@@ -102,10 +131,3 @@ def inverse_trigamma(values: ArrayLike) -> Array:
         if np.all(-step < 1e-10 * found):
             break
     return found
-
-
-def _without_zeros(variances: Array) -> Array:
-    """Variances of which none is zero, as of seeds that all end in the same accuracy."""
-    median, mean = (average(variances, axis=-1, keepdims=True) for average in (np.median, np.mean))
-    typical = np.where(median > 0, median, mean)
-    return np.maximum(variances, np.maximum(SMALLEST_SHARE * typical, np.finfo(np.float64).tiny))
