@@ -56,12 +56,23 @@ def embedded(content: dict[str, Any]) -> Markup:
     return Markup(text)
 
 
+def plain(value: Any) -> str:
+    """A value as it is typed: `5`, not `5.0`.
+
+    Args:
+        value: Of json's types.
+    """
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("cnnlab.report.page"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["plain"] = plain
+    return environment
 
 
 def _read(name: str) -> str:

@@ -50,8 +50,8 @@ class Section:
 
     @property
     def has_data(self) -> bool:
-        """Whether there is anything to show but notes."""
-        return bool(self.drawings or self.tables)
+        """Whether there is anything to show."""
+        return bool(self.drawings or self.tables or self.notes)
 
 
 def sections_of(content: Content, texts: Texts) -> list[Section]:
@@ -72,12 +72,13 @@ def sections_of(content: Content, texts: Texts) -> list[Section]:
     )
     comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
     targets = tables.targets_table(content, texts)
+    missed = [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content)) else []
     contested = tables.contested_table(content, texts)
     sections = [
         section("configurations", "dot_plot", table=configurations),
         comparisons,
         section("curves", "curves_by_epoch", "curves_by_second"),
-        section("targets", "targets_by_epoch", "targets_by_second", table=targets),
+        section("targets", "targets_by_epoch", "targets_by_second", table=targets, notes=missed),
         section("sensitivity", "sensitivity"),
         section("grid", "heat_map", "parallel"),
         section("effects", "effects"),
@@ -121,8 +122,6 @@ def _captions(name: str, content: Content, texts: Texts) -> list[str]:
         captions.append(texts("caption.curves_multiples"))
     if num > limit:
         captions.append(texts("drawn_of", shown=limit, total=num))
-    if name.startswith("targets"):
-        captions += _never_reached(content, texts)
     return captions
 
 
@@ -138,15 +137,6 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
             texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")
         )
     return notes
-
-
-def _never_reached(content: Content, texts: Texts) -> list[str]:
-    times: dict[float, list[float | None]] = {}
-    for configuration in content["configurations"]:
-        for target in configuration["targets"] or []:
-            times.setdefault(target["accuracy"], []).extend(target["epochs"] or target["seconds"] or [])
-    missed = [f"{100 * target:g} %" for target in sorted(times) if not any(time is not None for time in times[target])]
-    return [texts("never_reached", targets=", ".join(missed))] if missed else []
 
 
 def _decided_first(content: Content) -> list[Content]:
