@@ -58,7 +58,7 @@ def _measure(root: str, epochs: int, num_jobs: int, repetition: int) -> dict[str
 def _sweep(arguments: list[str]) -> tuple[float, float]:
     """Seconds from the first job's start to the last job's end, and of the whole command."""
     with tempfile.TemporaryDirectory() as folder:
-        wall_s, _ = _run(["train.py", "-m", *arguments, f"hydra.sweep.dir={folder}"])
+        wall_s, _ = _run(["train.py", "-m", *arguments, "sweep.report=false", f"hydra.sweep.dir={folder}"])
         started = min(path.stat().st_mtime for path in Path(folder).glob("*/.hydra/hydra.yaml"))
         ended = max(path.stat().st_mtime for path in Path(folder).glob("*/result.json"))
     return ended - started, wall_s

@@ -11,9 +11,9 @@ OPTIONS = {
     group: len(list((REPOSITORY / "conf" / group).glob("*.yaml"))) for group in ("optimizer", "activation", "init")
 }
 JOBS = {
-    "optimizers": OPTIONS["optimizer"] * 5,
-    "activations": OPTIONS["activation"] * 5,
-    "inits": OPTIONS["init"] * 5,
+    "optimizers": OPTIONS["optimizer"] * 10,
+    "activations": OPTIONS["activation"] * 10,
+    "inits": OPTIONS["init"] * 10,
     "pooling": 2 * 10,
     "losses": 2 * 10,
     "calibration": 4 * 10,

@@ -18,6 +18,7 @@ from cnnlab.report.inference.differences import (
     paired_estimate,
     welch_estimate,
 )
+from cnnlab.report.inference.moderation import scatters_alike
 from cnnlab.report.inference.stages import second_stage
 
 Values = Mapping[int, float]  # seed to value
@@ -151,9 +152,19 @@ def _paired(
         [each.var(ddof=1) for each in samples],
         [len(each) for each in samples],
         num_configurations=len({index for pair, _ in pairs for index in pair}),
+        pooled=_are_alike(values, [pair for pair, _ in pairs]),
     )
     means = [np.mean([*each.values()]) for each in differences]
     return second_stage(estimate, [len(each) for each in first], means, [len(each) for each in differences])
+
+
+def _are_alike(values: Sequence[Values], pairs: Sequence[tuple[int, int]]) -> list[bool]:
+    """Whether a pair's variance says something about the others': not of a configuration that now and then diverges."""
+    indices = sorted({index for pair in pairs for index in pair})
+    samples = [np.array([*values[index].values()]) for index in indices]
+    alike = scatters_alike([each.var(ddof=1) for each in samples], [len(each) - 1 for each in samples])
+    is_alike = dict(zip(indices, alike.tolist(), strict=True))
+    return [is_alike[first] and is_alike[second] for first, second in pairs]
 
 
 def _unpaired(values: Sequence[Values], pairs: Sequence[tuple[int, int]]) -> Estimate:

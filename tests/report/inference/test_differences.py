@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -87,6 +87,7 @@ def test_welch_without_any_spread_has_the_fewer_degrees_of_freedom_and_no_error(
     assert p_of_difference(estimate) == pytest.approx([1, 0])
 
 
+@settings(deadline=None)
 @given(ACCURACIES)
 def test_the_interval_of_a_mean_is_scipys(accuracies):
     low, high = mean_interval(accuracies)
@@ -149,6 +150,7 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+@settings(deadline=None)
 @given(P_VALUES)
 def test_holms_p_values_are_in_the_order_of_the_p_values_and_never_smaller(p_values):
     adjusted = holm(p_values)
@@ -157,6 +159,7 @@ def test_holms_p_values_are_in_the_order_of_the_p_values_and_never_smaller(p_val
     assert (np.diff(adjusted[np.argsort(p_values, kind="stable")]) >= 0).all()
 
 
+@settings(deadline=None)
 @given(P_VALUES.flatmap(lambda values: st.tuples(st.just(values), st.permutations(range(len(values))))))
 def test_holm_does_not_care_about_the_order_of_the_comparisons(values_and_order):
     values, order = values_and_order
@@ -168,6 +171,7 @@ def test_holm_corrects_each_sweep_alone():
     assert holm(p_values)[3, 2] == pytest.approx(holm(p_values[3, 2]))
 
 
+@settings(deadline=None)
 @given(
     st.floats(-5, 5),
     st.floats(1e-3, 5),
@@ -225,6 +229,7 @@ def test_the_needed_seeds_show_the_difference_and_one_fewer_do_not(difference, n
     assert answer == 2 or not shows(estimate, 5, answer - 1, num_comparisons, difference)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 2), st.floats(0.01, 2), st.floats(0.01, 1), st.integers(2, 30))
 def test_a_smaller_difference_needs_no_fewer_seeds(one, other, error, now):
     estimate = Estimate(np.zeros(1), np.array([error]), np.array([now - 1.0]))

@@ -5,7 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
@@ -74,6 +74,7 @@ def prior_by_smyth(variances: list[float], dfs: list[int]) -> tuple[float, float
     return float(mpmath.exp(mean + mpmath.digamma(half) - mpmath.log(half))), 2 * half
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(1e-6, 1e3), st.integers(1, 60)),
@@ -93,11 +94,13 @@ def test_the_prior_is_that_of_the_printed_formulas(pairs):
     assert prior.variance == pytest.approx(expected_variance, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.floats(-9, 9).map(lambda exponent: 10.0**exponent))
 def test_inverse_trigamma_inverts_scipys_trigamma(x):
     assert inverse_trigamma(polygamma(1, x)) == pytest.approx(x, rel=1e-8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-8, 1e8), min_size=1, max_size=20))
 def test_inverse_trigamma_of_an_array_is_that_of_each_of_its_values(values):
     found = inverse_trigamma(values)
@@ -211,6 +214,7 @@ def test_variances_that_are_all_zero_are_no_error():
     assert moderate([0.0] * 4, 4, prior).variance == pytest.approx([0.0] * 4)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e6), st.permutations(range(8)))
 def test_the_unit_and_the_order_of_the_comparisons_do_not_matter(scale, order):
     reference = moderate(SPREAD, 4, fit_prior(SPREAD, 4))
@@ -220,6 +224,7 @@ def test_the_unit_and_the_order_of_the_comparisons_do_not_matter(scale, order):
     assert moderated.df == pytest.approx(reference.df, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-4, 1e4), min_size=2, max_size=20), st.integers(1, 30))
 def test_a_moderated_variance_lies_between_its_own_and_the_priors(variances, df):
     prior = fit_prior(variances, df)

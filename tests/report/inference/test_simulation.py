@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cnnlab.report.inference.differences import all_pairs, holm, p_of_difference, paired_estimate
 from cnnlab.report.inference.moderation import scatters_alike
@@ -91,6 +92,32 @@ def test_configurations_unlike_all_others_do_not_take_the_power_from_them(others
     is_usual = second < 14 - len(others)
     assert has_verdict[:, (first == 0) & is_usual].mean() >= power
     assert has_verdict[:, first != 0].any(axis=-1).mean() <= 0.08
+
+
+# --- what is not used, and why --------------------------------------------------------------------------------------
+
+
+def test_uncorrected_t_tests_find_a_winner_among_equal_configurations_nearly_always():
+    values = Truth(num_seeds=5).draw(2_000, np.random.default_rng(9))
+    first, second = all_pairs(14)
+    p_values = stats.ttest_rel(values[:, first], values[:, second], axis=-1).pvalue
+    assert (p_values < 0.05).any(axis=-1).mean() == pytest.approx(0.92, abs=0.02)
+
+
+@pytest.mark.parametrize(("num_seeds", "coverage"), [(3, 0.74), (5, 0.84), (10, 0.90)])
+def test_percentile_bootstrap_intervals_of_a_few_seeds_are_too_short(num_seeds, coverage):
+    generator = np.random.default_rng(num_seeds)
+    held = []
+    for values in generator.standard_normal((1_500, num_seeds)):
+        means = values[generator.integers(num_seeds, size=(500, num_seeds))].mean(axis=1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        held.append(low <= 0 <= high)
+    assert np.mean(held) == pytest.approx(coverage, abs=0.03)
+
+
+@pytest.mark.parametrize(("num_seeds", "least"), [(3, 0.25), (5, 0.0625)])
+def test_wilcoxons_test_cannot_reject_at_a_few_seeds(num_seeds, least):
+    assert stats.wilcoxon(np.arange(1, num_seeds + 1), method="exact").pvalue == pytest.approx(least)
 
 
 def test_without_a_difference_there_is_no_rate_of_false_equivalences():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -91,6 +91,7 @@ def test_a_family_of_moderated_comparisons_in_two_stages_keeps_it_too():
     assert (holm(p_of_difference(estimate)) < 0.05).any(axis=-1).mean() <= 0.05
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 2), st.integers(2, 20), st.integers(1, 91), st.floats(0.02, 3))
 def test_the_total_shows_the_difference_and_one_seed_fewer_does_not(error, first_seeds, num_comparisons, difference):
     first = Estimate(np.zeros(1), np.array([error]), np.array([first_seeds - 1.0]))
