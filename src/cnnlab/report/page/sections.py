@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
@@ -54,16 +55,17 @@ class Section:
         return bool(self.drawings or self.tables or self.notes)
 
 
-def sections_of(content: Content, texts: Texts) -> list[Section]:
+def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> list[Section]:
     """The sections that the content has data for, in the page's order.
 
     Args:
         content: report.json's.
         texts: In its language.
+        figures: Those of the content, by name.
     """
 
-    def section(name: str, *figures: str, table: Table | None = None, notes: list[str] | None = None) -> Section:
-        drawings = [drawing for figure in figures if (drawing := draw(figure, content, texts)) is not None]
+    def section(name: str, *names: str, table: Table | None = None, notes: list[str] | None = None) -> Section:
+        drawings = [draw(figure, figures[figure], content, texts) for figure in names if figure in figures]
         return Section(name, texts(f"section.{name}"), notes or [], drawings, [], [table] if table else [])
 
     configurations = tables.configurations_table(content, texts) if content["configurations"] else None
@@ -87,17 +89,15 @@ def sections_of(content: Content, texts: Texts) -> list[Section]:
     return [section for section in sections if section.has_data]
 
 
-def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
-    """A figure for the page, None without data for it.
+def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
+    """A figure for the page.
 
     Args:
         name: One of `FIGURES`.
+        figure: Drawn by it.
         content: report.json's.
         texts: In its language.
     """
-    figure = FIGURES[name](content)
-    if figure is None:
-        return None
     captions = _captions(name, content, texts)
     narrow = FIGURES[name](content, NARROW_INCHES) if name in NARROW else None
     return Drawing(
