@@ -16,9 +16,10 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
 def chromium() -> Iterator[Any]:
     """A selenium driver, closed at the end; without Chromium, its driver or selenium the test skips."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, which make install-dev installs")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
     if not browser or not driver:
-        pytest.skip("needs Debian's packages chromium and chromium-driver")
+        pytest.skip("needs a Chromium and its driver: Debian's packages chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in FLAGS:

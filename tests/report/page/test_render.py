@@ -147,6 +147,31 @@ def test_a_korean_page_is_korean():
         assert word not in text
 
 
+def test_targets_that_no_run_reached_are_named_and_have_no_row():
+    content = contents.sweep(["adam", "sgd"], 2)
+    for configuration in content["configurations"]:
+        configuration["targets"] = [{"accuracy": 0.99, "epochs": [None, None], "seconds": [None, None]}]
+    page = Page(render(content))
+    assert "No run reached 99 %." in page.text
+    assert "table-targets" not in page.ids
+    configuration["targets"].append({"accuracy": 0.97, "epochs": [1, None], "seconds": [2.5, None]})
+    page = Page(render(content))
+    assert "No run reached 99 %." in page.text
+    assert "1 of 2 ∞ ∞" in page.text
+
+
+def test_a_single_epoch_is_no_curve():
+    assert "figure-curves_by_epoch" not in Page(render(contents.sweep(["adam", "sgd"], 2, num_epochs=1))).ids
+
+
+def test_the_verdicts_come_before_the_notes_and_numbers_are_as_they_are_typed():
+    content = contents.sweep(["adam", "sgd"], 2, splits=("test",))
+    content["shared"]["trainer.max_epochs"] = 5.0
+    text = Page(render(content)).text
+    assert text.index(content["headline"][0]) < text.index(content["notes"][0])
+    assert "trainer.max_epochs=5 " in text
+
+
 def test_the_embedded_content_is_report_json_and_cannot_end_its_script():
     content, html = big()
     found = re.search(r'<script type="application/json" id="report">(.*?)</script>', html, re.DOTALL)

@@ -9,20 +9,23 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Cleaned, cleaned
+from cnnlab.report.page.figures import draw_figures
 from cnnlab.report.page.sections import sections_of
 from cnnlab.report.page.summary import summary_of
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(content: dict[str, Any]) -> str:
+def render(content: dict[str, Any], figures: dict[str, Figure] | None = None) -> str:
     """Draws the page: everything on it comes from the content, and its texts are in the content's language.
 
     Args:
         content: report.json's, of schema 1.
+        figures: What `draw_figures` made of the content, if they are drawn already.
 
     Returns:
         HTML with its style, script, figures and the content itself inside; it asks for no other file.
@@ -35,7 +38,7 @@ def render(content: dict[str, Any]) -> str:
         content=content,
         texts=texts,
         summary=summary_of(content, texts),
-        sections=sections_of(content, texts),
+        sections=sections_of(content, texts, draw_figures(content) if figures is None else figures),
         style=Markup(_read("page.css")),
         created=content["created"].replace("T", " ").replace("+00:00", " UTC"),
         script=Markup(script),
@@ -56,12 +59,23 @@ def embedded(content: dict[str, Any]) -> Markup:
     return Markup(text)
 
 
+def plain(value: Any) -> str:
+    """A value as it is typed: `5`, not `5.0`.
+
+    Args:
+        value: Of json's types.
+    """
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("cnnlab.report.page"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["plain"] = plain
+    return environment
 
 
 def _read(name: str) -> str:

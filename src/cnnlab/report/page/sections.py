@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
@@ -50,20 +51,21 @@ class Section:
 
     @property
     def has_data(self) -> bool:
-        """Whether there is anything to show but notes."""
-        return bool(self.drawings or self.tables)
+        """Whether there is anything to show."""
+        return bool(self.drawings or self.tables or self.notes)
 
 
-def sections_of(content: Content, texts: Texts) -> list[Section]:
+def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> list[Section]:
     """The sections that the content has data for, in the page's order.
 
     Args:
         content: report.json's.
         texts: In its language.
+        figures: Those of the content, by name.
     """
 
-    def section(name: str, *figures: str, table: Table | None = None, notes: list[str] | None = None) -> Section:
-        drawings = [drawing for figure in figures if (drawing := draw(figure, content, texts)) is not None]
+    def section(name: str, *names: str, table: Table | None = None, notes: list[str] | None = None) -> Section:
+        drawings = [draw(figure, figures[figure], content, texts) for figure in names if figure in figures]
         return Section(name, texts(f"section.{name}"), notes or [], drawings, [], [table] if table else [])
 
     configurations = tables.configurations_table(content, texts) if content["configurations"] else None
@@ -72,12 +74,13 @@ def sections_of(content: Content, texts: Texts) -> list[Section]:
     )
     comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
     targets = tables.targets_table(content, texts)
+    missed = [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content)) else []
     contested = tables.contested_table(content, texts)
     sections = [
         section("configurations", "dot_plot", table=configurations),
         comparisons,
         section("curves", "curves_by_epoch", "curves_by_second"),
-        section("targets", "targets_by_epoch", "targets_by_second", table=targets),
+        section("targets", "targets_by_epoch", "targets_by_second", table=targets, notes=missed),
         section("sensitivity", "sensitivity"),
         section("grid", "heat_map", "parallel"),
         section("effects", "effects"),
@@ -86,17 +89,15 @@ def sections_of(content: Content, texts: Texts) -> list[Section]:
     return [section for section in sections if section.has_data]
 
 
-def draw(name: str, content: Content, texts: Texts) -> Drawing | None:
-    """A figure for the page, None without data for it.
+def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
+    """A figure for the page.
 
     Args:
         name: One of `FIGURES`.
+        figure: Drawn by it.
         content: report.json's.
         texts: In its language.
     """
-    figure = FIGURES[name](content)
-    if figure is None:
-        return None
     captions = _captions(name, content, texts)
     narrow = FIGURES[name](content, NARROW_INCHES) if name in NARROW else None
     return Drawing(
@@ -121,8 +122,6 @@ def _captions(name: str, content: Content, texts: Texts) -> list[str]:
         captions.append(texts("caption.curves_multiples"))
     if num > limit:
         captions.append(texts("drawn_of", shown=limit, total=num))
-    if name.startswith("targets"):
-        captions += _never_reached(content, texts)
     return captions
 
 
@@ -138,15 +137,6 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
             texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")
         )
     return notes
-
-
-def _never_reached(content: Content, texts: Texts) -> list[str]:
-    times: dict[float, list[float | None]] = {}
-    for configuration in content["configurations"]:
-        for target in configuration["targets"] or []:
-            times.setdefault(target["accuracy"], []).extend(target["epochs"] or target["seconds"] or [])
-    missed = [f"{100 * target:g} %" for target in sorted(times) if not any(time is not None for time in times[target])]
-    return [texts("never_reached", targets=", ".join(missed))] if missed else []
 
 
 def _decided_first(content: Content) -> list[Content]:

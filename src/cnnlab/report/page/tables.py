@@ -172,11 +172,13 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
 
 
 def targets_table(content: Content, texts: Texts) -> Table | None:
-    """A row for each configuration and target."""
+    """A row for each configuration and target that some run reached."""
+    missed = never_reached(content)
     items = [
         (configuration, target)
         for configuration in content["configurations"]
         for target in configuration["targets"] or []
+        if _target_text(target) not in missed
     ]
     if not items:
         return None
@@ -195,6 +197,18 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
     ]
     notes = [texts("targets_note"), *_left_out(len(items), "report.json", texts)]
     return Table("table-targets", texts("table.targets"), columns, items[:MAX_ROWS], notes)
+
+
+def never_reached(content: Content) -> list[str]:
+    """The targets that no run reached, in their order."""
+    hits: dict[float, bool] = {}
+    texts: dict[float, str] = {}
+    for configuration in content["configurations"]:
+        for target in configuration["targets"] or []:
+            accuracy, times = target["accuracy"], target["epochs"] or target["seconds"] or []
+            texts[accuracy] = _target_text(target)
+            hits[accuracy] = hits.get(accuracy, False) or any(time is not None for time in times)
+    return [texts[accuracy] for accuracy in sorted(hits) if not hits[accuracy]]
 
 
 def contested_table(content: Content, texts: Texts) -> Table | None:
@@ -298,6 +312,10 @@ def _p_equivalence(pair: dict[str, Any]) -> Cell:
 
 def _pairing(pair: dict[str, Any], texts: Texts) -> Cell:
     return Cell(texts("cell.paired" if pair["is_paired"] else "cell.unpaired"))
+
+
+def _target_text(target: dict[str, Any]) -> str:
+    return f"{100 * target['accuracy']:g} %"
 
 
 def _median(times: list[float | None] | None, form: str) -> Cell:

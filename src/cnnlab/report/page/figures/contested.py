@@ -37,7 +37,9 @@ def draw_contested(content: Content, width_inches: float) -> Figure | None:
         axes.imshow(np.array(image["pixels"], dtype=np.uint8), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
-        label = texts("contested_label", label=shortened(str(image["label"]), 12), index=str(image["index"]))
+        label = shortened(str(image["label"]), 14)
+        if len(label) <= 4:  # of a longer name, the table has the number
+            label = texts("contested_label", label=label, index=str(image["index"]))
         figure.text(x / width, (y - 0.04) / height, label, va="top", color=INK)
         share = texts("contested_share", share=f"{100 * image['share_correct']:.0f}")
         figure.text(x / width, (y - 0.2) / height, share, va="top", color=MUTED, fontsize=8.5)

@@ -62,7 +62,7 @@ def curves_of(content: Content, against: Against) -> tuple[str, list[Curve]]:
         if curve and len(drawn) < MAX_PANELS:
             x = np.array(curve[against], dtype=float)
             median, best, worst = (errors_of(curve[key], len(x)) for key in ("median", "high", "low"))
-            if np.isfinite(x * median).any():
+            if np.isfinite(x * median).sum() > 1:  # a single epoch is no curve
                 drawn.append(Curve(names[configuration["id"]], x, median, best, worst))
     return split, drawn
 

@@ -129,7 +129,7 @@ def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
         return None
     texts, lanes = Texts(content["language"]), lanes_of(content, len(rows))
     num_lanes = max((lane for lane, _ in lanes), default=-1) + 1
-    left = CHARACTER_INCHES * max(display_width(row.label) for row in rows) + 0.5
+    left = CHARACTER_INCHES * max(display_width(row.label) for row in rows) + 0.58
     right, top, bottom = 0.62 + LANE_INCHES * num_lanes, 0.66, 0.45
     height = 0.3 * len(rows) + 0.1 + top + bottom
     figure = Figure(figsize=(width_inches, height))
