@@ -1,29 +1,25 @@
-"""The tables of the page: what stands in each cell, and what the cell is sorted by."""
+"""The tables of the page: their rows, columns and notes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnnlab.report.messages import Texts
-from cnnlab.report.page.content import Content, median_with_misses, split_shown
-from cnnlab.report.page.figures.grids import SIGNS
+from cnnlab.report.page.cells import (
+    Cell,
+    group_letters,
+    interval,
+    median_time,
+    name_cell,
+    number,
+    percent,
+    points,
+    probability,
+    verdict_cell,
+)
+from cnnlab.report.page.content import Content, split_shown
 
 MAX_ROWS = 1000  # more would make the page slow
-INFINITE = float("inf")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell: its text, what sorts it (None is last), a word for its style."""
-
-    text: str
-    value: float | str | None = None
-    kind: str = ""
-
-    @property
-    def sort_key(self) -> str:
-        """The value as JavaScript reads it."""
-        return "Infinity" if self.value == INFINITE else str(self.value)
 
 
 @dataclass(frozen=True)
@@ -63,42 +59,13 @@ class Table:
         return [[(column, column.cell(item)) for column in self.columns] for item in self.items]
 
 
-def percent(value: float | None, kind: str = "") -> Cell:
-    """A fraction in per cent."""
-    return number(value, lambda value: f"{100 * value:.2f}", kind)
-
-
-def points(value: float | None, sign: bool = False) -> Cell:
-    """A difference of fractions in points, each a hundredth."""
-    return number(value, lambda value: _hundredths(value, sign))
-
-
-def number(value: float | None, text: Callable[[float], str] = "{:g}".format, kind: str = "") -> Cell:
-    """A number; a dash if it was not measured, ∞ for what never ended."""
-    if value is None:
-        return Cell("–", None, kind)
-    return Cell("∞" if value == INFINITE else text(value), value, kind)
-
-
-def interval(bounds: dict[str, Any] | None, sign: bool = False, value: Cell | None = None) -> Cell:
-    """Two bounds in per cent or in points, after the value that they are about; sorted by it or by their width."""
-    if not bounds or bounds["low"] is None or bounds["high"] is None:
-        return value or Cell("–")
-    low, high = (_hundredths(bounds[end], sign) for end in ("low", "high"))
-    if value:
-        return Cell(f"{value.text} [{low}, {high}]", value.value)
-    return Cell(f"[{low}, {high}]", bounds["high"] - bounds["low"])
-
-
-def probability(value: float | None) -> Cell:
-    """A p value."""
-    return number(
-        value, lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
-    )
-
-
 def configurations_table(content: Content, texts: Texts) -> Table:
-    """A row for each configuration, in the list's order."""
+    """A row for each configuration, in the list's order.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
     items = list(enumerate(content["configurations"], start=1))[:MAX_ROWS]
     columns = [
         Column(texts("column.rank"), True, lambda item: number(item[0])),
@@ -114,7 +81,7 @@ def configurations_table(content: Content, texts: Texts) -> Table:
         head = texts("column.predicted")
         columns.append(Column(head, True, lambda item: points(item[1]["predicted_deviation"])))
     if content["groups"]:
-        columns.append(Column(texts("column.groups"), False, lambda item: _groups(item[1])))
+        columns.append(Column(texts("column.groups"), False, lambda item: group_letters(item[1]["group_ids"])))
     columns.append(Column(texts("column.fit"), True, lambda item: number(item[1]["fit_s"], "{:.1f}".format)))
     if any(_unusable(configuration) for _, configuration in items):
         columns.append(Column(texts("column.unusable"), True, lambda item: _unusable_cell(item[1], texts)))
@@ -134,7 +101,12 @@ def configurations_table(content: Content, texts: Texts) -> Table:
 
 
 def comparisons_table(content: Content, texts: Texts) -> Table | None:
-    """A row for each comparison, pairs that differ first if not all of them fit."""
+    """A row for each comparison, pairs that differ first if not all of them fit; None if there are none.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
     items = content["comparisons"]
     if not items:
         return None
@@ -172,7 +144,12 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
 
 
 def targets_table(content: Content, texts: Texts) -> Table | None:
-    """A row for each configuration and target that some run reached."""
+    """A row for each configuration and target that some run reached; None if there are none.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
     missed = never_reached(content)
     items = [
         (configuration, target)
@@ -192,15 +169,19 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
         Column(texts("column.configuration"), False, lambda item: name_cell(item[0])),
         Column(texts("column.target"), True, lambda item: number(item[1]["accuracy"], lambda x: f"{100 * x:g}")),
         Column(texts("column.reached"), True, reached),
-        Column(texts("column.median_epochs"), True, lambda item: _median(item[1]["epochs"], "{:g}")),
-        Column(texts("column.median_seconds"), True, lambda item: _median(item[1]["seconds"], "{:.1f}")),
+        Column(texts("column.median_epochs"), True, lambda item: median_time(item[1]["epochs"], "{:g}")),
+        Column(texts("column.median_seconds"), True, lambda item: median_time(item[1]["seconds"], "{:.1f}")),
     ]
     notes = [texts("targets_note"), *_left_out(len(items), "report.json", texts)]
     return Table("table-targets", texts("table.targets"), columns, items[:MAX_ROWS], notes)
 
 
 def never_reached(content: Content) -> list[str]:
-    """The targets that no run reached, in their order."""
+    """The targets that no run reached, in their order: `["99 %"]`.
+
+    Args:
+        content: report.json's.
+    """
     hits: dict[float, bool] = {}
     texts: dict[float, str] = {}
     for configuration in content["configurations"]:
@@ -212,7 +193,12 @@ def never_reached(content: Content) -> list[str]:
 
 
 def contested_table(content: Content, texts: Texts) -> Table | None:
-    """A row for each of the most contested images."""
+    """A row for each of the most contested images; None if there are none.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
     items = (content["disagreement"] or {}).get("contested") or []
     if not items:
         return None
@@ -235,23 +221,8 @@ def contested_table(content: Content, texts: Texts) -> Table | None:
     return Table("table-contested", texts("table.contested"), columns, items)
 
 
-def name_cell(configuration: dict[str, Any]) -> Cell:
-    """A configuration's name."""
-    return Cell(configuration["name"] or "–", kind="name")
-
-
-def verdict_cell(verdict: str, texts: Texts) -> Cell:
-    """A verdict's sign and word."""
-    return Cell(f"{SIGNS[verdict]} {texts(f'verdict.{verdict}')}", texts(f"verdict.{verdict}"), verdict)
-
-
 def _left_out(num: int, file: str, texts: Texts) -> list[str]:
     return [texts("rows_of", shown=MAX_ROWS, total=num, file=file)] if num > MAX_ROWS else []
-
-
-def _hundredths(value: float, sign: bool) -> str:
-    text = f"{100 * value:{'+' if sign else ''}.2f}".replace("-", "−")
-    return "0.00" if text in ("+0.00", "−0.00") else text
 
 
 def _accuracy_columns(split: str, items: list[tuple[int, dict[str, Any]]], texts: Texts) -> list[Column]:
@@ -298,13 +269,6 @@ def _difference(pair: dict[str, Any]) -> Cell:
     return interval(pair, sign=True, value=points(pair["difference"], sign=True))
 
 
-def _groups(configuration: dict[str, Any]) -> Cell:
-    """A letter for each group, as compact letter displays have them: a to z, then a1 and so on."""
-    numbers = configuration["group_ids"]
-    letters = [chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "") for number in numbers]
-    return Cell(" ".join(letters) or "–")
-
-
 def _p_equivalence(pair: dict[str, Any]) -> Cell:
     adjusted = pair["p_equivalence_adjusted"]
     return probability(pair["p_equivalence"] if adjusted is None else adjusted)
@@ -316,10 +280,3 @@ def _pairing(pair: dict[str, Any], texts: Texts) -> Cell:
 
 def _target_text(target: dict[str, Any]) -> str:
     return f"{100 * target['accuracy']:g} %"
-
-
-def _median(times: list[float | None] | None, form: str) -> Cell:
-    if not times:
-        return Cell("–")
-    median = median_with_misses(times)
-    return number(INFINITE if median is None else median, form.format)

@@ -109,11 +109,11 @@ def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: f
     axes.grid(visible=True, axis="y")
     ends = []
     for index, curve in enumerate(curves):
-        color = SERIES[index]
+        color, every = SERIES[index], max(1, len(curve.x) // 6)  # markers apart from those of the other lines
         axes.fill_between(curve.x, curve.low, curve.high, color=color, alpha=0.13, linewidth=0)
         axes.plot(
             curve.x, curve.median, color=color, linestyle=DASHES[index], linewidth=1.6,
-            marker=MARKERS[index], markersize=4.5, markevery=max(1, len(curve.x) // 8),
+            marker=MARKERS[index], markersize=4.5, markevery=(index * every // len(curves), every),
         )  # fmt: skip
         last = np.flatnonzero(np.isfinite(curve.median))[-1]
         ends.append((curve.x[last], curve.median[last]))
@@ -123,7 +123,9 @@ def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: f
             axes.annotate(
                 curves[index].label, end, xytext=(1.02, height), textcoords="axes fraction", va="center",
                 color=SERIES[index], annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 2},
+                arrowprops={
+                    "arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5),
+                },
             )  # fmt: skip
     return figure
 

@@ -124,7 +124,7 @@ def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
         content: report.json's.
         width_inches: Of the figure.
     """
-    split, rows = split_shown(content), rows_of(content, 28 if width_inches > 6 else 18)
+    split, rows = split_shown(content), rows_of(content, 36 if width_inches > 6 else 18)
     if split is None or not any(row.mean is not None for row in rows):
         return None
     texts, lanes = Texts(content["language"]), lanes_of(content, len(rows))
