@@ -85,7 +85,8 @@ def sensitivity(names: Sequence[str], configurations: Sequence[Configuration], m
     Returns:
         None if no name has at least three positive numbers.
     """
-    candidates = sorted(names, key=lambda name: name != "optimizer.lr")
+    quantities = [name for name in names if not name.endswith("seed")]  # seeds are names
+    candidates = sorted(quantities, key=lambda name: name != "optimizer.lr")
     name = next((name for name in candidates if _num_positive(name, configurations) >= LEAST_VALUES), None)
     if name is None:
         return None

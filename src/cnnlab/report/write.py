@@ -1,8 +1,11 @@
 """Writes a sweep's report into its folder."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from cnnlab.errors import UserError
 from cnnlab.files import make_folder, write_atomically
@@ -33,30 +36,31 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
     runs, left_out = read_runs(folder)
     previous = previous_report(folder / FOLDER / "report.json")
     content: dict[str, Any] = cleaned(build(folder, runs, left_out, settings, previous))
+    figures = draw_figures(Cleaned(content))
     files = {
         "report.json": json.dumps(content, ensure_ascii=False, allow_nan=False),
         "runs.csv": runs_csv(runs, content["varied"]),
         "summary.csv": summary_csv(content),
         "comparisons.csv": comparisons_csv(content),
-        "index.html": render(content),
+        "index.html": render(content, figures),
     }
     path = folder / FOLDER
     try:
         make_folder(path)
         for name, text in files.items():
             write_atomically(path / name, text.encode(errors="replace"))
-        _write_figures(path / "figures", content)
+        _write_figures(path / "figures", figures)
     except OSError as error:
         line = f"cannot write {path} ({error.strerror}); free its place, or report on a copy of the sweep"
         raise UserError(line) from None
     return content
 
 
-def _write_figures(folder: Path, content: dict[str, Any]) -> None:
+def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     """Writes each figure as SVG and PNG; those of an earlier report, which may have had others, go."""
     make_folder(folder)
     for path in (*folder.glob("*.svg"), *folder.glob("*.png")):
         path.unlink()
-    for name, figure in draw_figures(Cleaned(content)).items():
+    for name, figure in figures.items():
         save_svg(figure, folder / f"{name}.svg", name)
         save_png(figure, folder / f"{name}.png")
