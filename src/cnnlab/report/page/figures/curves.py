@@ -152,7 +152,8 @@ def _scale(axes: Axes, curves: list[Curve]) -> None:
     start = min(float(np.nanmin(curve.x)) for curve in curves)
     room = 0.03 * max(max(ends) - start, 1e-9)
     axes.set_xlim(start - room if start > 0 else 0, max(ends) + room)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    are_epochs = all(np.array_equal(curve.x, np.round(curve.x)) for curve in curves)  # and not seconds
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=are_epochs or max(ends) >= 4))
 
 
 def errors_of(accuracies: list[float | None] | None, num: int) -> np.ndarray:
