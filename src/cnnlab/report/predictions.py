@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from cnnlab.report.comparisons import Comparison
 from cnnlab.report.configurations import Configuration
+from cnnlab.report.images import Pixels, class_names, read_test_images
 from cnnlab.report.inference.differences import Estimate, interval
 from cnnlab.report.inference.images import new_images, new_images_and_seeds, predicted_deviation
+from cnnlab.report.runs import Run
 
 NUM_CONTESTED = 12
 
@@ -24,10 +26,12 @@ class Answers:
     Attributes:
         label: The true classes, (N,).
         correct: Of each configuration by seed: which images the run recognised.
+        example: A run that saw them.
     """
 
     label: NDArray[Any]
     correct: Sequence[Mapping[int, Correct]]
+    example: Run
 
     @classmethod
     def of(cls, configurations: Sequence[Configuration]) -> "Answers | None":
@@ -37,18 +41,19 @@ class Answers:
             configurations: Of a sweep.
         """
         labels: list[NDArray[Any]] = []
+        runs: list[Run] = []
         correct: list[dict[int, Correct]] = []
         for configuration in configurations:
             found = {}
             for run in configuration.runs:
                 predictions = run.predictions() if run.metric("test/acc") is not None else None
                 if predictions is not None:
-                    labels = labels or [predictions.label]
+                    labels, runs = labels or [predictions.label], runs or [run]
                     if not np.array_equal(predictions.label, labels[0]):
                         return None
                     found[run.seed] = predictions.is_correct
             correct.append(found)
-        return cls(labels[0], correct) if labels else None
+        return cls(labels[0], correct, runs[0]) if labels else None
 
     def intervals(self, comparison: Comparison) -> dict[str, dict[str, float] | None]:
         """The intervals of a difference for new images, and for new images and new seeds.
@@ -74,20 +79,20 @@ class Answers:
             return None
         return predicted_deviation(np.mean(list(runs.values()), axis=0), len(runs))
 
-    def disagreement(self, classes: Sequence[str] | None = None) -> dict[str, Any] | None:
-        """Accuracy by class, and the images that the networks agree on least.
-
-        Args:
-            classes: Their names; None for their numbers.
-        """
+    def disagreement(self) -> dict[str, Any] | None:
+        """Accuracy by class, and the images that the networks agree on least, with their pixels if they can be read."""
         shares = {index: np.mean(list(runs.values()), axis=0) for index, runs in enumerate(self.correct) if runs}
         if not shares:
             return None
         num_classes = int(self.label.max()) + 1
-        names = list(classes) if classes is not None else [str(number) for number in range(num_classes)]
+        names = class_names(self.example) or []
+        names = names if len(names) >= num_classes else [str(number) for number in range(num_classes)]
         counts = np.maximum(np.bincount(self.label, minlength=num_classes), 1)
         overall = np.mean([correct for runs in self.correct for correct in runs.values()], axis=0)
-        contested = np.argsort(np.abs(overall - 0.5), kind="stable")[:NUM_CONTESTED]
+        order = np.argsort(np.abs(overall - 0.5), kind="stable")[:NUM_CONTESTED]
+        contested = [int(image) for image in order if 0 < overall[image] < 1]
+        read = read_test_images(self.example, contested)
+        pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
             "classes": names,
             "per_class": [
@@ -99,17 +104,16 @@ class Answers:
             ],
             "contested": [
                 {
-                    "index": int(image),
+                    "index": image,
                     "label": names[int(self.label[image])],
                     "share_correct": float(overall[image]),
-                    "pixels": None,
+                    "pixels": drawn,
                     "answers": [
                         {"configuration": index, "share_correct": float(share[image])}
                         for index, share in shares.items()
                     ],
                 }
-                for image in contested
-                if 0 < overall[image] < 1
+                for image, drawn in zip(contested, pixels, strict=True)
             ],
         }
 
