@@ -173,7 +173,7 @@ def test_a_signal_ends_the_compiler_with_what_it_has_started(script: Script, fol
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    script("cc", f"/bin/sleep 100 & echo $! > {tmp_path}/pid; kill -ALRM $PPID; wait\n")
+    script("cc", f"/bin/sleep 100 & echo $! > {tmp_path}/pid; /bin/sleep 1; kill -ALRM $PPID; wait\n")
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):

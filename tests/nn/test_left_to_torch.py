@@ -220,3 +220,33 @@ def test_saved_tensors_may_come_back_in_another_layout():
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.contiguous(), lambda tensor: tensor):
         again = gradient()
     torch.testing.assert_close(again, gradient())
+
+
+# ---- torch.compile ----
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_compiled_network_uses_torchs_kernels(backend: str, monkeypatch: pytest.MonkeyPatch):
+    expected = by_torch(lambda: network()(images(2)))
+    for name in ("conv2d", "batch_norm", "max_pool2d", "dropout_mask"):
+        monkeypatch.setattr(kernels, name, lambda *_, **__: pytest.fail("our kernel was called"))
+    torch.compiler.reset()
+    compiled = torch.compile(network(), backend=backend)
+    torch.testing.assert_close(compiled(images(2)), expected)
+    torch.compiler.reset()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # torch.compile looks at it
+def test_a_kernel_in_a_compiled_function_is_called_with_real_numbers():
+    weight, given = torch.randn(4, 2, 3, 3, requires_grad=True), images(2)
+
+    def loss(given: torch.Tensor) -> torch.Tensor:
+        maps = kernels.max_pool2d(kernels.batch_norm(kernels.conv2d(2 * given, weight, None), None, None, 1e-5)[0])
+        return (maps * kernels.dropout_mask(maps, 0.0)).sin().sum()
+
+    torch.compiler.reset()
+    found = torch.compile(loss, backend="aot_eager")(given)
+    torch.testing.assert_close(found, loss(given))
+    for ours, theirs in zip(*(torch.autograd.grad(value, weight) for value in (found, loss(given))), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    torch.compiler.reset()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-from cnnlab.kernels.library import address, can_take, library
+from cnnlab.kernels.library import address, can_take, library, with_real_numbers
 from cnnlab.kernels.memory import batch_innermost
 from cnnlab.kernels.torch_gradients import are_needed, gradients_of
 
@@ -25,6 +25,7 @@ class Steps(NamedTuple):
     is_rectified: bool
 
 
+@with_real_numbers
 def conv2d(
     images: torch.Tensor,
     weight: torch.Tensor,

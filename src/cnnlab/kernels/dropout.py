@@ -2,9 +2,10 @@
 
 import torch
 
-from cnnlab.kernels.library import library
+from cnnlab.kernels.library import library, with_real_numbers
 
 
+@with_real_numbers
 def dropout_mask(like: torch.Tensor, p: float) -> torch.Tensor:
     """Random zeros, with probability p, and 1/(1-p) elsewhere; a function of the default generator's state.
 

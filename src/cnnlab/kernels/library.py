@@ -4,8 +4,9 @@ import ctypes
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.autograd import forward_ad
@@ -32,6 +33,7 @@ ARGUMENTS: dict[str, list[Any]] = {
 RUNTIME = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")  # of the OpenMP that torch has loaded
 
 logger = logging.getLogger(__name__)
+Function = TypeVar("Function", bound=Callable[..., Any])
 _is_chosen = True
 _loaded: dict[torch.dtype, ctypes.CDLL | None] = {}
 _untold: list[str] = []  # why there are none
@@ -76,10 +78,10 @@ def can_take(tensor: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
         parameters: Those of the layer that the kernel reads.
     """
     return (
-        all(_has_plain_numbers(each, tensor.dtype) for each in (tensor, *parameters) if each is not None)
+        not torch.compiler.is_compiling()  # first: nothing else here may be compiled, and so be asked later
+        and all(_has_plain_numbers(each, tensor.dtype) for each in (tensor, *parameters) if each is not None)
         and available(tensor.dtype)
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
         and not torch._C._is_tracing()  # by torch.jit
         and not torch._C._are_functorch_transforms_active()  # 0.1 µs; torch has no public way to ask
         and not torch._C._len_torch_dispatch_stack()
@@ -96,6 +98,12 @@ def _has_plain_numbers(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
         and tensor.layout is torch.strided
         and not tensor.is_neg()
     )
+
+
+def with_real_numbers(function: Function) -> Function:
+    """A function that torch.compile calls instead of compiling it, since it looks for tensors' numbers in memory."""
+    opaque: Function = torch.compiler.disable(function)
+    return opaque
 
 
 def address(tensor: torch.Tensor | None) -> int | None:

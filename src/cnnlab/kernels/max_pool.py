@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from cnnlab.kernels.library import address, library
+from cnnlab.kernels.library import address, library, with_real_numbers
 from cnnlab.kernels.memory import batch_innermost, with_batch_innermost
 from cnnlab.kernels.torch_gradients import are_needed, gradients_of
 
 
+@with_real_numbers
 def max_pool2d(images: torch.Tensor) -> torch.Tensor:
     """`functional.max_pool2d(images, 2)`.
 

@@ -56,19 +56,31 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def provenance(runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
-    """Versions and devices, and a warning where runs differ in them."""
-    versions: dict[str, list[str]] = {}
-    for run in runs:
-        recorded = run.result.get("versions")
-        for name, version in (recorded if isinstance(recorded, dict) else {}).items():
-            versions.setdefault(str(name), []).append(str(version))
-    unique = {name: sorted(set(found)) for name, found in versions.items()}
-    differing = {name: found for name, found in unique.items() if len(found) > 1}
+    """Versions, machines and commits, and a warning where runs differ in what changes their numbers."""
+    results = [run.result for run in runs]
+    versions: dict[str, set[str]] = {}
+    for result in results:
+        for name, version in _mapping(result.get("versions")).items():
+            versions.setdefault(str(name), set()).add(str(version))
+    machines = [_mapping(result.get("machine")) for result in results]
+    commits = {str(result["commit"]) for result in results if result.get("commit")}
+    used = {"kernels": {str(each["kernels"]) for each in machines if "kernels" in each}, "commit": commits}
+    differing = {name: found for name, found in {**versions, **used}.items() if len(found) > 1}
     return {
-        "versions": unique,
-        "devices": sorted({str(run.result.get("device")) for run in runs if run.result.get("device")}),
-        "machines": [],
-        "commits": [],
+        "versions": {name: sorted(found) for name, found in versions.items()},
+        "devices": sorted({str(result["device"]) for result in results if result.get("device")}),
+        "machines": sorted({_machine(each) for each in machines if each}),
+        "commits": sorted(commits),
         "commands": [],
-        "warnings": [sentences.of("versions", name=name, values=", ".join(found)) for name, found in differing.items()],
+        "warnings": [
+            sentences.of("versions", name=name, values=", ".join(sorted(found))) for name, found in differing.items()
+        ],
     }
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" if name != "processor" else str(value) for name, value in machine.items())
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

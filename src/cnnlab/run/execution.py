@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -13,6 +14,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
+from cnnlab import kernels
 from cnnlab.data import ImageDataModule
 from cnnlab.errors import Diverged, Pruned, UserError, one_line
 from cnnlab.experiment.check import check, check_keys
@@ -21,6 +23,7 @@ from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
 from cnnlab.metrics import RESULT_METRICS, metric_names
 from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.machine import commit, processor
 from cnnlab.run.recovery import explain_file_error, lost_in_test, removed, resume_command, way_on
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
@@ -130,7 +133,13 @@ class Run:
         self.loggers = build_loggers(config, self.folder.path, None if config.resume is None else result.steps)
         callbacks, checkpoint_io = self._callbacks(guard), self.checkpoints.io()
         trainer = build_trainer(config, self.folder.path, callbacks, self.loggers, checkpoint_io)
-        result.device = str(trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        result.device, result.commit = str(device), commit()
+        result.machine = {
+            "processor": processor(),
+            "threads": torch.get_num_threads(),
+            "kernels": "cnnlab" if device.type == "cpu" and kernels.available() else "torch",
+        }
         result.seconds["setup"] = self._lap()
         self._fit(trainer, classifier, data, resumed)
         try:

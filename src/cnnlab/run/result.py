@@ -26,6 +26,7 @@ METRICS_MAX_BYTES = 1 << 24
 EXPERIMENT = ("fingerprint", "choices", "overrides", "params", "seed")
 PROGRESS = (  # what a run has done, as opposed to what it is
     *("metrics", "epochs", "steps", "selected_epoch", "seconds", "data", "num_params", "weights_sha256", "device"),
+    *("machine", "commit"),
 )
 VERSIONED = ("cnnlab", "torch", "lightning", "hydra-core", "numpy")
 
@@ -55,6 +56,8 @@ class Result:
         num_params: Trainable parameters.
         weights_sha256: Hash of the tested weights' bits.
         device: The device that trained.
+        machine: Its `processor`, the number of `threads`, and whose `kernels` a CPU used, cnnlab's or torch's.
+        commit: Of this repository, `-dirty` with uncommitted changes; null without a repository.
         versions: Versions of Python and the main libraries.
         error: One line; null if the run completed.
     """
@@ -74,6 +77,8 @@ class Result:
     num_params: int | None = None
     weights_sha256: str | None = None
     device: str | None = None
+    machine: dict[str, Any] = field(default_factory=dict)
+    commit: str | None = None
     versions: dict[str, str] = field(default_factory=_versions)
     error: str | None = None
 

@@ -6,6 +6,8 @@ import importlib
 
 from omegaconf import DictConfig, OmegaConf
 
+from cnnlab.run.machine import commit
+
 
 def preload(config: str) -> None:
     """Loads them, and keeps the garbage collector from copying them.
@@ -16,6 +18,7 @@ def preload(config: str) -> None:
     gc.disable()
     for module in ("cnnlab.cli.main", "cnnlab.run.execution", "cnnlab.sweep.engines.fork_server"):
         importlib.import_module(module)
+    commit()  # its jobs remember it
     _share_data(config)
     _share_kernels(config)
     gc.freeze()  # garbage collection in a job would copy these pages
