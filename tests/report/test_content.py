@@ -172,3 +172,11 @@ def test_a_report_may_be_in_korean(sweep: Path):
 @pytest.mark.parametrize(("fraction", "text"), [(0.0085, "0.85"), (0.0012345, "0.12"), (0.00012, "0.012"), (0, "0.00")])
 def test_points_have_two_digits(fraction: float, text: str):
     assert points(fraction) == text
+
+
+def test_a_single_comparison_is_a_single_sentence(sweep: Path):
+    for path in sweep.glob("optimizer=lion,*/result.json"):
+        path.unlink()
+    content = write_report(sweep, Settings())
+    assert content["headline"] == [content["comparisons"][0]["sentence"]]
+    assert content["headline"][0].startswith("adam beats sgd by ")

@@ -46,6 +46,8 @@ def headline(
             for name, summary in summaries[:3]
             if summary is not None
         ]
+    if len(comparisons) == 1:
+        return [sentences.comparison(comparisons[0], names, margin)]
     differing = [each for each in comparisons if each.verdict.tells_apart]
     if not differing:
         smallest = statistics.median(each.detectable for each in comparisons)
