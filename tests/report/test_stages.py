@@ -89,3 +89,10 @@ def test_a_damaged_earlier_report_is_none(sweep: Path, content: str):
     (sweep / "report").mkdir()
     (sweep / "report" / "report.json").write_text(content)
     assert write_report(sweep, Settings())["settings"]["stage"] == 1
+
+
+def test_the_report_names_the_command_that_ran_the_sweep(sweep: Path):
+    assert write_report(sweep, Settings())["provenance"]["commands"] == []
+    record = {"hydra": {"overrides": {"task": ["sweep=optimizers"]}, "runtime": {"choices": {"sweep": "optimizers"}}}}
+    (sweep / "multirun.yaml").write_text(json.dumps(record))
+    assert write_report(sweep, Settings())["provenance"]["commands"] == ["python train.py sweep=optimizers"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
-from cnnlab.report.comparisons import compare, groups
+from cnnlab.report.comparisons import Comparison, compare, groups
 from cnnlab.report.configurations import Configuration, group
 from cnnlab.report.factors import heat_map, sensitivity, shares_of_variance
 from cnnlab.report.findings import headline, notes
@@ -71,18 +71,10 @@ def build(
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     stage = stage_of(previous, _common_seeds(configurations), settings.margin)
-    is_halfway = stage.plan is not None and stage.number == 1  # then the new seeds are not looked at
-    values = [
-        {seed: value for seed, value in each.measured(TEST).items() if not is_halfway or seed in stage.first_seeds}
-        for each in configurations
-    ]
-    comparisons = compare(values, pairs, settings.margin, stage.first_seeds)
+    comparisons = compare(_values(configurations, stage), pairs, settings.margin, stage.first_seeds)
     planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
     answers = Answers.of(configurations)
-    labels = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
-    split = "val" if any(each.measured(VAL) for each in configurations) else "test"
-    curves = (curve(each, index, split) for index, each in enumerate(configurations))
     return {
         "schema": SCHEMA,
         "language": settings.language,
@@ -114,21 +106,52 @@ def build(
             _configuration(each, index, brackets, settings, answers) for index, each in enumerate(configurations)
         ],
         "groups": brackets,
-        "comparisons": [
-            {
-                **asdict(each),
-                **(NO_INTERVALS if answers is None else answers.intervals(each)),
-                "sentence": sentences.comparison(each, labels, settings.margin),
-            }
-            for each in comparisons
-        ],
+        "comparisons": _comparisons(configurations, comparisons, answers, settings.margin, sentences),
+        **_overviews(names, configurations, answers),
+        "provenance": provenance(folder, runs, sentences),
+    }
+
+
+def _values(configurations: Sequence[Configuration], stage: Stage) -> list[dict[int, float]]:
+    """The accuracies to compare; those of a second stage that is still at work are not looked at."""
+    is_halfway = stage.plan is not None and stage.number == 1
+    return [
+        {seed: value for seed, value in each.measured(TEST).items() if not is_halfway or seed in stage.first_seeds}
+        for each in configurations
+    ]
+
+
+def _comparisons(
+    configurations: Sequence[Configuration],
+    comparisons: Sequence[Comparison],
+    answers: Answers | None,
+    margin: float | None,
+    sentences: Sentences,
+) -> list[dict[str, Any]]:
+    labels = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
+    return [
+        {
+            **asdict(each),
+            **(NO_INTERVALS if answers is None else answers.intervals(each)),
+            "sentence": sentences.comparison(each, labels, margin),
+        }
+        for each in comparisons
+    ]
+
+
+def _overviews(
+    names: Sequence[str], configurations: Sequence[Configuration], answers: Answers | None
+) -> dict[str, Any]:
+    """What is shown of all configurations together."""
+    split = "val" if any(each.measured(VAL) for each in configurations) else "test"
+    curves = (curve(each, index, split) for index, each in enumerate(configurations))
+    return {
         "correlation": correlation([each.measured(TEST) for each in configurations]),
         "curves": [each for each in curves if each is not None],
         "disagreement": None if answers is None else answers.disagreement(),
         "effects": shares_of_variance(names, configurations, TEST),
         "heat_map": heat_map(names, configurations, {"val": VAL, "test": TEST}),
         "sensitivity": sensitivity(names, configurations, VAL),
-        "provenance": provenance(runs, sentences),
     }
 
 

@@ -33,19 +33,7 @@ def headline(
     """
     names = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
     if not comparisons:
-        summaries = [(each.name, summarise(each.measured(TEST))) for each in configurations]
-        return [
-            sentences.of(
-                "single",
-                name=name,
-                mean=f"{100 * summary['mean']:.2f}",
-                low="?" if summary["low"] is None else f"{100 * summary['low']:.2f}",
-                high="?" if summary["high"] is None else f"{100 * summary['high']:.2f}",
-                n=len(summary["values"]),
-            )
-            for name, summary in summaries[:3]
-            if summary is not None
-        ]
+        return _means(configurations[:3], sentences)
     if len(comparisons) == 1:
         return [sentences.comparison(comparisons[0], names, margin)]
     differing = [each for each in comparisons if each.verdict.tells_apart]
@@ -62,6 +50,23 @@ def headline(
         found.append(sentences.of("first_group", num=len(top), names=", ".join(names[index] for index in top)))
     surest = min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
     return [*found, sentences.comparison(surest, names, margin)][:3]
+
+
+def _means(configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+    """A sentence a configuration, where nothing can be compared."""
+    summaries = [(each.name, summarise(each.measured(TEST))) for each in configurations]
+    return [
+        sentences.of(
+            "single",
+            name=name,
+            mean=f"{100 * summary['mean']:.2f}",
+            low="?" if summary["low"] is None else f"{100 * summary['low']:.2f}",
+            high="?" if summary["high"] is None else f"{100 * summary['high']:.2f}",
+            n=len(summary["values"]),
+        )
+        for name, summary in summaries
+        if summary is not None
+    ]
 
 
 def notes(

@@ -1,11 +1,14 @@
 """Where the numbers of a report come from: runs, data, budget, versions."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cnnlab.experiment.axes import AXES
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences
+from cnnlab.report.stages import typed_command
 from cnnlab.run.status import Status
 
 
@@ -55,8 +58,9 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
     return {name: value for name, value in same.items() if value is not None}
 
 
-def provenance(runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
-    """Versions, machines and commits, and a warning where runs differ in what changes their numbers."""
+def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
+    """Versions, machines, commits and the command, and a warning where runs differ in what changes their numbers."""
+    typed = typed_command(folder)
     results = [run.result for run in runs]
     versions: dict[str, set[str]] = {}
     for result in results:
@@ -71,7 +75,7 @@ def provenance(runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
         "devices": sorted({str(result["device"]) for result in results if result.get("device")}),
         "machines": sorted({_machine(each) for each in machines if each}),
         "commits": sorted(commits),
-        "commands": [],
+        "commands": [] if typed is None else [shlex.join(typed)],
         "warnings": [
             sentences.of("versions", name=name, values=", ".join(sorted(found))) for name, found in differing.items()
         ],

@@ -81,18 +81,30 @@ def command(sweep: Path, planned: Mapping[str, Any]) -> str | None:
         planned: From `plan`.
     """
     seeds, total = planned["first_seeds"], planned["total"]
-    try:
-        record = yaml.safe_load(read_text(sweep / "multirun.yaml"))
-        typed = [str(text) for text in record["hydra"]["overrides"]["task"]]
-        is_ready_made = record["hydra"]["runtime"]["choices"].get("sweep") is not None
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+    typed = typed_command(sweep)
+    if typed is None:
         return None
     more = range(max(seeds) + 1, max(seeds) + 1 + total - len(seeds))
     is_range = list(seeds) == list(range(len(seeds)))
     wanted = f"seed=range(0,{total})" if is_range else "seed=" + ",".join(map(str, [*seeds, *more]))
     kept = [text for text in typed if not text.startswith(("seed=", "report.margin="))]
     margin = f"report.margin={100 * planned['margin']:g}"  # else it would be another plan
-    return shlex.join(["python", "train.py", *([] if is_ready_made else ["-m"]), *kept, wanted, margin])
+    return shlex.join([*kept, wanted, margin])
+
+
+def typed_command(sweep: Path) -> list[str] | None:
+    """The words of the command that last ran a sweep; None if its record is missing or damaged.
+
+    Args:
+        sweep: Its folder.
+    """
+    try:
+        record = yaml.safe_load(read_text(sweep / "multirun.yaml"))
+        typed = [str(text) for text in record["hydra"]["overrides"]["task"]]
+        is_ready_made = record["hydra"]["runtime"]["choices"].get("sweep") is not None
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return None
+    return ["python", "train.py", *([] if is_ready_made else ["-m"]), *typed]
 
 
 def previous_report(path: Path) -> dict[str, Any] | None:
