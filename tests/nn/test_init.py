@@ -19,10 +19,9 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {  # fan_in, fan_o
 VARIANCES: dict[str, Callable[[int, int], float]] = {
     "torch_default": lambda fan_in, fan_out: 1 / (3 * fan_in),
     "zeros": lambda fan_in, fan_out: 0.0,
-    "random_uniform": lambda fan_in, fan_out: 0.05**2 / 3,
+    "random_uniform": lambda fan_in, fan_out: 0.05**2,
     "random_normal": lambda fan_in, fan_out: 0.05**2,
-    # cut off at two standard deviations: 1 - 4φ(2)/(Φ(2) - Φ(-2)) = 0.7737 of the variance is left
-    "truncated_normal": lambda fan_in, fan_out: 0.7737 * 0.05**2,
+    "truncated_normal": lambda fan_in, fan_out: 0.05**2,
     "xavier_uniform": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
     "xavier_normal": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
     "lecun_uniform": lambda fan_in, fan_out: 1 / fan_in,
@@ -32,8 +31,9 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
 }
 BOUNDS: dict[str, Callable[[int, int], float]] = {
     "torch_default": lambda fan_in, fan_out: 1 / math.sqrt(fan_in),
-    "random_uniform": lambda fan_in, fan_out: 0.05,
-    "truncated_normal": lambda fan_in, fan_out: 0.1,
+    "random_uniform": lambda fan_in, fan_out: 0.05 * math.sqrt(3),
+    # cut off at two standard deviations: 1 - 4φ(2)/(Φ(2) - Φ(-2)) = 0.7737 of the variance is left
+    "truncated_normal": lambda fan_in, fan_out: 2 * 0.05 / math.sqrt(0.7737),
     "xavier_uniform": lambda fan_in, fan_out: math.sqrt(6 / (fan_in + fan_out)),
     "lecun_uniform": lambda fan_in, fan_out: math.sqrt(3 / fan_in),
     "he_uniform": lambda fan_in, fan_out: math.sqrt(6 / fan_in),

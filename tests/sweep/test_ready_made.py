@@ -12,6 +12,7 @@ OPTIONS = {
 }
 JOBS = {
     "optimizers": OPTIONS["optimizer"] * 10,
+    "tuned_optimizers": OPTIONS["optimizer"] * 10,
     "activations": OPTIONS["activation"] * 10,
     "inits": OPTIONS["init"] * 10,
     "pooling": 2 * 10,
@@ -19,6 +20,14 @@ JOBS = {
     "calibration": 4 * 10,
     "lr_sensitivity": OPTIONS["optimizer"] * 9 * 3,
     "grid": 4 * 3 * 4 * 3,
+}
+TRIALS = {
+    "optimizers": OPTIONS["optimizer"] * 7,
+    "tuned_optimizers": OPTIONS["optimizer"] * 20,
+    "activations": OPTIONS["activation"] * 7,
+    "inits": OPTIONS["init"] * 7,
+    "pooling": 2 * 7,
+    "losses": 2 * 7,
 }
 
 
@@ -29,7 +38,8 @@ def test_each_is_known():
 @pytest.mark.parametrize("name", JOBS)
 def test_it_says_how_many_jobs_there_are_and_how_long_they_take_and_writes_nothing(tmp_path: Path, name: str):
     folder = tmp_path / "sweep"
-    code, text = start(tmp_path / "output", f"sweep={name}", "sweep.dry_run=true", f"hydra.sweep.dir={folder}").wait()
+    typed = ("sweep.tune=false", "sweep.dry_run=true", f"hydra.sweep.dir={folder}")
+    code, text = start(tmp_path / "output", f"sweep={name}", *typed).wait()
     head, estimate, *listed = text.splitlines()
     assert (code, head.partition(",")[0]) == (0, f"{folder}: {JOBS[name]} jobs")
     assert estimate.startswith("about ")
@@ -37,8 +47,25 @@ def test_it_says_how_many_jobs_there_are_and_how_long_they_take_and_writes_nothi
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("name", TRIALS)
+def test_one_that_tunes_says_beforehand_what_both_stages_cost_and_writes_nothing(tmp_path: Path, name: str):
+    folder = tmp_path / "sweep"
+    code, text = start(tmp_path / "output", f"sweep={name}", "sweep.dry_run=true", f"hydra.sweep.dir={folder}").wait()
+    cost, head, estimate, *listed = text.splitlines()
+    method, num = ("random", 20) if name == "tuned_optimizers" else ("lr", 7)
+    assert cost.startswith(
+        f"sweep.tune={method}: {TRIALS[name]} trials of {TRIALS[name] // num} configurations on validation data, "
+        f"then {JOBS[name]} jobs with the best values: about "
+    )
+    assert (code, head.partition(",")[0]) == (0, f"{folder / 'tuning'}: {TRIALS[name]} jobs")
+    assert estimate.startswith("about ")
+    assert len(set(listed)) == TRIALS[name]
+    assert all("seed=1000" in line for line in listed)
+    assert not folder.exists()
+
+
 def test_what_is_typed_replaces_what_is_swept(tmp_path: Path):
-    typed = ("optimizer=adam,sgd", "seed=7", f"hydra.sweep.dir={tmp_path}")
+    typed = ("optimizer=adam,sgd", "seed=7", "sweep.tune=false", f"hydra.sweep.dir={tmp_path}")
     _, text = start(tmp_path / "output", "sweep=optimizers", "sweep.dry_run=true", *typed).wait()
     assert text.splitlines()[2:] == ["  optimizer=adam: new", "  optimizer=sgd: new"]
 

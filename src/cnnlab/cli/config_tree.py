@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 import cnnlab
-from cnnlab.experiment.check import GROUPS
+from cnnlab.experiment.check import GROUPS, SPACES
 from cnnlab.experiment.identity import flatten
 from cnnlab.files import expand_home
 from cnnlab.run.flags import CommandLine
@@ -55,7 +55,7 @@ class ConfigTree:
         found: dict[str, set[str]] = {}
         for folder in self.folders:
             for path in folder.glob("*/*.yaml"):
-                if path.parent.name != "hydra":
+                if path.parent.name not in ("hydra", SPACES):
                     found.setdefault(path.parent.name, set()).add(path.stem)
         return {group: sorted(options) for group, options in sorted(found.items())}
 

@@ -21,6 +21,7 @@ from cnnlab.program import as_typed
 
 _MISSING = object()
 GROUPS = (*AXES, "trainer", "callbacks", "logger")
+SPACES = "optimizer_space"  # a folder of conf/ that no config chooses from: what sweep.tune tries of each optimiser
 TOP_LEVEL = (
     *GROUPS,
     "seed",
@@ -34,6 +35,7 @@ TOP_LEVEL = (
     "resume",
     "experiment",
     "sweep",
+    "tuning",
 )
 BUILT = ("model", "activation", "init", "pool", "loss", "optimizer", "scheduler", "trainer")  # an object each
 OPTIONAL = ("augmentation", "averaging")  # an object, or nothing
@@ -42,7 +44,8 @@ READ = {  # the keys of the groups that no constructor checks
         *("name", "root", "files", "fallback", "fallbacks", "image_shape", "num_classes", "classes", "mean", "std"),
         *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed"),
     ),
-    "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "report"),
+    "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "tune", "report"),
+    "tuning": ("num_trials", "seeds", "space"),
     "report": ("language", "margin", "baseline"),
 }
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups

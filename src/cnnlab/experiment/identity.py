@@ -17,7 +17,7 @@ DATA_FILES = ("data.classes", "data.fallbacks", "data.files")  # recorded in res
 INCIDENTAL = (
     *("callbacks", "console", "data.classes", "data.fallback", "data.fallbacks", "data.files.folder"),
     *("data.image_shape", "data.num_classes", "data.root", "logger", "model.image_shape", "model.num_classes"),
-    *("objective", "report", "resume", "sweep", "target", "trainer.enable_model_summary"),
+    *("objective", "report", "resume", "sweep", "target", "trainer.enable_model_summary", "tuning"),
     *("trainer.enable_progress_bar", "trainer.fast", "trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
 )
 TIMERS = (None, "simple", "advanced")  # profilers that only time; torch's hooks every layer, which then is not fused

@@ -78,7 +78,7 @@ def recipes_and_primary(
     parents = {default.config_path: default.parent for default in defaults}
     for default in defaults:
         if default.package == "":
-            content = _load(config, loader, default.config_path)
+            content = load_file(config, loader, default.config_path)
             is_recipe = any(path in chosen for path in _line(default.config_path, parents))
             (recipes if is_recipe else primary).append(Recipe(default.config_path, str(default.parent), content))
     return recipes, primary
@@ -110,8 +110,14 @@ def _line(path: str | None, parents: dict[str, str | None]) -> Iterator[str]:
         path = parents[path] if parents[path] != path else None
 
 
-def _load(config: DictConfig, loader: ConfigLoader, path: str) -> DictConfig:
-    """A config file as it is, from the first place of the search path that has it."""
+def load_file(config: DictConfig, loader: ConfigLoader, path: str) -> DictConfig:
+    """A config file as it is, from the first place of the search path that has it; empty if none has.
+
+    Args:
+        config: A composed config with Hydra's part.
+        loader: Hydra's.
+        path: In the search path, without `.yaml`, such as `experiment/accurate`.
+    """
     kinds = {source.scheme(): type(source) for source in loader.get_sources()}
     for place in config.hydra.runtime.config_sources:
         source = kinds[place.schema](place.provider, f"{place.schema}://{place.path}")

@@ -14,6 +14,7 @@ from cnnlab.metrics import OBJECTIVES
 from cnnlab.program import as_typed
 
 ABSENT: Final = object()
+FIRST_TUNING_SEED = 1000  # seeds from here on are for tuning: no result is reported on them
 OURS = "hydra_plugins.cnnlab_plugins."  # we check the keys of our launchers and sweepers only
 
 
@@ -187,7 +188,19 @@ RULES = {
     "sweep.dry_run": BOOLEAN,
     "sweep.fail_fast": BOOLEAN,
     "sweep.fail_on_divergence": BOOLEAN,
+    "sweep.tune": _one_of(False, "lr", "random"),
     "sweep.report": BOOLEAN,
+    "tuning.num_trials": integer(1),
+    "tuning.seeds": Rule(
+        f"a list of different seeds from {FIRST_TUNING_SEED} on, which no result is reported on",
+        lambda value: _is_list_of(int, value) and 0 < len(value) == len(set(value)) and min(value) >= FIRST_TUNING_SEED,
+    ),
+    "tuning.space": or_null(
+        Rule(
+            "names and their values, such as {optimizer.lr: 'tag(log,interval(1e-4,1e-1))'}",
+            lambda value: isinstance(value, DictConfig | dict) and len(value) > 0,
+        )
+    ),
     "report.language": _one_of("en", "ko"),
     "report.margin": or_null(_number("> 0 and < 100, in points", lambda value: 0 < value < 100)),
     "report.baseline": or_null(LINE),

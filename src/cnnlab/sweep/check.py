@@ -71,6 +71,23 @@ def check_choices(override: Override) -> None:
         raise UserError(f"{typed} repeats {repeated}, which would be the same run; give each value once")
 
 
+def check_validation(config: DictConfig, what: str) -> None:
+    """Rejects a config without validation data, by which trials are compared.
+
+    Args:
+        config: A trial's.
+        what: Compares them, as typed.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if config.watch != "val" or config.data.num_val == 0 or config.trainer.limit_val_batches == 0:
+        raise UserError(
+            f"{what} compares trials by {config.objective}, which needs validation; use watch=val, "
+            "data.num_val=5000 and trainer.limit_val_batches=1.0"
+        )
+
+
 def _is_value(loader: ConfigLoader, override: str) -> bool:
     """Whether it sets an existing value, rather than choosing an option, adding or removing a key."""
     key = override.partition("=")[0]

@@ -44,7 +44,15 @@ SWEEP_KEYS = (
 
 
 class SweepLauncher(Launcher, ABC):
-    """Runs the remaining jobs of a sweep."""
+    """Runs the remaining jobs of a sweep.
+
+    Attributes:
+        next_commands: Commands to suggest at the end; None for those of `Sweep`.
+        outputs: Where earlier runs are, from which the duration is estimated; None for the parent of `sweeps/`.
+    """
+
+    next_commands: tuple[str, ...] | None = None
+    outputs: Path | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Stores Hydra's context and config.
@@ -93,13 +101,9 @@ class SweepLauncher(Launcher, ABC):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs those of these jobs that are not done."""
-        constant = list(OmegaConf.select(self.config, EXCLUDED))
-        jobs = unique_jobs(
-            self.make_job(overrides, job_name(overrides, constant), number)
-            for number, overrides in enumerate(job_overrides, start=initial_job_idx)
-        )
+        jobs = self.jobs(job_overrides, initial_job_idx)
         config = self.compose(jobs[0])
-        estimate = Estimate.of(config, self.folder.parent.parent)
+        estimate = Estimate.of(config, self.outputs or self.folder.parent.parent)
         if self.config.sweep.dry_run:
             steps = plan(jobs, self.compose, self._known(), self._options())
             print_plan(self.folder, steps, self.num_at_a_time, estimate, list_all=True)
@@ -113,9 +117,30 @@ class SweepLauncher(Launcher, ABC):
             record_current(self.folder, (step.job for step in steps))
             todo = [step.job for step in steps if step.action is not Action.SKIP]
             done = [earlier_outcome(step.job) for step in steps if step.action is Action.SKIP]
-            sweep = Sweep(self.folder, len(todo), len(done), self.settings, on_outcome=known.record, earlier=done)
+            sweep = Sweep(
+                *(self.folder, len(todo), len(done), self.settings),
+                on_outcome=known.record,
+                next_commands=self.next_commands,
+                earlier=done,
+            )
             sweep.run(engine, map(self.make_task, known.track_starts(todo)))
         return [_job_return(step.job) for step in steps]
+
+    def jobs(self, job_overrides: Sequence[Sequence[str]], first: int = 0) -> list[Job]:
+        """The jobs with these overrides.
+
+        Args:
+            job_overrides: Of each job.
+            first: The number of the first one.
+
+        Raises:
+            UserError: If there are none, or two would share a folder.
+        """
+        constant = list(OmegaConf.select(self.config, EXCLUDED))
+        return unique_jobs(
+            self.make_job(overrides, job_name(overrides, constant), number)
+            for number, overrides in enumerate(job_overrides, start=first)
+        )
 
     @contextmanager
     def open_engine(self, config: DictConfig) -> Iterator[Engine]:

@@ -1,12 +1,15 @@
 """`hydra/sweeper=grid`."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -30,10 +33,8 @@ class GridSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Stores Hydra's context and config, and makes the launcher."""
-        self._context, self.config = settled(hydra_context), config
-        self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self._context, task_function=task_function, config=config
-        )
+        self._context, self.config, self._task_function = settled(hydra_context), config, task_function
+        self._launcher = self._make_launcher(config)
 
     def sweep(self, arguments: list[str]) -> Any:
         """Runs all combinations."""
@@ -43,6 +44,11 @@ class GridSweeper(Sweeper):
         last = {override.get_key_element(): override for override in parser.parse_overrides([*params, *arguments])}
         jobs = [list(job) for job in itertools.product(*map(_values, last.values()))]
         check_jobs(self._context.config_loader, self.config, jobs)
+        if self.config.sweep.tune:
+            tuned = self._tuned(jobs)
+            if tuned is None:
+                return []
+            jobs = tuned
         if not isinstance(self._launcher, SweepLauncher):  # ours write it once they have locked the folder
             folder = Path(self.config.hydra.sweep.dir)
             prepare_folder(folder)
@@ -56,6 +62,41 @@ class GridSweeper(Sweeper):
         for job in returned:
             _ = job.return_value  # raises an exception of a job in Hydra's own launcher
         return [returned]
+
+    def _tuned(self, jobs: list[list[str]]) -> list[list[str]] | None:
+        """Runs the trials that tune the sweep's configurations.
+
+        Returns:
+            The sweep's jobs with the chosen values; None if the trials were only listed.
+        """
+        assert self.config is not None
+        if not isinstance(self._launcher, SweepLauncher):
+            raise UserError(
+                f"sweep.tune={self.config.sweep.tune} needs hydra/launcher=local, slurm or ray; choose one, or add "
+                "sweep.tune=false"
+            )
+        self._launcher.jobs(jobs)  # before any trial, since it may reject them
+        from cnnlab.sweep.tuning import tune  # here: Hydra imports this module at every start
+
+        outputs = self._launcher.folder.parent.parent
+
+        def launch(config: DictConfig, trials: Sequence[list[str]]) -> Sequence[JobReturn]:
+            launcher = self._make_launcher(config)
+            assert isinstance(launcher, SweepLauncher)
+            launcher.next_commands, launcher.outputs = (), outputs
+            return launcher.launch(trials, initial_job_idx=0)
+
+        loader, at_a_time = self._context.config_loader, self._launcher.num_at_a_time
+        tuned = tune(self.config, jobs, loader, launch, at_a_time)
+        if tuned is None:
+            return None
+        self._launcher = self._make_launcher(tuned.config)
+        return tuned.jobs
+
+    def _make_launcher(self, config: DictConfig) -> Launcher:
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=self._context, task_function=self._task_function, config=config
+        )
 
     def _report(self) -> None:
         assert self.config is not None

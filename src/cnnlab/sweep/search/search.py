@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.errors import SweepFailed, UserError
 from cnnlab.metrics import SECONDS_TO_TARGET
+from cnnlab.sweep.check import check_validation
 from cnnlab.sweep.engines import Engine
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.launcher import SweepLauncher
@@ -121,11 +122,7 @@ def _checked(space: Space, launcher: SweepLauncher, compose: Compose) -> DictCon
 
 
 def _check(config: DictConfig) -> None:
-    if config.watch != "val" or config.data.num_val == 0 or config.trainer.limit_val_batches == 0:
-        raise UserError(
-            f"hydra/sweeper=optuna compares trials by {config.objective}, which needs validation; use watch=val, "
-            "data.num_val=5000 and trainer.limit_val_batches=1.0"
-        )
+    check_validation(config, "hydra/sweeper=optuna")
     if config.objective == SECONDS_TO_TARGET and make_pruner(config) is not None:
         raise UserError(
             "objective=seconds_to_target has no value after an epoch, so it cannot be pruned; use "

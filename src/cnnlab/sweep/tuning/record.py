@@ -1,0 +1,138 @@
+"""tuning.json: what was tried for each configuration of a sweep, and what was chosen."""
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cnnlab.files import read_file, write_atomically
+from cnnlab.metrics import OBJECTIVES
+from cnnlab.sweep.tuning.space import Space, Values
+
+RECORD = "tuning.json"  # in the sweep's folder
+MAX_BYTES = 1 << 26
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A point of a space, and what came of it.
+
+    Attributes:
+        values: Names and values, as in overrides.
+        scores: The objective of each tuning seed; None for a run that diverged or did not reach the target.
+        statuses: Of each run.
+        fit_s: Seconds of all fits together.
+    """
+
+    values: Values
+    scores: tuple[float | None, ...] = ()
+    statuses: tuple[str, ...] = ()
+    fit_s: float = 0.0
+
+    def score(self, objective: str) -> float:
+        """The mean over seeds, the higher the better: a trial of which a run diverged is below every number."""
+        values = [score for score in self.scores if score is not None]
+        if not values or len(values) < len(self.scores):
+            return -math.inf
+        mean = statistics.fmean(values)
+        return mean if OBJECTIVES[objective] == "maximize" else -mean
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration of a sweep, whose values are tuned.
+
+    Attributes:
+        overrides: Those of its jobs, without the seed.
+        space: What is chosen from.
+        trials: What is tried.
+    """
+
+    overrides: tuple[str, ...]
+    space: Space = field(repr=False)
+    trials: tuple[Trial, ...]
+
+    def best(self, objective: str) -> Trial | None:
+        """The best trial, of equal ones the one nearest to the middle of the space; None if all diverged."""
+        found = max(
+            self.trials,
+            key=lambda trial: (trial.score(objective), -self.space.distance_from_middle(trial.values)),
+        )
+        return found if found.score(objective) > -math.inf else None
+
+
+def write_record(folder: Path, method: str, objective: str, seeds: Sequence[int], candidates: list[Candidate]) -> None:
+    """Writes the record of a finished tuning.
+
+    Args:
+        folder: The sweep's folder.
+        method: `lr` or `random`.
+        objective: What the trials were compared by.
+        seeds: The tuning seeds.
+        candidates: With their finished trials.
+    """
+    content = {
+        "schema": SCHEMA,
+        "method": method,
+        "objective": objective,
+        "seeds": list(seeds),
+        "candidates": [_as_json(each, objective) for each in candidates],
+    }
+    write_atomically(folder / RECORD, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _as_json(candidate: Candidate, objective: str) -> dict[str, Any]:
+    best = candidate.best(objective)
+    return {
+        "overrides": list(candidate.overrides),
+        "space": candidate.space.texts,
+        "trials": [asdict(trial) for trial in candidate.trials],
+        "chosen": None if best is None else candidate.trials.index(best),
+        "at_edge": [] if best is None else candidate.space.at_edge(best.values),
+    }
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The content of a sweep's tuning.json; None if there is none, or it is damaged.
+
+    Args:
+        folder: The sweep's folder.
+    """
+    try:
+        content = json.loads(read_file(folder / RECORD, MAX_BYTES))
+        valid = content["schema"] == SCHEMA and content["objective"] in OBJECTIVES and all(
+            isinstance(each["chosen"], int | None)
+            and each["trials"][each["chosen"] or 0]["values"] is not None
+            and all(len(trial["scores"]) == len(trial["statuses"]) for trial in each["trials"])
+            for each in content["candidates"]
+        )  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return content if valid else None
+
+
+def with_recorded_results(candidates: Sequence[Candidate], record: dict[str, Any] | None) -> list[Candidate] | None:
+    """The candidates with the results in a record; None unless it is that of their trials.
+
+    Args:
+        candidates: As planned.
+        record: From `read_record`.
+    """
+    recorded = [] if record is None else record["candidates"]
+    planned = [(list(each.overrides), [trial.values for trial in each.trials]) for each in candidates]
+    if planned != [(each["overrides"], [trial["values"] for trial in each["trials"]]) for each in recorded]:
+        return None
+    return [
+        replace(
+            each,
+            trials=tuple(
+                Trial(trial["values"], tuple(trial["scores"]), tuple(trial["statuses"]), trial["fit_s"])
+                for trial in found["trials"]
+            ),
+        )
+        for each, found in zip(candidates, recorded, strict=True)
+    ]
