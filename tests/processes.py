@@ -100,7 +100,7 @@ def _main(output: Path, arguments: tuple[str, ...], environment: dict[str, str],
     os.environ.update(environment)
     tempfile.tempdir = None  # the environment's, as in a process that was not forked
     if lends_server:
-        server = launch_by_fork("")  # now, since later this process is a sweep's
-        fork_server.launch = lambda config: server
+        servers = [launch_by_fork("") for _ in range(2)]  # now, since later this process is a sweep's, of two stages
+        fork_server.launch = lambda config: servers.pop()
     sys.argv = ["train.py", *arguments]
     runpy.run_path("train.py", run_name="__main__")

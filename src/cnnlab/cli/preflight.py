@@ -53,6 +53,10 @@ class Preflight(Callback):
                 raise UserError(
                     "sweep.dry_run=true needs hydra/launcher=local, slurm or ray; others would run the jobs"
                 )
+            if config.sweep.tune and not str(config.hydra.sweeper._target_).startswith(f"{OURS}grid."):
+                raise UserError(
+                    f"sweep.tune={config.sweep.tune} is for hydra/sweeper=grid; choose it, or add sweep.tune=false"
+                )
             if not config.sweep.resume and folder.exists():
                 raise UserError(f"{folder} exists, and sweep.resume=false; choose another sweep.name, or remove it")
         except Exception as error:

@@ -1,7 +1,7 @@
 """Runs that differ only in their seed, and what the user calls them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Configuration:
         return {seed: value for seed, value in values if value is not None}
 
 
-def group(runs: Sequence[Run]) -> tuple[list[str], list[Configuration]]:
+def group(runs: Sequence[Run], tuned: Collection[str] = ()) -> tuple[list[str], list[Configuration]]:
     """The varied names and the configurations, in the order of their values, numbers by value.
 
     Two runs are of one configuration if all values that can change their numbers are the same, and their data. Of a
@@ -54,11 +54,12 @@ def group(runs: Sequence[Run]) -> tuple[list[str], list[Configuration]]:
 
     Args:
         runs: From `read_runs`.
+        tuned: Names whose values follow from the others, and are no part of a configuration's name.
     """
     members: dict[Any, dict[int, Run]] = {}
     for run in runs:
         members.setdefault(_identity(run), {})[run.seed] = run
-    distinctions = _distinctions([next(iter(each.values())) for each in members.values()])
+    distinctions = _distinctions([next(iter(each.values())) for each in members.values()], tuple(tuned))
     found = [
         Configuration(values, tuple(each[seed] for seed in sorted(each)))
         for values, each in zip(distinctions, members.values(), strict=True)
@@ -98,15 +99,16 @@ def _values(run: Run) -> dict[str, Any]:
     return {**options, **run.params, **run.choices}  # the axes first, in their order
 
 
-def _distinctions(firsts: Sequence[Run]) -> list[dict[str, Any]]:
+def _distinctions(firsts: Sequence[Run], tuned: tuple[str, ...]) -> list[dict[str, Any]]:
     """The varied names, and their values in each configuration.
 
     Those are the overrides that differ, if they tell all configurations apart, and else the axes and values that do.
 
     Args:
         firsts: A run of each configuration.
+        tuned: Names that are typed without being told by.
     """
-    typed = [_only_varied([run.typed for run in firsts], lambda name: not name.startswith(IGNORED))]
+    typed = [_only_varied([run.typed for run in firsts], lambda name: not (name.startswith(IGNORED) or name in tuned))]
     for found in (*typed, _axes_and_values(firsts)):
         if len({repr(sorted(each.items())) for each in found}) == len(firsts):
             return found

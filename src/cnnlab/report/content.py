@@ -14,7 +14,7 @@ from cnnlab.metrics import ACCURACY
 from cnnlab.report.comparisons import Comparison, compare, groups
 from cnnlab.report.configurations import Configuration, group
 from cnnlab.report.factors import heat_map, sensitivity, shares_of_variance
-from cnnlab.report.findings import headline, notes
+from cnnlab.report.findings import compares_defaults, headline, notes
 from cnnlab.report.inference.differences import ALPHA, POWER
 from cnnlab.report.predictions import Answers
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
@@ -22,6 +22,7 @@ from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.stages import Stage, command, plan, stage_of
 from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
+from cnnlab.report.tuning import Tuning
 from cnnlab.run.status import Status
 
 SCHEMA = 1
@@ -66,7 +67,8 @@ def build(
     Raises:
         UserError: If no configuration is the baseline.
     """
-    names, found = group(runs)
+    tuning = Tuning.of(folder, runs)
+    names, found = group(runs, () if tuning is None else tuning.names)
     configurations = sorted(found, key=_by_validation)
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
@@ -96,6 +98,7 @@ def build(
         "shared": shared(runs),
         "notes": [
             *_of_stages(folder, stage, planned, sentences),
+            *_of_tuning(tuning, configurations, sentences),
             *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
         ],
         "runs": counts(runs, left_out),
@@ -108,6 +111,7 @@ def build(
         "groups": brackets,
         "comparisons": _comparisons(configurations, comparisons, answers, settings.margin, sentences),
         **_overviews(names, configurations, answers),
+        "tuning": None if tuning is None else tuning.content(configurations),
         "provenance": provenance(folder, runs, sentences),
     }
 
@@ -153,6 +157,13 @@ def _overviews(
         "heat_map": heat_map(names, configurations, {"val": VAL, "test": TEST}),
         "sensitivity": sensitivity(names, configurations, VAL),
     }
+
+
+def _of_tuning(tuning: Tuning | None, configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+    """How the configurations were tuned, or that they were not."""
+    if tuning is not None:
+        return tuning.notes(configurations, sentences)
+    return [sentences.of("defaults")] if compares_defaults(configurations) else []
 
 
 def _common_seeds(configurations: Sequence[Configuration]) -> set[int]:

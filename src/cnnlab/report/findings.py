@@ -84,8 +84,6 @@ def notes(
         sentences: In the report's language.
     """
     found = []
-    if compares_defaults(configurations):
-        found.append(sentences.of("defaults"))
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
     fewest = min((len(each.measured(TEST)) for each in configurations), default=0)

@@ -73,6 +73,30 @@ def comparisons_csv(content: Mapping[str, Any]) -> str:
     return _csv(["first", "second", *columns], rows)
 
 
+def tuning_csv(content: Mapping[str, Any]) -> str | None:
+    """A row a trial: its values, its mean score over the tuning seeds, empty if it diverged; None if nothing was tuned.
+
+    Args:
+        content: Of report.json.
+    """
+    tuning = content["tuning"]
+    if tuning is None:
+        return None
+    tuned = sorted({name for each in tuning["configurations"] for name in each["space"]})
+    rows = [
+        [
+            *content["configurations"][each["configuration"]]["values"].values(),
+            number,
+            *(trial["values"].get(name) for name in tuned),
+            trial["score"],
+            trial["values"] == each["chosen"],
+        ]
+        for each in tuning["configurations"]
+        for number, trial in enumerate(each["trials"], start=1)
+    ]
+    return _csv([*content["varied"], "trial", *tuned, tuning["objective"], "is_chosen"], rows)
+
+
 def print_summary(content: Mapping[str, Any], console: Console) -> None:
     """The table in the order of validation accuracy, the most important sentences, and what a reader has to know.
 
@@ -89,7 +113,7 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         val, test = each["val"], each["test"]
         lost = each["num_diverged"] + each["num_failed"] + each["num_other"]
         table.add_row(
-            *(Text(str(value)) for value in each["values"].values()),
+            *(Text("–" if value is None else str(value)) for value in each["values"].values()),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
             "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
             texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),

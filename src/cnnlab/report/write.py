@@ -15,7 +15,7 @@ from cnnlab.report.page.content import Cleaned, cleaned
 from cnnlab.report.page.figures import draw_figures, save_png, save_svg
 from cnnlab.report.runs import read_runs
 from cnnlab.report.stages import previous_report
-from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv
+from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv, tuning_csv
 
 FOLDER = "report"  # in the sweep's folder
 
@@ -42,13 +42,17 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
         "runs.csv": runs_csv(runs, content["varied"]),
         "summary.csv": summary_csv(content),
         "comparisons.csv": comparisons_csv(content),
+        "tuning.csv": tuning_csv(content),
         "index.html": render(content, figures),
     }
     path = folder / FOLDER
     try:
         make_folder(path)
         for name, text in files.items():
-            write_atomically(path / name, text.encode(errors="replace"))
+            if text is None:
+                (path / name).unlink(missing_ok=True)  # an earlier report's
+            else:
+                write_atomically(path / name, text.encode(errors="replace"))
         _write_figures(path / "figures", figures)
     except OSError as error:
         line = f"cannot write {path} ({error.strerror}); free its place, or report on a copy of the sweep"

@@ -99,7 +99,7 @@ def sweep(
         "budget": {"epochs": [num_epochs], "seeds": seeds, "fit_s": 37.0 * len(names) * num_seeds},
         "headline": [], "configurations": configurations, "groups": [], "comparisons": [], "correlation": None,
         "curves": _curves(base, num_epochs, random) if "val" in splits else [], "disagreement": None,
-        "effects": None, "heat_map": None, "sensitivity": None,
+        "effects": None, "heat_map": None, "sensitivity": None, "tuning": None,
         "provenance": {
             "versions": {"torch": ["2.14.1"], "cnnlab": ["0.1.0"]}, "devices": ["cpu"], "machines": ["AMD EPYC 7B13"],
             "commits": ["abc1234"], "commands": ["python train.py sweep=optimizers"], "warnings": [],
@@ -186,6 +186,34 @@ def sensitivity(language: str = "en") -> dict[str, Any]:
          "low": [value - 0.001 for value in val], "high": [value + 0.001 for value in val]}
         for i, name in enumerate(OPTIMIZERS[:3])
     ]}  # fmt: skip
+    return content
+
+
+def tuned(method: str = "random", names: tuple[str, ...] = ("adam", "sgd"), num_trials: int = 20) -> dict[str, Any]:
+    """A sweep whose configurations were tuned: the last one's best is at an edge, and one of its trials diverged."""
+    content, random = sweep(list(names), 3), np.random.default_rng(3)
+    configurations = []
+    for index, _ in enumerate(names):
+        rates = [float(f"{10 ** random.uniform(-4, -1):.3g}") for _ in range(num_trials)]
+        scores: list[float | None] = [0.985 - 0.01 * abs(math.log10(rate / 0.003)) for rate in rates]
+        trials = [{"values": {"optimizer.lr": f"{rate:g}"}, "score": score}
+                  for rate, score in zip(rates, scores, strict=True)]  # fmt: skip
+        best = max(range(num_trials), key=lambda trial: scores[trial] or 0.0)
+        is_last = index == len(names) - 1
+        if is_last:
+            trials[(best + 1) % num_trials]["score"] = None
+        means = [0.985 - 0.02 / (number + 1) for number in range(num_trials)]
+        configurations.append({
+            "configuration": index, "space": {"optimizer.lr": "0.0001 to 0.1, logarithmic"},
+            "chosen": trials[best]["values"], "score": scores[best], "at_edge": ["optimizer.lr"] if is_last else [],
+            "num_trials": num_trials, "num_diverged": int(is_last), "num_near": 7, "trials": trials,
+            "curve": {"trials": list(range(1, num_trials + 1)), "mean": means, "low": [mean - 0.02 for mean in means],
+                      "high": [1.0] * num_trials} if method == "random" else None,
+        })  # fmt: skip
+    content["tuning"] = {
+        "method": method, "objective": "val/acc", "seeds": [1000], "num_trials": num_trials,
+        "num_runs": num_trials * len(names), "fit_s": 1234.0, "configurations": configurations,
+    }  # fmt: skip
     return content
 
 

@@ -13,7 +13,9 @@ from cnnlab.report.page.figures.curves import MAX_PANELS
 from cnnlab.report.page.figures.dot_plot import MAX_ROWS
 from cnnlab.report.page.figures.scales import MAX_CONFIGURATIONS
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
+from cnnlab.report.page.figures.tuning import drawn_name
 from cnnlab.report.page.tables import Table
+from cnnlab.report.page.tuning import tuning_table
 
 MAX_SENTENCES = 200
 NARROW = set(FIGURES) - {
@@ -25,6 +27,7 @@ NARROW = set(FIGURES) - {
 LIMITS = {
     "parallel": MAX_CONFIGURATIONS, "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
     **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
+    **dict.fromkeys(("tuning_trials", "tuning_curves"), MAX_PANELS),
 }  # fmt: skip
 
 
@@ -81,6 +84,7 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
         comparisons,
         section("curves", "curves_by_epoch", "curves_by_second"),
         section("targets", "targets_by_epoch", "targets_by_second", table=targets, notes=missed),
+        section("tuning", "tuning_trials", "tuning_curves", table=tuning_table(content, texts)),
         section("sensitivity", "sensitivity"),
         section("grid", "heat_map", "parallel"),
         section("effects", "effects"),
@@ -109,8 +113,8 @@ def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
 
 
 def _captions(name: str, content: Content, texts: Texts) -> list[str]:
-    sensitivity = (content["sensitivity"] or {}).get("name", "")
-    captions = [texts(f"caption.{name}", **({"name": sensitivity} if name == "sensitivity" else {}))]
+    named = {"sensitivity": (content["sensitivity"] or {}).get("name", ""), "tuning_trials": drawn_name(content)}
+    captions = [texts(f"caption.{name}", **({"name": named[name]} if name in named else {}))]
     if name == "dot_plot":
         shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
         if any(summary and summary["low"] is not None for summary in shown):

@@ -15,6 +15,7 @@ from cnnlab.sweep.tuning.space import Space, Values
 RECORD = "tuning.json"  # in the sweep's folder
 MAX_BYTES = 1 << 26
 SCHEMA = 1
+METHODS = ("lr", "random")
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,39 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """
     try:
         content = json.loads(read_file(folder / RECORD, MAX_BYTES))
-        valid = content["schema"] == SCHEMA and content["objective"] in OBJECTIVES and all(
-            isinstance(each["chosen"], int | None)
-            and each["trials"][each["chosen"] or 0]["values"] is not None
-            and all(len(trial["scores"]) == len(trial["statuses"]) for trial in each["trials"])
-            for each in content["candidates"]
-        )  # fmt: skip
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        is_valid = (
+            content["schema"] == SCHEMA
+            and content["method"] in METHODS
+            and content["objective"] in OBJECTIVES
+            and _is_list_of(int, content["seeds"])
+            and len(content["candidates"]) > 0
+            and all(map(_is_candidate, content["candidates"]))
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return content if valid else None
+    return content if is_valid else None
+
+
+def _is_candidate(content: dict[str, Any]) -> bool:
+    trials, chosen = content["trials"], content["chosen"]
+    is_chosen = chosen is None or (type(chosen) is int and 0 <= chosen < len(trials))
+    texts = _is_list_of(str, content["overrides"]) and _is_list_of(str, content["at_edge"])
+    return is_chosen and texts and _are_texts(content["space"]) and len(trials) > 0 and all(map(_is_trial, trials))
+
+
+def _is_trial(content: dict[str, Any]) -> bool:
+    scores = [score for score in content["scores"] if score is not None]
+    are_numbers = all(type(score) is float and math.isfinite(score) for score in scores)
+    is_timed = type(content["fit_s"]) in (int, float)
+    return are_numbers and is_timed and _are_texts(content["values"]) and _is_list_of(str, content["statuses"])
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is kind for item in value)
+
+
+def _are_texts(value: dict[str, Any]) -> bool:
+    return _is_list_of(str, list(value.values()))
 
 
 def with_recorded_results(candidates: Sequence[Candidate], record: dict[str, Any] | None) -> list[Candidate] | None:

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from cnnlab.errors import UserError, one_line
 
@@ -53,7 +53,7 @@ class Parameter:
         try:
             override = OverridesParser.create().parse_override(f"{name}={text}")
             interval = override.value() if override.is_sweep_override() else None
-        except OverrideParseException as error:
+        except HydraException as error:
             raise _invalid(name, text, one_line(error)) from None
         if isinstance(interval, IntervalSweep):
             return cls._of_interval(name, text, interval)
@@ -71,6 +71,11 @@ class Parameter:
         if is_log and low <= 0:
             raise _invalid(name, text, "a logarithmic interval begins above 0")
         return cls(name, text, low, high, is_log, isinstance(low, int) and isinstance(high, int))
+
+    def __str__(self) -> str:
+        if self.listed:
+            return " or ".join(self.listed)
+        return f"{self.low:g} to {self.high:g}" + (", logarithmic" if self.is_log else "")
 
     def at(self, position: float) -> str:
         """The value at a position of an interval.

@@ -174,7 +174,7 @@ class _Stage:
 
     def _declared(self, config: DictConfig) -> dict[str, Any]:
         """The space of a configuration: the sweep's own, else that of its optimiser."""
-        own = config.tuning.space
+        own = self.config.tuning.space
         if own is not None:
             return dict(flatten(OmegaConf.to_container(own, resolve=True)))
         option = config.hydra.runtime.choices.optimizer

@@ -11,6 +11,7 @@ from cnnlab.report.page.figures.scales import draw_effects, draw_parallel, draw_
 from cnnlab.report.page.figures.style import Draw
 from cnnlab.report.page.figures.svg import inline_svg, save_png, save_svg
 from cnnlab.report.page.figures.targets import draw_targets_by_epoch, draw_targets_by_second
+from cnnlab.report.page.figures.tuning import draw_tuning_curves, draw_tuning_trials
 
 FIGURES: dict[str, Draw] = {
     "dot_plot": draw_dot_plot,
@@ -20,6 +21,8 @@ FIGURES: dict[str, Draw] = {
     "targets_by_epoch": draw_targets_by_epoch,
     "targets_by_second": draw_targets_by_second,
     "sensitivity": draw_sensitivity,
+    "tuning_trials": draw_tuning_trials,
+    "tuning_curves": draw_tuning_curves,
     "heat_map": draw_heat_map,
     "parallel": draw_parallel,
     "effects": draw_effects,

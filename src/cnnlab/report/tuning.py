@@ -1,0 +1,195 @@
+"""How the compared configurations were tuned: what was tried, what was chosen, and what more trials would bring."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from opda.nonparametric import EmpiricalDistribution
+
+from cnnlab.errors import UserError
+from cnnlab.metrics import ACCURACY
+from cnnlab.report.configurations import Configuration
+from cnnlab.report.runs import Run
+from cnnlab.report.sentences import Sentences
+from cnnlab.sweep.tuning import Parameter, read_record
+
+VAL = ACCURACY.of("val")
+CONFIDENCE = 0.95
+NEAR = 0.01  # a trial within a point of the best one is near it
+CURVE_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The record of a sweep's first stage.
+
+    Attributes:
+        record: The content of its tuning.json.
+    """
+
+    record: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, runs: Sequence[Run]) -> "Tuning | None":
+        """The tuning that runs have their values from; None if not all of them have.
+
+        Args:
+            folder: The sweep's folder.
+            runs: Its runs.
+        """
+        record = read_record(folder)
+        if record is None:
+            return None
+        tuning = cls(record)
+        return tuning if all(tuning._candidate(run) is not None for run in runs) else None
+
+    @property
+    def names(self) -> set[str]:
+        """The tuned names."""
+        return {name for each in self.record["candidates"] for name in each["space"]}
+
+    def content(self, configurations: Sequence[Configuration]) -> dict[str, Any]:
+        """The part of report.json.
+
+        Args:
+            configurations: In the order of the report.
+        """
+        record = self.record
+        trials = [trial for each in record["candidates"] for trial in each["trials"]]
+        return {
+            "method": record["method"],
+            "objective": record["objective"],
+            "seeds": record["seeds"],
+            "num_trials": max(len(each["trials"]) for each in record["candidates"]),
+            "num_runs": sum(len(trial["statuses"]) for trial in trials),
+            "fit_s": sum(trial["fit_s"] for trial in trials),
+            "configurations": [
+                self._configuration(index, candidate)
+                for index, each in enumerate(configurations)
+                if (candidate := self._candidate(each.runs[0])) is not None
+            ],
+        }
+
+    def notes(self, configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+        """How it was tuned, and what limits that.
+
+        Args:
+            configurations: In the order of the report.
+            sentences: In the report's language.
+        """
+        content = self.content(configurations)
+        tuned = content["configurations"]
+        found = [
+            sentences.of(
+                f"tuned_{content['method']}",
+                num=content["num_trials"],
+                objective=content["objective"],
+                runs=content["num_runs"],
+                minutes=f"{content['fit_s'] / 60:.0f}",
+            )
+        ]
+        for name in sorted({name for each in tuned for name in each["at_edge"]}):
+            names = [configurations[each["configuration"]].name for each in tuned if name in each["at_edge"]]
+            found.append(sentences.of("at_edge", names=", ".join(names), name=name))
+        if untuned := [configurations[each["configuration"]].name for each in tuned if each["chosen"] is None]:
+            found.append(sentences.of("untuned", names=", ".join(untuned)))
+        return found
+
+    def _configuration(self, index: int, candidate: Mapping[str, Any]) -> dict[str, Any]:
+        trials = [{"values": trial["values"], "score": _score(trial)} for trial in candidate["trials"]]
+        chosen = candidate["chosen"]
+        scores = [trial["score"] for trial in trials]
+        by_accuracy = self.record["objective"] == VAL
+        best = max((score for score in scores if score is not None), default=None) if by_accuracy else None
+        near = None if best is None else sum(score is not None and score >= best - NEAR for score in scores)
+        return {
+            "configuration": index,
+            "space": {name: _in_words(name, text) for name, text in candidate["space"].items()},
+            "chosen": None if chosen is None else trials[chosen]["values"],
+            "score": None if chosen is None else scores[chosen],
+            "at_edge": candidate["at_edge"],
+            "num_trials": len(trials),
+            "num_diverged": scores.count(None),
+            "num_near": near,
+            "trials": trials,
+            "curve": tuning_curve(scores) if by_accuracy and self.record["method"] == "random" else None,
+        }
+
+    def _candidate(self, run: Run) -> Mapping[str, Any] | None:
+        """The record of a run's configuration, if it has the chosen values."""
+        typed = run.typed.items()
+        for each in self.record["candidates"]:
+            chosen = None if each["chosen"] is None else each["trials"][each["chosen"]]["values"]
+            wanted = {**_named(each["overrides"]), **(chosen or {})}
+            if wanted.items() <= typed and (chosen is not None or not self.names & run.typed.keys()):
+                return dict(each)
+        return None
+
+
+def tuning_curve(scores: Sequence[float | None]) -> dict[str, list[float]]:
+    """The expected best accuracy after 1, 2, … random trials, with a 95 % band.
+
+    The band is simultaneous: it holds the whole curve in 95 % of all searches. A trial that diverged counts as 0.
+
+    Args:
+        scores: Accuracies of independent random trials, as fractions; None for one that diverged.
+
+    Returns:
+        `trials`, `mean`, `low` and `high`, each of the number of trials.
+
+    Reference:
+        N. Lourie, K. Cho, H. He, Show your work with confidence: confidence bands for tuning curves, 2024,
+        arXiv:2311.09480, whose package opda this is.
+    """
+    num = len(scores)
+    values = np.sort([0.0 if score is None else score for score in scores])
+    trials = np.arange(1, num + 1)
+    lower, upper = (_with_weights(values, weights) for weights in _band_weights(num))
+    curves = {
+        "mean": EmpiricalDistribution(values, a=0.0, b=1.0).average_tuning_curve(trials),
+        "low": upper.average_tuning_curve(trials),  # the upper band of the distribution function has the lower values
+        "high": lower.average_tuning_curve(trials),
+    }
+    rounded = {name: np.round(curve, CURVE_DIGITS).tolist() for name, curve in curves.items()}
+    return {"trials": trials.tolist(), **rounded}
+
+
+@cache
+def _band_weights(num: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The weights of 0, of each order statistic and of 1 in both bands; they depend on the number of values only."""
+    ranks = np.arange(1, num + 1) / (num + 1)
+    bands = EmpiricalDistribution.confidence_bands(
+        ranks, CONFIDENCE, a=0.0, b=1.0, method="ld_equal_tailed", n_jobs=1, generator=np.random.default_rng(0)
+    )
+    places = [0.0, *ranks, 1.0]
+    lower, _, upper = bands
+    return tuple(_weights(lower, places)), tuple(_weights(upper, places))
+
+
+def _weights(band: EmpiricalDistribution, places: Sequence[float]) -> list[float]:
+    return [max(0.0, float(step)) for step in np.diff([0.0, *(float(band.cdf(place)) for place in places)])]
+
+
+def _with_weights(values: np.ndarray, weights: Sequence[float]) -> EmpiricalDistribution:
+    return EmpiricalDistribution([0.0, *values, 1.0], ws=np.array(weights) / sum(weights), a=0.0, b=1.0)
+
+
+def _named(overrides: Sequence[str]) -> dict[str, str]:
+    pairs = (text.lstrip("+~").partition("=") for text in overrides)
+    return {name: value for name, mark, value in pairs if mark}
+
+
+def _in_words(name: str, declared: str) -> str:
+    try:
+        return str(Parameter.of(name, declared))
+    except UserError:
+        return declared  # by another version
+
+
+def _score(trial: Mapping[str, Any]) -> float | None:
+    """The mean over a trial's seeds; None if a run has no score."""
+    scores = trial["scores"]
+    return None if not scores or None in scores else sum(scores) / len(scores)

@@ -1,0 +1,166 @@
+"""A sweep's tuning in its report."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from opda.nonparametric import EmpiricalDistribution
+
+from cnnlab.report.content import Settings, build
+from cnnlab.report.runs import read_runs
+from cnnlab.report.tables import tuning_csv
+from cnnlab.report.tuning import tuning_curve
+from cnnlab.report.write import write_report
+from tests.report.results import result, write
+
+RATES = {"adam": ["0.001", "0.003", "0.01"], "sgd": ["0.01", "0.1", "1"]}
+SCORES = {"adam": [0.96, 0.97, 0.955], "sgd": [0.9, 0.95, None]}
+CHOSEN = {"adam": 1, "sgd": 1}
+
+
+def record(method: str = "lr", **changes: Any) -> dict[str, Any]:
+    candidates = [
+        {
+            "overrides": [f"optimizer={name}"],
+            "space": {"optimizer.lr": "tag(log,interval(0.001,0.01))"},
+            "trials": [
+                {
+                    "values": {"optimizer.lr": rate},
+                    "scores": [score],
+                    "statuses": ["diverged" if score is None else "completed"],
+                    "fit_s": 30.0,
+                }
+                for rate, score in zip(RATES[name], SCORES[name], strict=True)
+            ],
+            "chosen": CHOSEN[name],
+            "at_edge": ["optimizer.lr"] if name == "sgd" else [],
+        }
+        for name in RATES
+    ]
+    return {
+        "schema": 1,
+        "method": method,
+        "objective": "val/acc",
+        "seeds": [1000],
+        "candidates": candidates,
+        **changes,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, rates in RATES.items():
+        for seed in range(3):
+            accuracy = 0.98 + 0.001 * seed + 0.0005 * (name == "sgd") * seed
+            content = result(name, seed, accuracy, lr=float(rates[CHOSEN[name]]))
+            content["overrides"].append(f"optimizer.lr={rates[CHOSEN[name]]}")
+            write(tmp_path / f"optimizer={name},seed={seed}", content)
+    (tmp_path / "tuning.json").write_text(json.dumps(record()))
+    return tmp_path
+
+
+def content_of(folder: Path) -> dict[str, Any]:
+    return build(folder, *read_runs(folder), Settings())
+
+
+def test_the_configurations_are_named_without_the_chosen_values(folder: Path):
+    content = content_of(folder)
+    assert content["varied"] == ["optimizer"]
+    assert {each["name"] for each in content["configurations"]} == {"adam", "sgd"}
+
+
+def test_the_report_has_budget_space_chosen_values_and_edges(folder: Path):
+    content = content_of(folder)
+    tuning = content["tuning"]
+    assert (tuning["method"], tuning["num_trials"], tuning["num_runs"], tuning["fit_s"]) == ("lr", 3, 6, 180.0)
+    names = {each["id"]: each["name"] for each in content["configurations"]}
+    tuned = {names[each["configuration"]]: each for each in tuning["configurations"]}
+    assert tuned["adam"]["chosen"] == {"optimizer.lr": "0.003"}
+    assert tuned["adam"]["score"] == 0.97
+    assert tuned["adam"]["space"] == {"optimizer.lr": "0.001 to 0.01, logarithmic"}
+    assert (tuned["adam"]["num_near"], tuned["sgd"]["num_near"]) == (2, 1)  # 0.96 is a point below 0.97, 0.955 is not
+    assert (tuned["adam"]["num_diverged"], tuned["sgd"]["num_diverged"]) == (0, 1)
+    assert tuned["sgd"]["at_edge"] == ["optimizer.lr"]
+
+
+def test_the_notes_say_how_it_was_tuned_and_not_that_defaults_are_compared(folder: Path):
+    notes = " | ".join(content_of(folder)["notes"])
+    assert "each configuration has the best of 3 learning rates, by val/acc on seeds that are not reported" in notes
+    assert "(6 trials, 3 min of training)" in notes
+    assert "sgd: the chosen optimizer.lr is at the edge of its range" in notes
+    assert "compares defaults" not in notes
+
+
+def test_without_a_record_defaults_are_compared(folder: Path):
+    (folder / "tuning.json").unlink()
+    content = content_of(folder)
+    assert content["tuning"] is None
+
+
+def test_runs_with_other_values_than_the_chosen_ones_are_not_called_tuned(folder: Path):
+    changed = record()
+    changed["candidates"][0]["chosen"] = 0  # tuned again since, and not run yet
+    (folder / "tuning.json").write_text(json.dumps(changed))
+    content = content_of(folder)
+    assert content["tuning"] is None
+    assert content["varied"] == ["optimizer", "optimizer.lr"]
+
+
+def test_a_configuration_whose_trials_all_diverged_has_its_defaults(folder: Path):
+    changed = record()
+    changed["candidates"][1] |= {"chosen": None, "at_edge": []}
+    (folder / "tuning.json").write_text(json.dumps(changed))
+    assert content_of(folder)["tuning"] is None  # its runs have values
+    for path in folder.glob("optimizer=sgd*/result.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "overrides": content["overrides"][:2]}))
+    assert "sgd: every trial diverged; the defaults are used" in content_of(folder)["notes"]
+
+
+def test_the_csv_has_a_row_a_trial(folder: Path):
+    text = tuning_csv(content_of(folder))
+    assert text is not None
+    head, *rows = text.splitlines()
+    assert head == "optimizer,trial,optimizer.lr,val/acc,is_chosen"
+    assert "adam,2,0.003,0.97,True" in rows
+    assert "sgd,3,1,,False" in rows
+    assert len(rows) == 6
+
+
+def test_an_earlier_reports_csv_goes_with_the_tuning(folder: Path):
+    write_report(folder, Settings())
+    assert (folder / "report" / "tuning.csv").exists()
+    (folder / "tuning.json").unlink()
+    write_report(folder, Settings())
+    assert not (folder / "report" / "tuning.csv").exists()
+
+
+def test_the_expected_best_of_two_is_the_mean_of_all_pairs():
+    scores = [0.5, 0.8, 0.9]
+    curve = tuning_curve(scores)
+    pairs = [max(first, second) for first in scores for second in scores]
+    assert curve["trials"] == [1, 2, 3]
+    assert curve["mean"][:2] == pytest.approx([np.mean(scores), np.mean(pairs)], abs=1e-6)
+
+
+def test_the_band_is_opdas_own_for_the_scores_themselves():
+    scores = np.random.default_rng(0).beta(8, 2, 12)
+    lower, _, upper = EmpiricalDistribution.confidence_bands(
+        scores, 0.95, a=0.0, b=1.0, method="ld_equal_tailed", n_jobs=1, generator=np.random.default_rng(0)
+    )
+    trials = np.arange(1, 13)
+    curve = tuning_curve(scores.tolist())
+    assert curve["low"] == pytest.approx(upper.average_tuning_curve(trials), abs=1e-5)
+    assert curve["high"] == pytest.approx(lower.average_tuning_curve(trials), abs=1e-5)
+
+
+def test_a_trial_that_diverged_counts_as_zero():
+    assert tuning_curve([0.9, None])["mean"][0] == pytest.approx(0.45)
+
+
+def test_a_grid_has_no_tuning_curve_and_random_trials_have(folder: Path):
+    assert all(each["curve"] is None for each in content_of(folder)["tuning"]["configurations"])
+    (folder / "tuning.json").write_text(json.dumps(record("random")))
+    assert all(each["curve"]["trials"] == [1, 2, 3] for each in content_of(folder)["tuning"]["configurations"])
