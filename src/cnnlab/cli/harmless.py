@@ -70,6 +70,8 @@ def check_value(config: DictConfig, path: KeyPath, folder: str) -> None:
         is_folder = isinstance(value, str) or (value is None and not _is_interpolated(config, path))
         if argument in LOGGER_FOLDERS and not is_folder:
             raise _refusal(key, value, "it must be a folder inside the run's folder, ${hydra:runtime.output_dir}")
+    if path[:2] == ("tuning", "space") and not _is_harmless_range(path[2:], value):
+        raise _refusal(key, value, "what is tuned from there is a number of a group, such as optimizer.lr")
     if key in NEVER and value is not None:
         raise _refusal(key, value, NEVER[key])
     if not READ_ONLY.fullmatch(key):
@@ -157,6 +159,16 @@ def _resolved(config: DictConfig, path: KeyPath) -> Any:
                 raise mistake from error
             return UNRESOLVED
     return node
+
+
+def _is_harmless_range(path: KeyPath, value: Any) -> bool:
+    """Whether a part of `tuning.space`, which the jobs get as if it were typed, gives a group's value numbers."""
+    if value is None and not path:
+        return True
+    from cnnlab.sweep.tuning.space import Parameter  # here: most starts need none
+
+    name = dotted(path)
+    return "." in name and Parameter.of(name, str(value)).has_numbers_only
 
 
 def _is_interpolated(config: DictConfig, path: KeyPath) -> bool:

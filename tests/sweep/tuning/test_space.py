@@ -52,6 +52,25 @@ def test_what_is_no_range_is_one_line_with_the_value(text: str, reason: str):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["hydra.run.dir", "sweep.name", "seed", "resume", "+optimizer.lr", "~model", "a b", ""]
+)
+def test_what_says_where_or_how_often_it_runs_cannot_be_tuned(name: str):
+    with pytest.raises(UserError, match="cannot be tuned"):
+        Parameter.of(name, "choice(1,2)")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_numeric"),
+    [
+        *((LOG, True), ("choice(0.5,1e-3)", True), ("choice([0.9,0.99],[-1,2])", True), ("1,2", True)),
+        *(("choice(relu,tanh)", False), ("choice([a],[b])", False), ("'../x'", False), ("choice('..','.')", False)),
+    ],
+)
+def test_numbers_are_told_from_what_could_name_something(text: str, is_numeric: bool):
+    assert Parameter.of("optimizer.x", text).has_numbers_only is is_numeric
+
+
 def test_drawn_learning_rates_are_even_in_their_logarithm():
     generator, rate = np.random.default_rng(0), Parameter.of("optimizer.lr", LOG)
     drawn = [math.log10(float(rate.draw(generator))) for _ in range(2000)]

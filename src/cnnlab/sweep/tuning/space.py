@@ -1,5 +1,6 @@
 """The values that are tried for a configuration: a space of parameters, and points of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from zlib import crc32
@@ -13,6 +14,9 @@ from cnnlab.errors import UserError, one_line
 
 Values = dict[str, str]  # a point of a space: names to values, as in overrides
 LEARNING_RATE = "optimizer.lr"
+NAME = re.compile(r"[A-Za-z_][\w/@]*(\.\w+)*")
+NUMBERS = re.compile(r"[\d.eE+\-,\[\]\s]*\d[\d.eE+\-,\[\]\s]*")
+NOT_TUNED = ("hydra", "sweep", "tuning", "report", "seed", "resume", "objective", "watch", "target", "trust")
 DIGITS = 3  # of a drawn number: more would not be reached by any training
 EDGE = 0.05  # a value in this share of an interval, at either end, is at its edge
 
@@ -48,8 +52,10 @@ class Parameter:
             text: An interval, `tag(log,interval(…))`, a `choice(…)`, a `range(…)`, values with commas, or one value.
 
         Raises:
-            UserError: If it is none of them.
+            UserError: If it is none of them, or the key cannot be tuned.
         """
+        if not NAME.fullmatch(name) or name.partition(".")[0] in NOT_TUNED:
+            raise UserError(f"{name} cannot be tuned; give the key of a value of a run, such as {LEARNING_RATE}")
         try:
             override = OverridesParser.create().parse_override(f"{name}={text}")
             interval = override.value() if override.is_sweep_override() else None
@@ -76,6 +82,11 @@ class Parameter:
         if self.listed:
             return " or ".join(self.listed)
         return f"{self.low:g} to {self.high:g}" + (", logarithmic" if self.is_log else "")
+
+    @property
+    def has_numbers_only(self) -> bool:
+        """Whether it holds nothing but numbers, and lists of them: then it can name no file, class or address."""
+        return all(NUMBERS.fullmatch(value) for value in self.listed)
 
     def at(self, position: float) -> str:
         """The value at a position of an interval.

@@ -184,7 +184,13 @@ class _Stage:
                 f"optimizer={option} has no space of values to tune: conf/{SPACES}/{option}.yaml is missing; write it, "
                 "set tuning.space, or add sweep.tune=false"
             )
-        return {f"optimizer.{key!s}": value for key, value in content.items()}
+        found = {f"optimizer.{key!s}": value for key, value in content.items()}
+        if wrong := next((each for each in Space.of(found).parameters if not each.has_numbers_only), None):
+            raise UserError(
+                f"conf/{SPACES}/{option}.yaml: {wrong.name}: {wrong.text} is not allowed; a file there holds numbers "
+                "only: give other values with tuning.space on the command line"
+            )
+        return found
 
 
 def _check_seeds(jobs: Sequence[list[str]]) -> None:
