@@ -107,6 +107,33 @@ def test_if_every_trial_diverges_the_defaults_are_used(tmp_path: Path):
     assert {result["params"]["optimizer.lr"] for result in results(tmp_path / "sweep").values()} == {0.01}
 
 
+def test_an_optimiser_without_a_space_is_tuned_around_its_default(tmp_path: Path):
+    (tmp_path / "conf" / "optimizer").mkdir(parents=True)
+    (tmp_path / "conf" / "optimizer" / "mine.yaml").write_text(
+        "_target_: torch.optim.Adafactor\n_partial_: true\nlr: 0.01\nweight_decay: 0.0\n"
+    )
+    command = ("-m", f"--config-dir={tmp_path / 'conf'}", *SMALL, "optimizer=mine", "seed=0,1", "sweep.tune=lr")
+    typed = ("tuning.num_trials=3", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    code, text = processes.start(tmp_path / "output", *command, *typed).wait()
+    assert code == 0, text
+    rates = [line.partition("optimizer.lr=")[2].partition(",")[0] for line in text.splitlines()[3:]]
+    assert rates == ["0.0003162", "0.01", "0.316"]
+
+
+def test_a_space_in_a_file_holds_numbers_only(tmp_path: Path):
+    for folder, content in (
+        ("optimizer", "_target_: torch.optim.Adam\n_partial_: true\nlr: 0.01\nweight_decay: 0.0\n"),
+        ("optimizer_space", "foreach: choice(a,b)\n"),
+    ):
+        (tmp_path / "conf" / folder).mkdir(parents=True)
+        (tmp_path / "conf" / folder / "mine.yaml").write_text(content)
+    command = ("-m", f"--config-dir={tmp_path / 'conf'}", *SMALL, "optimizer=mine", "seed=0,1", "sweep.tune=random")
+    code, text = processes.start(tmp_path / "output", *command, f"hydra.sweep.dir={tmp_path / 'sweep'}").wait()
+    assert (code, text.splitlines()[-1].partition(": ")[0]) == (2, "error")
+    assert "optimizer.foreach: choice(a,b) is not allowed; a file there holds numbers only" in text
+    assert not (tmp_path / "sweep").exists()
+
+
 REFUSED = [
     (("sweep.tune=yes",), "sweep.tune=yes is not allowed; it must be false or lr or random"),
     (("sweep.tune=true",), "sweep.tune=true is not allowed; it must be false or lr or random"),

@@ -24,9 +24,10 @@ from cnnlab.sweep.check import check_jobs, check_validation
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.tuning.record import Candidate, Trial, read_record, with_recorded_results, write_record
-from cnnlab.sweep.tuning.space import Space, Values
+from cnnlab.sweep.tuning.space import LEARNING_RATE, Space, Values
 
 FOLDER = "tuning"  # of the trials, in the sweep's folder
+WIDTH = 1000.0  # the highest over the lowest learning rate of a space
 UNTESTED = "trainer.limit_test_batches"
 NOT_OF_A_CONFIGURATION = ("seed=", "sweep.", "tuning.", "report.")  # overrides that say nothing of how it trains
 
@@ -179,11 +180,8 @@ class _Stage:
             return dict(flatten(OmegaConf.to_container(own, resolve=True)))
         option = config.hydra.runtime.choices.optimizer
         content = load_file(self.config, self._loader, f"{SPACES}/{option}")
-        if not content:
-            raise UserError(
-                f"optimizer={option} has no space of values to tune: conf/{SPACES}/{option}.yaml is missing; write it, "
-                "set tuning.space, or add sweep.tune=false"
-            )
+        if not content:  # an optimiser of the user's own
+            return {LEARNING_RATE: _around(config.optimizer.lr)}
         found = {f"optimizer.{key!s}": value for key, value in content.items()}
         if wrong := next((each for each in Space.of(found).parameters if not each.has_numbers_only), None):
             raise UserError(
@@ -201,6 +199,11 @@ def _check_seeds(jobs: Sequence[list[str]]) -> None:
             f"seed={wrong} is not allowed with sweep.tune: seeds from {FIRST_TUNING_SEED} are for tuning; use smaller "
             "ones, such as seed=range(0,10)"
         )
+
+
+def _around(rate: float) -> str:
+    """A space around a default learning rate, as wide as those of conf/."""
+    return f"tag(log,interval({rate / WIDTH**0.5:.4g},{rate * WIDTH**0.5:.4g}))"
 
 
 def _without_seed(job: Sequence[str]) -> tuple[str, ...]:
