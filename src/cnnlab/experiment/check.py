@@ -43,7 +43,7 @@ READ = {  # the keys of the groups that no constructor checks
         *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed"),
     ),
     "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "report"),
-    "report": ("language", "margin", "baseline"),
+    "report": ("language", "margin", "baseline", "mix_versions"),
 }
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups
 NEEDED = (  # a run reads them, some of them not before its end

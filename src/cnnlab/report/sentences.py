@@ -61,7 +61,29 @@ class Sentences:
             detectable=points(comparison.detectable),
             needed=f"{comparison.needed_seeds:,}",
         )
-        return text if comparison.is_paired else text + self.of("unpaired")
+        text += "" if comparison.is_paired else self.of("unpaired")
+        for name, count in comparison.other_code.items():
+            text += self.of("other_code", count=count, n=comparison.n, name=name)
+        return text
+
+    def seeds(self, counts: Sequence[int]) -> str:
+        """How many seeds there are: `5 seeds`, or `3 to 10 seeds`.
+
+        Args:
+            counts: Of each comparison.
+        """
+        fewest, most = min(counts), max(counts)
+        return self.of("seeds", n=most) if fewest == most else self.of("seeds_between", fewest=fewest, most=most)
+
+    def names(self, names: Sequence[str], most: int) -> str:
+        """Names in a sentence: the first ones, and how many more there are.
+
+        Args:
+            names: Any.
+            most: How many are named.
+        """
+        listed = ", ".join(names[:most])
+        return listed if len(names) <= most else self.of("more_names", names=listed, n=len(names) - most)
 
 
 def points(fraction: float) -> str:

@@ -133,6 +133,8 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     ]
     columns += [column for key, column in optional if any(pair[key] is not None for pair in items)]
     columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
+    if any(pair.get("other_code") for pair in items):
+        columns.append(Column(texts("column.other_code"), False, lambda pair: _other_code(pair, texts)))
     if any(pair["detectable"] is not None for pair in items):
         margin = f"{100 * (content['settings']['margin'] or 0.001):g}"
         notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
@@ -276,6 +278,12 @@ def _p_equivalence(pair: dict[str, Any]) -> Cell:
 
 def _pairing(pair: dict[str, Any], texts: Texts) -> Cell:
     return Cell(texts("cell.paired" if pair["is_paired"] else "cell.unpaired"))
+
+
+def _other_code(pair: dict[str, Any], texts: Texts) -> Cell:
+    counts = (pair.get("other_code") or {}).items()
+    parts = [texts("cell.other_code", name=name, count=count, n=pair["n"]) for name, count in counts]
+    return Cell(", ".join(parts) or "–", kind="worse" if parts else "")
 
 
 def _target_text(target: dict[str, Any]) -> str:
