@@ -96,6 +96,8 @@ class Answers:
         read = read_test_images(self.example, contested)
         pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
+            "num_runs": sum(len(runs) for runs in self.correct),
+            "num_contested": int(((overall > 0) & (overall < 1)).sum()),
             "classes": names,
             "per_class": [
                 {

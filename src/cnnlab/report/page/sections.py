@@ -9,9 +9,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
 from cnnlab.report.page.content import Content, split_shown
 from cnnlab.report.page.figures import FIGURES, inline_svg
-from cnnlab.report.page.figures.curves import MAX_PANELS
-from cnnlab.report.page.figures.dot_plot import MAX_ROWS
-from cnnlab.report.page.figures.scales import MAX_CONFIGURATIONS
+from cnnlab.report.page.figures.cuts import cuts
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
 from cnnlab.report.page.tables import Table
 
@@ -22,10 +20,6 @@ NARROW = set(FIGURES) - {
     "heat_map",
     "parallel",
 }  # whose cells would be too small on a phone
-LIMITS = {
-    "parallel": MAX_CONFIGURATIONS, "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
-    **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,7 @@ class Section:
     drawings: list[Drawing] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    num_sentences: int = 0  # of which `sentences` are the first
 
     @property
     def has_data(self) -> bool:
@@ -73,6 +68,7 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
         "comparisons", "comparisons", table=tables.comparisons_table(content, texts), notes=_verdicts(content, texts)
     )
     comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
+    comparisons.num_sentences = len(content["comparisons"] or [])
     targets = tables.targets_table(content, texts)
     missed = [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content)) else []
     contested = tables.contested_table(content, texts)
@@ -84,7 +80,7 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
         section("sensitivity", "sensitivity"),
         section("grid", "heat_map", "parallel"),
         section("effects", "effects"),
-        section("disagreement", "per_class", "contested", table=contested),
+        section("disagreement", "per_class", "contested", table=contested, notes=_predictions(content, texts)),
     ]
     return [section for section in sections if section.has_data]
 
@@ -109,20 +105,36 @@ def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
 
 
 def _captions(name: str, content: Content, texts: Texts) -> list[str]:
-    sensitivity = (content["sensitivity"] or {}).get("name", "")
-    captions = [texts(f"caption.{name}", **({"name": sensitivity} if name == "sensitivity" else {}))]
+    captions = [texts(f"caption.{name}", **_values(name, content))]
     if name == "dot_plot":
         shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
         if any(summary and summary["low"] is not None for summary in shown):
             captions.append(texts("caption.intervals"))
         if content["groups"]:
             captions.append(texts("caption.groups"))
-    num, limit = len(content["configurations"]), LIMITS.get(name, 10**9)
-    if name == "curves_by_epoch" and num > MAX_LINES:
+    if name == "curves_by_epoch" and len(content["configurations"]) > MAX_LINES:
         captions.append(texts("caption.curves_multiples"))
-    if num > limit:
-        captions.append(texts("drawn_of", shown=limit, total=num))
+    for kind, limit, num in cuts(name, content):
+        if num > limit:
+            captions.append(texts(f"drawn_of.{kind}", shown=limit, total=num))
     return captions
+
+
+def _values(name: str, content: Content) -> dict[str, object]:
+    """Of the places in a figure's caption."""
+    if name == "sensitivity":
+        return {"name": content["sensitivity"]["name"]}
+    if name == "contested":
+        found = content["disagreement"]
+        return {"shown": len(found["contested"]), "total": found.get("num_contested", len(found["contested"]))}
+    return {}
+
+
+def _predictions(content: Content, texts: Texts) -> list[str]:
+    """Whose predictions the section is about, if not all completed runs have saved them."""
+    disagreement, total = content["disagreement"] or {}, content["runs"]["completed"]
+    num = disagreement.get("num_runs", total)
+    return [texts("predictions_of", shown=num, total=total)] if disagreement and num < total else []
 
 
 def _verdicts(content: Content, texts: Texts) -> list[str]:
