@@ -44,7 +44,7 @@ def test_some_equivalences_and_nothing_that_differs(tmp_path: Path):
     verdicts = [each["verdict"] for each in content["comparisons"]]
     assert sorted(verdicts) == ["equivalent", "undecided", "undecided"]
     assert content["headline"][0].startswith("no two of the 3 configurations can be told apart")
-    assert content["headline"][1] == "1 of 3 comparisons ends in equivalence within 0.080 points"
+    assert content["headline"][1] == "1 of 3 comparisons ends in equivalence within 0.08 points"
     assert "not told apart" in content["headline"][2]
 
 
