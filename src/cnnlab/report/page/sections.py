@@ -9,6 +9,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
 from cnnlab.report.page.content import Content, split_shown
 from cnnlab.report.page.figures import FIGURES, inline_svg
+from cnnlab.report.page.figures.curves import MAX_BEHIND, curves_of
 from cnnlab.report.page.figures.cuts import cuts
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
 from cnnlab.report.page.tables import Table
@@ -112,8 +113,9 @@ def _captions(name: str, content: Content, texts: Texts) -> list[str]:
             captions.append(texts("caption.intervals"))
         if content["groups"]:
             captions.append(texts("caption.groups"))
-    if name == "curves_by_epoch" and len(content["configurations"]) > MAX_LINES:
-        captions.append(texts("caption.curves_multiples"))
+    num_curves = len(curves_of(content, "epochs")[1]) if name == "curves_by_epoch" else 0
+    if num_curves > MAX_LINES:
+        captions.append(texts("caption.curves_others" if num_curves <= MAX_BEHIND else "caption.curves_first"))
     for kind, limit, num in cuts(name, content):
         if num > limit:
             captions.append(texts(f"drawn_of.{kind}", shown=limit, total=num))
@@ -143,7 +145,10 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
         return []
     counts = {verdict: verdicts.count(verdict) for verdict in ("equivalent", "undecided")}
     different = len(verdicts) - sum(counts.values())
-    notes = [texts("verdict_counts", total=len(verdicts), different=different, **counts)]
+    if content["settings"]["margin"] is None:
+        counts.pop("equivalent")
+    key = "verdict_counts" if "equivalent" in counts else "verdict_counts_without_margin"
+    notes = [texts(key, total=len(verdicts), different=different, **counts)]
     if content["correlation"] is not None:
         notes.append(
             texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")

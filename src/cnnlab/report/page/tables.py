@@ -132,7 +132,8 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         ("images_and_seeds", Column(texts("column.both"), True, lambda pair: interval(pair["images_and_seeds"], True))),
     ]
     columns += [column for key, column in optional if any(pair[key] is not None for pair in items)]
-    columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
+    if not all(pair["is_paired"] for pair in items):
+        columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
     if any(pair.get("other_code") for pair in items):
         columns.append(Column(texts("column.other_code"), False, lambda pair: _other_code(pair, texts)))
     if any(pair["detectable"] is not None for pair in items):
@@ -140,7 +141,7 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
-    notes.append(texts("pairing"))
+    notes.append(texts("all_paired" if all(pair["is_paired"] for pair in items) else "pairing"))
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
     return Table("table-comparisons", texts(caption), columns, items, notes)
 

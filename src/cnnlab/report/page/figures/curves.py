@@ -28,6 +28,7 @@ from cnnlab.report.page.figures.style import (
 
 Against = Literal["epochs", "seconds"]
 MAX_PANELS = 24
+MAX_BEHIND = 16  # curves in grey behind each
 LEAST_ERROR = 0.01  # per cent: a single image of 10,000, where a logarithmic axis has to end
 
 
@@ -132,7 +133,7 @@ def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: f
 
 def _draw_multiples(curves: list[Curve], labels: tuple[str, str], width_inches: float) -> Figure:
     figure, grid = panels(len(curves), width_inches)
-    others = curves if len(curves) <= 16 else curves[:1]  # behind each, to compare with
+    others = curves if len(curves) <= MAX_BEHIND else curves[:1]  # behind each, to compare with
     for axes, curve in zip(grid, curves, strict=True):
         for other in others:
             axes.plot(other.x, other.median, color=FAINT, linewidth=0.7)

@@ -1,6 +1,8 @@
 """Time to target as survival curves: the share of runs that have reached an accuracy, where a miss takes for ever."""
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -37,8 +39,9 @@ class Reached:
         Args:
             end: Of the axis.
         """
-        hits = sorted(time for time in self.times if time is not None)
-        shares = [(index + 1) / len(self.times) for index in range(len(hits))]
+        counts = sorted(Counter(time for time in self.times if time is not None).items())
+        hits = [time for time, _ in counts]
+        shares = [reached / len(self.times) for reached in accumulate(num for _, num in counts)]
         return [0.0, *hits, end], [0.0, *shares, shares[-1] if shares else 0.0]
 
 
