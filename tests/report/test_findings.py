@@ -68,6 +68,7 @@ def test_a_failed_and_a_completed_configuration_are_not_called_one_seed(tmp_path
     content = report(tmp_path, {"adam": 0.98, "sgd": None})
     assert content["comparisons"] == []
     assert not any("one seed" in note for note in content["notes"])
+    assert "not compared, with fewer than two results: sgd" in content["notes"]
     assert content["headline"][0].startswith("adam: test accuracy 98.0")
 
 
@@ -102,3 +103,44 @@ def test_runs_of_different_data_are_not_compared_in_silence(tmp_path: Path):
         "runs were tested on different data (fashion_mnist, mnist): a difference between such runs is one of the data"
         in content["notes"]
     )
+    (comparison,) = content["comparisons"]
+    assert comparison["other_code"] == {}, "the names say it"
+
+
+def test_runs_of_different_data_whose_names_do_not_say_so_are_marked(tmp_path: Path):
+    for seed in range(3):
+        write(tmp_path / f"adam,{seed}", result("adam", seed, 0.98 + seed / 1000, data={"name": "mnist"}))
+        write(tmp_path / f"sgd,{seed}", result("sgd", seed, 0.88 + seed / 100, data={"name": "fashion_mnist"}))
+    (comparison,) = build(tmp_path, *read_runs(tmp_path), Settings())["comparisons"]
+    assert comparison["other_code"] == {"data": 3}
+    assert comparison["sentence"].endswith("; 3 of 3 seeds differ in data as well, which may be the reason")
+
+
+def test_seeds_that_change_nothing_are_named_and_no_difference_is_a_power_of_ten(tmp_path: Path):
+    for seed in range(4):
+        for optimizer in ("adam", "lion", "sgd"):
+            write(tmp_path / f"{optimizer},{seed}", result(optimizer, seed, 0.98))
+    content = build(tmp_path, *read_runs(tmp_path), Settings())
+    assert (
+        "every seed gives the same accuracy (adam, lion, sgd): such seeds say nothing about chance" in content["notes"]
+    )
+    texts = [*content["headline"], *content["notes"], *(each["sentence"] for each in content["comparisons"])]
+    assert not any("e-" in text for text in texts)
+    assert "[0.00, 0.00]" in content["headline"][1]
+
+
+@pytest.mark.parametrize("status", ["diverged", "completed"])
+def test_a_sweep_without_any_test_accuracy_says_that_nothing_is_compared(tmp_path: Path, status: str):
+    for seed in range(3):
+        run = result("adam", seed, None, status)
+        write(tmp_path / str(seed), run | {"metrics": {"val/acc": 0.9}})
+    content = build(tmp_path, *read_runs(tmp_path), Settings())
+    assert "no run has a test accuracy, so nothing is compared" in content["notes"]
+
+
+def test_a_single_common_seed_is_not_called_none(tmp_path: Path):
+    for seed in range(3):
+        write(tmp_path / f"adam,{seed}", result("adam", seed, 0.98 + seed / 1000))
+        write(tmp_path / f"sgd,{seed}", result("sgd", seed + 2, 0.97 + seed / 1000))
+    (comparison,) = build(tmp_path, *read_runs(tmp_path), Settings())["comparisons"]
+    assert comparison["sentence"].endswith("(unpaired: fewer than two common seeds)")

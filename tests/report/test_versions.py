@@ -64,7 +64,7 @@ def test_seeds_of_different_versions_are_not_averaged_unless_asked(sweep: Path, 
     assert mixed["comparisons"][0]["n"] == 4
     assert "--mix-versions" in mixed["command"]
     assert "are averaged, as --mix-versions asks" in " ".join(mixed["notes"])
-    assert f"2 of 4 seeds differ in {name}, so the code may be the reason" in mixed["comparisons"][0]["sentence"]
+    assert f"2 of 4 seeds differ in {name} as well, which may be the reason" in mixed["comparisons"][0]["sentence"]
 
 
 def test_a_sweep_that_was_resumed_after_a_commit_stays_one_and_says_so(sweep: Path):
@@ -75,7 +75,7 @@ def test_a_sweep_that_was_resumed_after_a_commit_stays_one_and_says_so(sweep: Pa
     note = "runs differ in commit: 1111aaaa2222 (6 runs of adam, sgd), 3333bbbb4444 (2 runs of adam, sgd)"
     assert note in content["notes"]
     assert content["comparisons"][0]["other_code"] == {}, "each seed of both ran with the same commit"
-    assert not any("code's" in note for note in content["notes"])
+    assert not any("differ in commit as well" in note for note in content["notes"])
 
 
 def test_a_commit_between_two_configurations_marks_their_comparison(sweep: Path):
@@ -84,13 +84,13 @@ def test_a_commit_between_two_configurations_marks_their_comparison(sweep: Path)
     content = write_report(sweep, Settings())
     (comparison,) = content["comparisons"]
     assert comparison["other_code"] == {"commit": 4}
-    assert comparison["sentence"].endswith("; 4 of 4 seeds differ in commit, so the code may be the reason")
+    assert comparison["sentence"].endswith("; 4 of 4 seeds differ in commit as well, which may be the reason")
     assert content["headline"] == [comparison["sentence"]]
     assert any(note.startswith("in 1 of 1 comparison the two sides differ in commit") for note in content["notes"])
     assert any("-dirty had changes that were not committed" in note for note in content["notes"])
     assert comparisons_csv(content).splitlines()[1].endswith(",commit")
     page = (sweep / "report" / "index.html").read_text()
-    assert "other code, seeds" in page
+    assert "differs too, seeds" in page
     assert "commit, 4 of 4" in page
 
 

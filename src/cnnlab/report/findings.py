@@ -126,21 +126,37 @@ def notes(
         found.append(sentences.of("defaults"))
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
-    most = max((len(each.measured(TEST)) for each in configurations), default=0)
-    if most == 1:
-        found.append(sentences.of("one_seed"))
-    elif comparisons and min(each.n for each in comparisons) < ENOUGH_SEEDS:
-        detectable = points(statistics.median(each.detectable for each in comparisons))
-        seeds = sentences.seeds([each.n for each in comparisons])
-        found.append(sentences.of("few_seeds", seeds=seeds, detectable=detectable))
-    alone = [each.name for each in configurations if len(each.measured(TEST)) < 2]
-    if comparisons and alone:
-        found.append(sentences.of("not_compared", names=sentences.names(alone, MOST_NAMES)))
+    found += _of_seeds(configurations, comparisons, sentences)
     found += _of_survivors([each for each in configurations if each.num_lost and each.measured(TEST)], sentences)
     found += _of_data([run for each in configurations for run in each.runs], sentences)
     means = [statistics.fmean(values.values()) for each in configurations if (values := each.measured(TEST))]
     if any(mean > DOUBTFUL for mean in means):
         found.append(sentences.of("doubtful"))
+    return found
+
+
+def _of_seeds(
+    configurations: Sequence[Configuration], comparisons: Sequence[Comparison], sentences: Sentences
+) -> list[str]:
+    """Whether there are enough, which configurations have too few to be compared, and whether they do anything."""
+    found = []
+    measured = [each.measured(TEST) for each in configurations]
+    most = max(map(len, measured), default=0)
+    if most == 0:
+        found.append(sentences.of("no_result"))
+    elif most == 1:
+        found.append(sentences.of("one_seed"))
+    elif comparisons and min(each.n for each in comparisons) < ENOUGH_SEEDS:
+        detectable = points(statistics.median(each.detectable for each in comparisons))
+        seeds = sentences.seeds([each.n for each in comparisons])
+        found.append(sentences.of("few_seeds", seeds=seeds, detectable=detectable))
+    alone = [each.name for each, values in zip(configurations, measured, strict=True) if len(values) < 2]
+    if most > 1 and alone:
+        found.append(sentences.of("not_compared", names=sentences.names(alone, MOST_NAMES)))
+    seen = zip(configurations, measured, strict=True)
+    constant = [each.name for each, values in seen if len(values) > 1 and len(set(values.values())) == 1]
+    if constant:
+        found.append(sentences.of("constant", names=sentences.names(constant, MOST_NAMES)))
     return found
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from cnnlab.report.comparisons import DEFAULT_MARGIN, Comparison, Verdict
 from cnnlab.report.messages import Texts
 
+LEAST_POINTS = 0.0005  # a twentieth of an image among 10,000, of which nobody can speak
+
 
 class Sentences:
     """Sentences in one language.
@@ -93,4 +95,6 @@ def points(fraction: float) -> str:
         fraction: Of all images.
     """
     value = 100 * fraction
-    return f"{value:.2f}" if abs(value) >= 0.095 or value == 0 else f"{value:.2g}"
+    if abs(value) < LEAST_POINTS:
+        return "0.00"
+    return f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.2g}"

@@ -23,7 +23,7 @@ def with_code(
         configurations: In the order of the report.
         varied: The names that distinguish them.
     """
-    names = [name for name in differing(_all_runs(configurations), TELLING) if name not in varied]
+    names = [name for name in differing(_all_runs(configurations), (*TELLING, "data")) if name not in varied]
     return [
         replace(each, other_code={name: num for name in names if (num := _num_other(each, configurations, name))})
         for each in comparisons

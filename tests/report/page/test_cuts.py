@@ -6,6 +6,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page import sections
 from cnnlab.report.page.figures import cuts as module
 from cnnlab.report.page.figures.cuts import cuts
+from cnnlab.report.page.summary import summary_of
 from tests.report.page import contents
 
 
@@ -53,3 +54,10 @@ def test_every_limit_of_a_figure_is_one_that_its_caption_knows():
     used = {name for name in vars(module) if name.startswith("MAX_")}
     assert used == {"MAX_PANELS", "MAX_ROWS", "MAX_AXES", "MAX_CONFIGURATIONS", "MAX_FACTORS"}
     assert cuts("contested", contents.sweep(["adam"], 1)) == []
+
+
+def test_many_seeds_are_cut_and_counted():
+    content = contents.sweep(["adam"], 2)
+    content["budget"]["seeds"] = [*range(0, 400, 2)]
+    (line,) = next(fact.lines for fact in summary_of(content, Texts("en")) if fact.label == "n")
+    assert line.endswith("18, 20, 22 and 188 more")
