@@ -149,7 +149,7 @@ def _of_seeds(
     elif comparisons and min(each.n for each in comparisons) < ENOUGH_SEEDS:
         detectable = points(statistics.median(each.detectable for each in comparisons))
         seeds = sentences.seeds([each.n for each in comparisons])
-        found.append(sentences.of("few_seeds", seeds=seeds, detectable=detectable))
+        found += [sentences.of("few_seeds", seeds=seeds, detectable=detectable)] if float(detectable) else []
     alone = [each.name for each, values in zip(configurations, measured, strict=True) if len(values) < 2]
     if most > 1 and alone:
         found.append(sentences.of("not_compared", names=sentences.names(alone, MOST_NAMES)))

@@ -80,7 +80,7 @@ class Run:
 
     @cached_property
     def code(self) -> dict[str, str]:
-        """What computed it, as far as it says: versions of packages, `kernels`, `device`, `commit`; and from what `data`."""
+        """What computed it, as far as it says: versions of packages, kernels, device, commit; and from what data."""
         versions, machine = (self.result.get(name) for name in ("versions", "machine"))
         found = {str(name): value for name, value in versions.items()} if isinstance(versions, dict) else {}
         if isinstance(machine, dict):
