@@ -8,6 +8,7 @@ import pytest
 
 from cnnlab.report.content import Settings, build
 from cnnlab.report.runs import read_runs
+from cnnlab.report.sentences import Sentences
 from tests.report.results import result, write
 
 
@@ -144,3 +145,9 @@ def test_a_single_common_seed_is_not_called_none(tmp_path: Path):
         write(tmp_path / f"sgd,{seed}", result("sgd", seed + 2, 0.97 + seed / 1000))
     (comparison,) = build(tmp_path, *read_runs(tmp_path), Settings())["comparisons"]
     assert comparison["sentence"].endswith("(unpaired: fewer than two common seeds)")
+
+
+def test_names_that_have_commas_are_told_apart_by_semicolons():
+    sentences = Sentences("en")
+    assert sentences.names(["adam", "sgd", "lion"], 2) == "adam, sgd and 1 more"
+    assert sentences.names(["adam, lr=0.1", "sgd"], 2) == "adam, lr=0.1; sgd"

@@ -84,7 +84,7 @@ class Sentences:
             names: Any.
             most: How many are named.
         """
-        listed = ", ".join(names[:most])
+        listed = ("; " if any("," in name for name in names) else ", ").join(names[:most])
         return listed if len(names) <= most else self.of("more_names", names=listed, n=len(names) - most)
 
 
