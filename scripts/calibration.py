@@ -1,6 +1,7 @@
 """python scripts/calibration.py: how often a report's verdicts are wrong; the tables of docs/statistics.md.
 
-Simulated sweeps of 14 configurations, whose truth is known, are compared as a report compares them. One to two minutes.
+Simulated sweeps of 14 configurations, whose truth is known, are compared as a report compares them; in the last table,
+simulated networks on simulated images. Two to four minutes.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from cnnlab.report.inference.image_simulation import WORLDS, simulate_images
 from cnnlab.report.inference.simulation import EQUAL, REAL, Truth, simulate
 
 DEVIATIONS = {"equal": EQUAL, "real": REAL}
@@ -24,6 +26,11 @@ COVERAGE_HEAD = (
     "| values | n | of a difference, equal | real | of a mean |",
     "|---|---|---|---|---|",
 )
+IMAGES_HEAD = (
+    "| world | n | this test set only | bootstrap, percentiles | 2 configurations | 6 configurations |",
+    "|---|---|---|---|---|---|",
+)
+IMAGES_SHARE = 10  # of the repetitions: an accuracy of the last table takes a thousand answers
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def lines(repetitions: int) -> Iterator[str]:
-    """Both tables, in Markdown.
+    """The three tables, in Markdown.
 
     Args:
         repetitions: Simulated sweeps a row.
@@ -55,6 +62,10 @@ def lines(repetitions: int) -> Iterator[str]:
     yield from COVERAGE_HEAD
     for is_skewed, num_seeds in product((False, True), (3, 5, 10, 30)):
         yield coverage_row(is_skewed, num_seeds, repetitions)
+    yield ""
+    yield from IMAGES_HEAD
+    for world, num_seeds in product(WORLDS, (3, 5, 10)):
+        yield images_row(world, num_seeds, -(-repetitions // IMAGES_SHARE))
 
 
 def row(deviations: str, num_seeds: int, correlation: float, repetitions: int) -> str:
@@ -91,6 +102,19 @@ def coverage_row(is_skewed: bool, num_seeds: int, repetitions: int) -> str:
     shares = (equal.coverage, real.coverage, equal.mean_coverage)
     cells = ("skewed" if is_skewed else "normal", str(num_seeds), *(f"{100 * share:.1f}" for share in shares))
     return f"| {' | '.join(cells)} |"
+
+
+def images_row(world: str, num_seeds: int, repetitions: int) -> str:
+    """A row of the third table: coverage of 95 % intervals for new images and new seeds.
+
+    Args:
+        world: One of `WORLDS`.
+        num_seeds: Of each configuration.
+        repetitions: Simulated sweeps.
+    """
+    found = simulate_images(WORLDS[world], num_seeds, repetitions, seed=num_seeds)
+    shares = (found.this_test_set, found.bootstrap, found.pair, found.moderated)
+    return f"| {' | '.join((world, str(num_seeds), *(f'{100 * share:.1f}' for share in shares)))} |"
 
 
 if __name__ == "__main__":

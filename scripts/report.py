@@ -1,4 +1,4 @@
-"""python scripts/report.py SWEEP [--margin POINTS] [--baseline NAME] [--language en|ko]: what a sweep's runs tell.
+"""python scripts/report.py SWEEP [--margin POINTS] [--baseline NAME] [--language en|ko] …: what a sweep's runs tell.
 
 Writes SWEEP/report/: report.json, which has every number, index.html, runs.csv, summary.csv and comparisons.csv; prints
 the summary.
@@ -24,11 +24,17 @@ def main() -> None:
     parser.add_argument("--margin", type=float, help="a difference that does not matter, in points, such as 0.1")
     parser.add_argument("--baseline", help="compare all with this configuration, such as momentum, not all pairs")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="of sentences and page")
+    parser.add_argument("--mix-versions", action="store_true", help="average runs of different versions, not apart")
     arguments = parser.parse_args()
     margin = arguments.margin
     if margin is not None and not 0 < margin < 100:
         parser.error(f"--margin {margin:g} is not allowed; it must be above 0 and below 100 points, such as 0.1")
-    settings = Settings(None if margin is None else margin / 100, arguments.baseline, arguments.language)
+    settings = Settings(
+        margin=None if margin is None else margin / 100,
+        baseline=arguments.baseline,
+        language=arguments.language,
+        mix_versions=arguments.mix_versions,
+    )
     try:
         content = write_report(arguments.sweep, settings)
     except UserError as error:

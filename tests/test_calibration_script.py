@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.report.inference.image_simulation import WORLDS
 from scripts import calibration
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
@@ -13,13 +14,15 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_both_tables_are_printed_with_a_row_for_each_setting(capsys: pytest.CaptureFixture[str]):
+def test_all_tables_are_printed_with_a_row_for_each_setting(capsys: pytest.CaptureFixture[str]):
     calibration.main(["--repetitions", "20"])
-    first, second = capsys.readouterr().out.split("\n\n")
+    first, second, third = capsys.readouterr().out.split("\n\n")
     assert len(first.splitlines()) == 2 + 2 * 4 * 4
     assert len(second.splitlines()) == 2 + 2 * 4
+    assert len(third.splitlines()) == 2 + 4 * 3
     assert {len(cells(line)) for line in first.splitlines()} == {7}
     assert {len(cells(line)) for line in second.splitlines()} == {5}
+    assert {len(cells(line)) for line in third.splitlines()} == {6}
 
 
 def test_the_documented_tables_have_the_same_settings_in_the_same_order():
@@ -30,6 +33,9 @@ def test_the_documented_tables_have_the_same_settings_in_the_same_order():
     ]
     assert [row[:2] for row in documented if row[0] in ("values", "normal", "skewed")] == [
         row[:2] for row in printed if row[0] in ("values", "normal", "skewed")
+    ]
+    assert [row[:2] for row in documented if row[0] in ("world", *WORLDS)] == [
+        row[:2] for row in printed if row[0] in ("world", *WORLDS)
     ]
 
 
@@ -46,6 +52,13 @@ def test_the_documented_coverage_is_measured():
     [expected] = [row for row in documented if row[:2] == ["skewed", "3"]]
     measured = cells(calibration.coverage_row(True, 3, repetitions=10_000))
     assert [float(cell) for cell in measured[2:]] == pytest.approx([float(cell) for cell in expected[2:]], abs=0.3)
+
+
+def test_the_documented_coverage_for_new_images_is_measured():
+    documented = [cells(line) for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    [expected] = [row for row in documented if row[:2] == ["seeds differ most", "5"]]
+    measured = cells(calibration.images_row("seeds differ most", 5, repetitions=1_000))
+    assert [float(cell) for cell in measured[2:]] == pytest.approx([float(cell) for cell in expected[2:]], abs=0.2)
 
 
 def test_no_repetition_at_all_is_one_line_of_advice(capsys: pytest.CaptureFixture[str]):

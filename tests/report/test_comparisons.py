@@ -1,5 +1,7 @@
 """Verdicts on configurations, from made-up accuracies."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,9 +81,13 @@ def test_more_comparisons_make_no_verdict_surer(seed: int):
         assert each.low <= each.difference <= each.high
 
 
-def differing(*pairs: tuple[int, int]) -> list[Comparison]:
+def compared(num: int, *differing: tuple[int, int]) -> list[Comparison]:
+    """All pairs of some configurations, of which some differ."""
     blank = {name: 0 for name in Comparison.__dataclass_fields__ if name not in ("first", "second", "verdict")}
-    return [Comparison(first=first, second=second, verdict=Verdict.WORSE, **blank) for first, second in pairs]  # type: ignore[arg-type]
+    return [
+        Comparison(first, second, verdict=Verdict.WORSE if (first, second) in differing else Verdict.UNDECIDED, **blank)  # type: ignore[arg-type]
+        for first, second in combinations(range(num), 2)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,4 +104,9 @@ def differing(*pairs: tuple[int, int]) -> list[Comparison]:
 def test_brackets_hold_neighbours_of_which_no_two_differ(
     num: int, pairs: list[tuple[int, int]], expected: list[list[int]]
 ):
-    assert groups(num, differing(*pairs)) == expected
+    assert groups(num, compared(num, *pairs)) == expected
+
+
+def test_a_configuration_that_was_not_compared_is_in_no_bracket():
+    pairs = [each for each in compared(4, (0, 3)) if 1 not in (each.first, each.second)]
+    assert groups(4, pairs) == [[0, 2], [2, 3]]

@@ -95,7 +95,7 @@ def test_a_mean_over_survivors_is_marked_and_never_first(sweep: Path):
     content = write_report(sweep, Settings())
     adam = content["configurations"][-1]
     assert (adam["name"], adam["n"], adam["num_diverged"], adam["survivors_only"]) == ("adam", 1, 4, True)
-    assert "adam: 4 of 5 runs diverged or failed; its mean is that of the others alone" in content["notes"]
+    assert "adam: 4 of 5 runs diverged or failed; its mean is that of the rest alone" in content["notes"]
     assert content["runs"]["diverged"] == 4
     assert "1 of 5" in summary(content)
 
@@ -133,7 +133,9 @@ def test_runs_of_other_versions_are_flagged(sweep: Path):
         path = sweep / f"optimizer=adam,seed={seed}" / "result.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"versions": {"torch": version}}))
     content = write_report(sweep, Settings())
-    assert content["provenance"]["warnings"] == ["runs differ in torch: 2.13.0, 2.14.1"]
+    assert "runs differ in torch: 2.13.0 (1 run of adam, torch=2.13.0), 2.14.1 (1 run of adam, torch=2.14.1)" in str(
+        content["notes"]
+    )
 
 
 def test_a_fallback_is_never_shown_as_the_data_that_it_replaced(sweep: Path):
@@ -141,7 +143,7 @@ def test_a_fallback_is_never_shown_as_the_data_that_it_replaced(sweep: Path):
     data = {"name": "mnist_5k", "instead_of": "mnist", "sha256": {}, "train": 4000, "val": 500, "test": 500}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": data}))
     content = write_report(sweep, Settings())
-    assert "1 runs used mnist_5k: the requested data was unavailable" in content["notes"]
+    assert "1 run used mnist_5k: the requested data was unavailable" in content["notes"]
     assert content["data"][0]["name"] == "mnist_5k"
 
 

@@ -69,6 +69,52 @@ def test_a_number_decides_between_singular_and_plural_and_gets_separators():
     assert [texts("runs", n=n) for n in (0, 1, 2, 10000)] == ["0 runs", "1 run", "2 runs", "10,000 runs"]
 
 
+def test_two_words_of_a_message_are_chosen_by_its_own_numbers():
+    texts = Texts("en")
+    assert texts("sentence.told_apart", differing=1, num=1).startswith("1 of 1 comparison tells two")
+    assert texts("sentence.told_apart", differing=1, num=3).startswith("1 of 3 comparisons tells two")
+    assert texts("sentence.told_apart", differing=2, num=1081).startswith("2 of 1,081 comparisons tell two")
+    assert texts("sentence.told_apart", differing=0, num=3).startswith("0 of 3 comparisons tell two")
+
+
+def rendered(message: str | list[str], number: int) -> list[str]:
+    texts = [message] if isinstance(message, str) else [message[0 if number == 1 else 1]]
+    return [messages.Plurals().format(text, **dict.fromkeys(placeholders(text)[0], number)) for text in texts]
+
+
+def test_every_english_message_is_right_for_one_and_for_many():
+    """With 1 in every place no plural noun or verb follows a number; with 2 no singular noun that has both forms."""
+    nouns = r"(?:runs|seeds|comparisons|configurations|rows|folders|epochs|images|results|shares|lines|columns|values)"
+    for key, message in read_messages().items():
+        for text in rendered(message["en"], 1):
+            found = re.findall(
+                rf"\b1 (?:completed |varied |test |other )*{nouns}\b|\b1 (?!points)\w+ (?:tell|end|differ|are)\b", text
+            )
+            assert not found or key in ONLY_MANY, (key, text)
+        for text in rendered(message["en"], 2):
+            found = re.findall(
+                rf"\b2 (?:completed |varied |test |other )*{nouns.replace('s|', '|').replace('s)', ')')}\b", text
+            )
+            assert not found, (key, text)
+
+
+# never with one: a figure is cut, or a group is one, from three on; images are thousands
+ONLY_MANY = {
+    *(key for key in read_messages() if key.startswith("drawn_of.")),
+    *("fact.compared_text", "fact.data_text", "caption.contested", "sentence.seeds_between", "sentence.many_survivors"),
+    *("sentence.none_told_apart", "sentence.all_equivalent"),
+}
+
+
+def test_no_korean_particle_follows_a_name_whose_end_is_unknown():
+    particles = r"\}(?:은|는|이|가|을|를|과|와|으로|로)(?:\(|[ ,.;:]|$)"
+    numbers = {"seeds", "n"}  # end in a counter, whose particle is known
+    for key, message in read_messages().items():
+        for text in [message["ko"]] if isinstance(message["ko"], str) else message["ko"]:
+            found = [match for match in re.finditer(r"\{(\w+)" + particles, text) if match[1] not in numbers]
+            assert not found, (key, text)
+
+
 def test_a_name_with_braces_is_no_placeholder():
     assert Texts("en")("provenance.hash", name="{hash} {0}", hash="ab") == "{hash} {0}, sha256 ab"
 

@@ -49,6 +49,28 @@ def test_intervals_for_new_images_hold_the_difference(configurations: list[Confi
         assert ends["low"] < comparison.difference < ends["high"]
 
 
+def test_no_interval_for_new_seeds_is_wider_than_that_for_new_images_too(configurations: list[Configuration]):
+    answers = Answers.of(configurations)
+    assert answers is not None
+    (comparison,) = compare([each.measured("test/acc") for each in configurations], [(0, 1)])
+    ends = answers.intervals(comparison)
+    assert ends["images"] is not None
+    assert ends["images_and_seeds"] is not None
+    low, high = ends["images_and_seeds"]["low"], ends["images_and_seeds"]["high"]
+    assert low < min(comparison.low, ends["images"]["low"])
+    assert high > max(comparison.high, ends["images"]["high"])
+
+
+def test_a_single_test_image_has_no_interval(configurations: list[Configuration]):
+    for configuration in configurations:
+        for run in configuration.runs:
+            save(run.path, np.ones(1, bool), np.zeros(1, np.uint8))
+    answers = Answers.of(configurations)
+    assert answers is not None
+    (comparison,) = compare([each.measured("test/acc") for each in configurations], [(0, 1)])
+    assert answers.intervals(comparison) == {"images": None, "images_and_seeds": None}
+
+
 def test_the_predicted_deviation_is_that_of_independent_errors(configurations: list[Configuration]):
     answers = Answers.of(configurations)
     assert answers is not None

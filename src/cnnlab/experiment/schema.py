@@ -204,6 +204,7 @@ RULES = {
     "report.language": _one_of("en", "ko"),
     "report.margin": or_null(_number("> 0 and < 100, in points", lambda value: 0 < value < 100)),
     "report.baseline": or_null(LINE),
+    "report.mix_versions": BOOLEAN,
     "averaging.decay": PROBABILITY,
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),

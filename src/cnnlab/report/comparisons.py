@@ -1,7 +1,7 @@
 """Which configurations differ, in which metric, by how much, and which cannot be told apart."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -61,6 +61,7 @@ class Comparison:
         detectable: The difference that would have been seen with 80 % power.
         needed_seeds: How many seeds each would show a difference of the margin.
         verdict: Of the first against the second.
+        other_code: In what their code differs, such as `commit`, and at how many of the seeds.
     """
 
     first: int
@@ -80,6 +81,7 @@ class Comparison:
     detectable: float
     needed_seeds: int
     verdict: Verdict
+    other_code: Mapping[str, int] = field(default_factory=dict)
 
 
 def compare(
@@ -116,21 +118,25 @@ def compare(
 def groups(num: int, comparisons: Sequence[Comparison]) -> list[list[int]]:
     """The longest runs of neighbouring configurations of which no two are told apart.
 
-    A configuration that was not compared with another is not told apart from it.
+    A configuration that was compared with no other belongs to none: nothing is known of it.
 
     Args:
         num: The number of configurations; they are 0, 1, … in the order in which they are shown.
         comparisons: Of them.
     """
     differ = {frozenset((each.first, each.second)) for each in comparisons if each.verdict.tells_apart}
+    known = {index for each in comparisons for index in (each.first, each.second)}
+    compared = [index for index in range(num) if index in known]
     found: list[list[int]] = []
     end = 0
-    for start in range(num):
+    for start in range(len(compared)):
         longest = max(end, start + 1)
-        while longest < num and not any(frozenset((longest, index)) in differ for index in range(start, longest)):
+        while longest < len(compared) and not any(
+            frozenset((compared[longest], index)) in differ for index in compared[start:longest]
+        ):
             longest += 1
         if longest > end:
-            found.append(list(range(start, longest)))
+            found.append(compared[start:longest])
         end = longest
     return found
 

@@ -24,6 +24,7 @@ def conclude(config: DictConfig) -> None:
         margin=None if chosen.margin is None else chosen.margin / 100,
         baseline=None if chosen.baseline is None else str(chosen.baseline),
         language=chosen.language,
+        mix_versions=chosen.mix_versions,
     )
     try:
         content = write_report(folder, settings)

@@ -9,6 +9,7 @@ from cnnlab.experiment.axes import AXES
 from cnnlab.report.runs import Run
 from cnnlab.run.status import Status
 
+COMPUTES = ("cnnlab", "torch", "lightning", "numpy", "kernels")  # of a run's code: what its numbers come from
 IGNORED = (  # what is typed without being part of an experiment, besides the seed
     *("seed", "resume", "console", "hydra.", "sweep.", "report.", "target", "objective", "logger", "callbacks"),
 )
@@ -46,19 +47,23 @@ class Configuration:
         return {seed: value for seed, value in values if value is not None}
 
 
-def group(runs: Sequence[Run], tuned: Collection[str] = ()) -> tuple[list[str], list[Configuration]]:
+def group(
+    runs: Sequence[Run], tuned: Collection[str] = (), mix_versions: bool = False
+) -> tuple[list[str], list[Configuration]]:
     """The varied names and the configurations, in the order of their values, numbers by value.
 
-    Two runs are of one configuration if all values that can change their numbers are the same, and their data. Of a
-    seed that ran twice the later folder counts.
+    Two runs are of one configuration if all values that can change their numbers are the same, their data, and what
+    computed them. Of a seed that ran twice the later folder counts.
 
     Args:
         runs: From `read_runs`.
         tuned: Names whose values follow from the others, and are no part of a configuration's name.
+        mix_versions: Whether runs that other versions or kernels computed are of one configuration.
     """
     members: dict[Any, dict[int, Run]] = {}
+    separate = () if mix_versions else differing(runs, COMPUTES)
     for run in runs:
-        members.setdefault(_identity(run), {})[run.seed] = run
+        members.setdefault((*_identity(run), *(run.code.get(name) for name in separate)), {})[run.seed] = run
     distinctions = _distinctions([next(iter(each.values())) for each in members.values()], tuple(tuned))
     found = [
         Configuration(values, tuple(each[seed] for seed in sorted(each)))
@@ -66,6 +71,16 @@ def group(runs: Sequence[Run], tuned: Collection[str] = ()) -> tuple[list[str], 
     ]
     names = list(distinctions[0]) if distinctions else []
     return names, sorted(found, key=lambda configuration: [in_order(value) for value in configuration.values.values()])
+
+
+def differing(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    """In what the runs' code differs, of the names; a run that does not say does not differ.
+
+    Args:
+        runs: Any.
+        names: Such as `torch` or `commit`.
+    """
+    return [name for name in names if len({run.code[name] for run in runs if name in run.code}) > 1]
 
 
 def in_order(value: object) -> tuple[float, str]:
@@ -84,11 +99,15 @@ def as_number(value: object) -> float | None:
 
 
 def _identity(run: Run) -> tuple[Any, ...]:
-    return (*sorted((name, repr(value)) for name, value in _values(run).items()), _digest(run))
+    return (*sorted((name, repr(value)) for name, value in _values(run).items()), data_files(run))
 
 
-def _digest(run: Run) -> str:
-    """What tells the files of its data set from others: the first digits of their checksums."""
+def data_files(run: Run) -> str:
+    """What tells the files of a run's data set from others: the first digits of their checksums.
+
+    Args:
+        run: Any.
+    """
     files = run.result["data"].get("sha256")
     return "+".join(sorted(str(digest)[:8] for digest in files.values())) if isinstance(files, dict) else ""
 
@@ -102,17 +121,24 @@ def _values(run: Run) -> dict[str, Any]:
 def _distinctions(firsts: Sequence[Run], tuned: tuple[str, ...]) -> list[dict[str, Any]]:
     """The varied names, and their values in each configuration.
 
-    Those are the overrides that differ, if they tell all configurations apart, and else the axes and values that do.
+    Those are the overrides that differ, if they tell all configurations apart, and else the axes and values that do;
+    with what computed them or the files of their data, if it takes that.
 
     Args:
         firsts: A run of each configuration.
         tuned: Names that are typed without being told by.
     """
-    typed = [_only_varied([run.typed for run in firsts], lambda name: not (name.startswith(IGNORED) or name in tuned))]
-    for found in (*typed, _axes_and_values(firsts)):
-        if len({repr(sorted(each.items())) for each in found}) == len(firsts):
-            return found
-    return [{**each, "data files": _digest(run)} for each, run in zip(_axes_and_values(firsts), firsts, strict=True)]
+    typed = _only_varied([run.typed for run in firsts], lambda name: not (name.startswith(IGNORED) or name in tuned))
+    code = _only_varied([{name: run.code.get(name) for name in COMPUTES} for run in firsts], lambda _: True)
+    files = [{"data files": data_files(run)} for run in firsts]
+    both = [{**one, **other} for one, other in zip(code, files, strict=True)]
+    extras: list[list[dict[str, Any]]] = [[{}] * len(firsts), code, files, both]
+    for more in extras:
+        for values in (typed, _axes_and_values(firsts)):
+            found = [{**each, **further} for each, further in zip(values, more, strict=True)]
+            if len({repr(sorted(each.items())) for each in found}) == len(firsts):
+                return found
+    return found
 
 
 def _axes_and_values(firsts: Sequence[Run]) -> list[dict[str, Any]]:
@@ -141,4 +167,5 @@ def label(name: str, value: object) -> str:
     number = as_number(value)
     text = f"{number:g}" if number is not None else "none" if value is None else str(value)
     is_option = name in AXES or ("." not in name and number is None and text not in ("True", "False", "true", "false"))
+    is_option &= name not in COMPUTES
     return text if is_option else f"{name.rpartition('.')[2]}={text}"

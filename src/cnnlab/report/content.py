@@ -23,6 +23,7 @@ from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.stages import Stage, command, plan, stage_of
 from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
 from cnnlab.report.tuning import Tuning
+from cnnlab.report.versions import code_notes, with_code
 from cnnlab.run.status import Status
 
 SCHEMA = 1
@@ -40,12 +41,14 @@ class Settings:
         baseline: The name of the configuration with which all others are compared; None for all pairs.
         language: `"en"` or `"ko"`.
         targets: Validation accuracies whose times are reported.
+        mix_versions: Whether runs of different versions are averaged.
     """
 
     margin: float | None = None
     baseline: str | None = None
     language: str = "en"
     targets: tuple[float, ...] = TARGETS
+    mix_versions: bool = False
 
 
 def build(
@@ -68,12 +71,13 @@ def build(
         UserError: If no configuration is the baseline.
     """
     tuning = Tuning.of(folder, runs)
-    names, found = group(runs, () if tuning is None else tuning.names)
+    names, found = group(runs, () if tuning is None else tuning.names, settings.mix_versions)
     configurations = sorted(found, key=_by_validation)
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     stage = stage_of(previous, _common_seeds(configurations), settings.margin)
     comparisons = compare(_values(configurations, stage), pairs, settings.margin, stage.first_seeds)
+    comparisons = with_code(comparisons, configurations, names)
     planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
     answers = Answers.of(configurations)
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
@@ -91,6 +95,7 @@ def build(
             "baseline": baseline,
             "stage": stage.number,
             "family": len(comparisons),
+            "mix_versions": settings.mix_versions,
         },
         "plan": planned,
         "looked_at": list(stage.looked_at),
@@ -99,12 +104,13 @@ def build(
         "notes": [
             *_of_stages(folder, stage, planned, sentences),
             *_of_tuning(tuning, configurations, sentences),
+            *code_notes(configurations, comparisons, settings.mix_versions, sentences),
             *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
         ],
         "runs": counts(runs, left_out),
         "data": data_sets(runs),
         "budget": budget(runs),
-        "headline": headline(configurations, comparisons, brackets, settings.margin, sentences),
+        "headline": headline(configurations, comparisons, brackets, settings.margin, baseline, sentences),
         "configurations": [
             _configuration(each, index, brackets, settings, answers) for index, each in enumerate(configurations)
         ],
@@ -246,5 +252,6 @@ def _command(folder: Path, settings: Settings) -> str:
         *([f"--margin {100 * settings.margin:g}"] if settings.margin is not None else []),
         *([f"--baseline {shlex.quote(settings.baseline)}"] if settings.baseline is not None else []),
         *([f"--language {settings.language}"] if settings.language != "en" else []),
+        *(["--mix-versions"] if settings.mix_versions else []),
     ]
     return " ".join(["python scripts/report.py", shlex.quote(str(folder)), *options])

@@ -4,13 +4,16 @@ import statistics
 from collections.abc import Sequence
 
 from cnnlab.metrics import ACCURACY
-from cnnlab.report.comparisons import Comparison
-from cnnlab.report.configurations import Configuration
+from cnnlab.report.comparisons import Comparison, Verdict
+from cnnlab.report.configurations import Configuration, data_files
+from cnnlab.report.runs import Run
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.summaries import summarise
 
 TEST = ACCURACY.of("test")
 ENOUGH_SEEDS = 10
+MOST_NAMES = 12  # in a sentence
+MOST_SURVIVORS = 4  # with a sentence each
 TUNABLE = {"activation", "init", "pool", "loss", "optimizer", "model"}  # whose best learning rates differ
 DOUBTFUL = 0.9985  # above, MNIST's own labels are in doubt
 
@@ -20,6 +23,7 @@ def headline(
     comparisons: Sequence[Comparison],
     brackets: Sequence[Sequence[int]],
     margin: float | None,
+    baseline: str | None,
     sentences: Sentences,
 ) -> list[str]:
     """The most important sentences, at most three.
@@ -29,6 +33,7 @@ def headline(
         comparisons: Of them.
         brackets: Of those that cannot be told apart.
         margin: A difference that does not matter, if the user has stated one.
+        baseline: The configuration with which all others are compared; None for all pairs.
         sentences: In the report's language.
     """
     names = [sentences.label(each.name, len(each.runs), each.num_lost) for each in configurations]
@@ -36,20 +41,53 @@ def headline(
         return _means(configurations[:3], sentences)
     if len(comparisons) == 1:
         return [sentences.comparison(comparisons[0], names, margin)]
+    equivalences = _equivalences(comparisons, margin, sentences)
     differing = [each for each in comparisons if each.verdict.tells_apart]
-    if not differing:
-        smallest = statistics.median(each.detectable for each in comparisons)
-        first = sentences.of("none_told_apart", num=len(names), n=comparisons[0].n, detectable=points(smallest))
-        largest = max(comparisons, key=lambda each: abs(each.difference))
-        return [first, sentences.comparison(largest, names, margin)]
-    found = [sentences.of("told_apart", differing=len(differing), num=len(comparisons))]
+    undecided = [each for each in comparisons if each.verdict is Verdict.UNDECIDED]
+    if differing:
+        told = sentences.of("told_apart", differing=len(differing), num=len(comparisons))
+        surest = min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
+        top = _top(names, brackets, sentences)
+        return [told, *equivalences, *top, sentences.comparison(surest, names, margin)][:3]
+    if undecided:
+        largest = max(undecided, key=lambda each: abs(each.difference))
+        none = _none_told_apart(comparisons, baseline, sentences)
+        return [none, *equivalences, sentences.comparison(largest, names, margin)]
+    largest = max(comparisons, key=lambda each: abs(each.difference))
+    return [*equivalences, sentences.comparison(largest, names, margin)]
+
+
+def _equivalences(comparisons: Sequence[Comparison], margin: float | None, sentences: Sentences) -> list[str]:
+    """How many comparisons end in equivalence; nothing if none does."""
+    num = sum(each.verdict is Verdict.EQUIVALENT for each in comparisons)
+    if margin is None or not num:
+        return []
+    if num == len(comparisons):
+        compared = {index for each in comparisons for index in (each.first, each.second)}
+        return [sentences.of("all_equivalent", num=len(compared), total=num, margin=points(margin))]
+    return [sentences.of("some_equivalent", equivalent=num, total=len(comparisons), margin=points(margin))]
+
+
+def _top(names: Sequence[str], brackets: Sequence[Sequence[int]], sentences: Sentences) -> list[str]:
+    """Which ones the best on validation data cannot be told apart from."""
     top = brackets[0] if brackets and brackets[0][0] == 0 else []
-    if len(top) == 1 and len(names) > 1:
-        found.append(sentences.of("first_alone", name=names[0], second=names[1]))
-    elif top and len(top) < len(names):
-        found.append(sentences.of("first_group", num=len(top), names=", ".join(names[index] for index in top)))
-    surest = min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
-    return [*found, sentences.comparison(surest, names, margin)][:3]
+    if len(top) == 1 and len(brackets) > 1:
+        return [sentences.of("first_alone", name=names[0], second=names[brackets[1][0]])]
+    if 1 < len(top) < len(names):
+        listed = sentences.names([names[index] for index in top], MOST_NAMES)
+        return [sentences.of("first_group", num=len(top), names=listed)]
+    return []
+
+
+def _none_told_apart(comparisons: Sequence[Comparison], baseline: str | None, sentences: Sentences) -> str:
+    values = {
+        "seeds": sentences.seeds([each.n for each in comparisons]),
+        "detectable": points(statistics.median(each.detectable for each in comparisons)),
+    }
+    if baseline is not None:
+        return sentences.of("none_against", baseline=baseline, n=len(comparisons), **values)
+    compared = {index for each in comparisons for index in (each.first, each.second)}
+    return sentences.of("none_told_apart", num=len(compared), **values)
 
 
 def _means(configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
@@ -86,21 +124,58 @@ def notes(
     found = []
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
-    fewest = min((len(each.measured(TEST)) for each in configurations), default=0)
-    if fewest < 2 and not comparisons:
-        found.append(sentences.of("one_seed"))
-    elif fewest < ENOUGH_SEEDS and comparisons:
-        detectable = points(statistics.median(each.detectable for each in comparisons))
-        found.append(sentences.of("few_seeds", n=fewest, detectable=detectable))
-    for each in configurations:
-        if each.num_lost and each.measured(TEST):
-            found.append(sentences.of("survivors", name=each.name, lost=each.num_lost, total=len(each.runs)))
-    fallbacks = [str(run.result["data"].get("name")) for each in configurations for run in each.runs
-                 if "instead_of" in run.result["data"]]  # fmt: skip
-    found += [sentences.of("fallback", count=fallbacks.count(name), name=name) for name in dict.fromkeys(fallbacks)]
+    found += _of_seeds(configurations, comparisons, sentences)
+    found += _of_survivors([each for each in configurations if each.num_lost and each.measured(TEST)], sentences)
+    found += _of_data([run for each in configurations for run in each.runs], sentences)
     means = [statistics.fmean(values.values()) for each in configurations if (values := each.measured(TEST))]
     if any(mean > DOUBTFUL for mean in means):
         found.append(sentences.of("doubtful"))
+    return found
+
+
+def _of_seeds(
+    configurations: Sequence[Configuration], comparisons: Sequence[Comparison], sentences: Sentences
+) -> list[str]:
+    """Whether there are enough, which configurations have too few to be compared, and whether they do anything."""
+    found = []
+    measured = [each.measured(TEST) for each in configurations]
+    most = max(map(len, measured), default=0)
+    if most == 0:
+        found.append(sentences.of("no_result"))
+    elif most == 1:
+        found.append(sentences.of("one_seed"))
+    elif comparisons and min(each.n for each in comparisons) < ENOUGH_SEEDS:
+        detectable = points(statistics.median(each.detectable for each in comparisons))
+        seeds = sentences.seeds([each.n for each in comparisons])
+        found += [sentences.of("few_seeds", seeds=seeds, detectable=detectable)] if float(detectable) else []
+    alone = [each.name for each, values in zip(configurations, measured, strict=True) if len(values) < 2]
+    if most > 1 and alone:
+        found.append(sentences.of("not_compared", names=sentences.names(alone, MOST_NAMES)))
+    seen = zip(configurations, measured, strict=True)
+    constant = [each.name for each, values in seen if len(values) > 1 and len(set(values.values())) == 1]
+    if constant:
+        found.append(sentences.of("constant", names=sentences.names(constant, MOST_NAMES)))
+    return found
+
+
+def _of_survivors(configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+    """Whose means flatter; a sentence each, if there are a few."""
+    if len(configurations) > MOST_SURVIVORS:
+        names = sentences.names([each.name for each in configurations], MOST_SURVIVORS)
+        lost, total = (sum(counts) for counts in zip(*((c.num_lost, len(c.runs)) for c in configurations), strict=True))
+        return [sentences.of("many_survivors", n=len(configurations), lost=lost, total=total, names=names)]
+    return [
+        sentences.of("survivors", name=each.name, lost=each.num_lost, total=len(each.runs)) for each in configurations
+    ]
+
+
+def _of_data(runs: Sequence[Run], sentences: Sentences) -> list[str]:
+    """Runs that used other data than requested, and whether all used the same."""
+    fallbacks = [str(run.result["data"].get("name")) for run in runs if "instead_of" in run.result["data"]]
+    found = [sentences.of("fallback", count=fallbacks.count(name), name=name) for name in dict.fromkeys(fallbacks)]
+    used = {(str(run.result["data"].get("name")), data_files(run)) for run in runs if run.metric(TEST) is not None}
+    if len(used) > 1:
+        found.append(sentences.of("data_differs", names=", ".join(sorted({name for name, _ in used}))))
     return found
 
 

@@ -1,6 +1,7 @@
 """The texts of reports in every language: `messages.yaml`, a message a key."""
 
 import re
+import string
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,23 @@ import yaml
 
 LANGUAGES = ("en", "ko")
 
-Message = str | list[str]  # a list has the singular and the plural
+Message = str | list[str]  # a list has the singular and the plural, by `n`
+
+
+class Plurals(string.Formatter):
+    """`str.format`, and `{n:run|runs}`: one of two words, the first for 1."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """A value as its placeholder wants it.
+
+        Args:
+            value: Of the placeholder; whole numbers get separators of thousands.
+            format_spec: What stands after its colon.
+        """
+        one, mark, many = format_spec.partition("|")
+        if mark:
+            return one if value == 1 else many
+        return str(super().format_field(f"{value:,}" if type(value) is int else value, format_spec))
 
 
 @cache
@@ -44,10 +61,11 @@ class Texts:
 
         Args:
             key: A key of messages.yaml.
-            **values: One for each placeholder. `n` decides between singular and plural.
+            **values: One for each placeholder. `n` decides between the singular and the plural of a list, and any
+                number between two words: `{total:row|rows}`.
         """
         message = read_messages()[key][self.language]
         if isinstance(message, list):
             message = message[0 if values.get("n") == 1 else 1]
-        text = message.format(**{name: f"{value:,}" if type(value) is int else value for name, value in values.items()})
+        text = Plurals().format(message, **values)
         return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)

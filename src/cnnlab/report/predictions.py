@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,14 @@ class Answers:
         Args:
             comparison: By seed.
         """
-        arrays = [self._by_seed(index, comparison.seeds) for index in (comparison.first, comparison.second)]
-        first, second = arrays
-        if first is None or second is None or not comparison.seeds:
+        first, second = (self._by_seed(index, comparison.seeds) for index in (comparison.first, comparison.second))
+        if first is None or second is None or len(self.label) < 2:
             return {"images": None, "images_and_seeds": None}
-        both = new_images_and_seeds(first, second) if len(comparison.seeds) > 1 else None
-        return {"images": _ends(new_images(first, second)), "images_and_seeds": None if both is None else _ends(both)}
+        seeds = Estimate(*(np.asarray(value) for value in (comparison.difference, comparison.error, comparison.df)))
+        return {
+            "images": _ends(*interval(new_images(first, second))),
+            "images_and_seeds": _ends(*new_images_and_seeds(first, second, seeds)),
+        }
 
     def predicted_deviation(self, index: int) -> float | None:
         """The deviation of a configuration's test accuracy over seeds if its networks erred independently.
@@ -94,6 +96,8 @@ class Answers:
         read = read_test_images(self.example, contested)
         pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
+            "num_runs": sum(len(runs) for runs in self.correct),
+            "num_contested": int(((overall > 0) & (overall < 1)).sum()),
             "classes": names,
             "per_class": [
                 {
@@ -122,6 +126,5 @@ class Answers:
         return np.array([runs[seed] for seed in seeds]) if seeds and all(seed in runs for seed in seeds) else None
 
 
-def _ends(estimate: Estimate) -> dict[str, float]:
-    low, high = interval(estimate)
+def _ends(low: SupportsFloat, high: SupportsFloat) -> dict[str, float]:
     return {"low": float(low), "high": float(high)}

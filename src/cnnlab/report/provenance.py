@@ -9,6 +9,7 @@ from cnnlab.experiment.axes import AXES
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences
 from cnnlab.report.stages import typed_command
+from cnnlab.report.versions import TELLING
 from cnnlab.run.status import Status
 
 
@@ -59,7 +60,7 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[str, Any]:
-    """Versions, machines, commits and the command, and a warning where runs differ in what changes their numbers."""
+    """Versions, machines, commits and the command, and where runs differ in versions that the notes do not name."""
     typed = typed_command(folder)
     results = [run.result for run in runs]
     versions: dict[str, set[str]] = {}
@@ -68,8 +69,7 @@ def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[
             versions.setdefault(str(name), set()).add(str(version))
     machines = [_mapping(result.get("machine")) for result in results]
     commits = {str(result["commit"]) for result in results if result.get("commit")}
-    used = {"kernels": {str(each["kernels"]) for each in machines if "kernels" in each}, "commit": commits}
-    differing = {name: found for name, found in {**versions, **used}.items() if len(found) > 1}
+    differing = {name: found for name, found in versions.items() if len(found) > 1 and name not in TELLING}
     return {
         "versions": {name: sorted(found) for name, found in versions.items()},
         "devices": sorted({str(result["device"]) for result in results if result.get("device")}),

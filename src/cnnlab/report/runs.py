@@ -79,6 +79,17 @@ class Run:
         }
 
     @cached_property
+    def code(self) -> dict[str, str]:
+        """What computed it, as far as it says: versions of packages, kernels, device, commit; and from what data."""
+        versions, machine = (self.result.get(name) for name in ("versions", "machine"))
+        found = {str(name): value for name, value in versions.items()} if isinstance(versions, dict) else {}
+        if isinstance(machine, dict):
+            found["kernels"] = machine.get("kernels")
+        found |= {"device": str(self.result.get("device") or "").partition(":")[0], "commit": self.result.get("commit")}
+        found["data"] = self.result["data"].get("name")
+        return {name: str(value) for name, value in found.items() if value}
+
+    @cached_property
     def typed(self) -> dict[str, str]:
         """The overrides that were typed for it, or that its sweep has set: name to value."""
         pairs = (str(text).lstrip("+~").partition("=") for text in self.result["overrides"])

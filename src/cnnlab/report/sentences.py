@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from cnnlab.report.comparisons import DEFAULT_MARGIN, Comparison, Verdict
 from cnnlab.report.messages import Texts
 
+LEAST_POINTS = 0.0005  # a twentieth of an image among 10,000, of which nobody can speak
+
 
 class Sentences:
     """Sentences in one language.
@@ -61,7 +63,29 @@ class Sentences:
             detectable=points(comparison.detectable),
             needed=f"{comparison.needed_seeds:,}",
         )
-        return text if comparison.is_paired else text + self.of("unpaired")
+        text += "" if comparison.is_paired else self.of("unpaired")
+        for name, count in comparison.other_code.items():
+            text += self.of("other_code", count=count, n=comparison.n, name=name)
+        return text
+
+    def seeds(self, counts: Sequence[int]) -> str:
+        """How many seeds there are: `5 seeds`, or `3 to 10 seeds`.
+
+        Args:
+            counts: Of each comparison.
+        """
+        fewest, most = min(counts), max(counts)
+        return self.of("seeds", n=most) if fewest == most else self.of("seeds_between", fewest=fewest, most=most)
+
+    def names(self, names: Sequence[str], most: int) -> str:
+        """Names in a sentence: the first ones, and how many more there are.
+
+        Args:
+            names: Any.
+            most: How many are named.
+        """
+        listed = ("; " if any("," in name for name in names) else ", ").join(names[:most])
+        return listed if len(names) <= most else self.of("more_names", names=listed, n=len(names) - most)
 
 
 def points(fraction: float) -> str:
@@ -71,4 +95,6 @@ def points(fraction: float) -> str:
         fraction: Of all images.
     """
     value = 100 * fraction
-    return f"{value:.2f}" if abs(value) >= 0.095 or value == 0 else f"{value:.2g}"
+    if abs(value) < LEAST_POINTS:
+        return "0.00"
+    return f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.2g}"

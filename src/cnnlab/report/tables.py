@@ -67,10 +67,10 @@ def comparisons_csv(content: Mapping[str, Any]) -> str:
     columns = ("verdict", "difference", "low", "high", "n", "is_paired", "df", "p", "p_adjusted", "p_equivalence",
                "p_equivalence_adjusted", "detectable", "needed_seeds")  # fmt: skip
     rows = [
-        [names[each["first"]], names[each["second"]], *(each[name] for name in columns)]
+        [names[each["first"]], names[each["second"]], *(each[name] for name in columns), " ".join(each["other_code"])]
         for each in content["comparisons"]
     ]
-    return _csv(["first", "second", *columns], rows)
+    return _csv(["first", "second", *columns, "other_code"], rows)
 
 
 def tuning_csv(content: Mapping[str, Any]) -> str | None:

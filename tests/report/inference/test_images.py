@@ -4,11 +4,15 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from cnnlab.report.inference.differences import interval
+from cnnlab.report.inference.differences import Estimate, interval
 from cnnlab.report.inference.images import new_images, new_images_and_seeds, pigeonhole_means, predicted_deviation
+
+NO_ERROR = Estimate(np.asarray(0.0), np.asarray(0.0), np.asarray(4.0))
 
 
 def draw(
@@ -22,14 +26,6 @@ def draw(
         of_seed = seed_deviation * generator.standard_normal((num_seeds, 1))
         found.append(generator.random((num_seeds, num_images)) < expit(of_image + of_seed))
     return found[0], found[1]
-
-
-def true_difference(seed_deviation: float) -> float:
-    """The mean of `draw` over images and seeds, by quadrature of the normal logits."""
-    deviation = np.sqrt(3**2 + 0.7**2 + seed_deviation**2)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(200)
-    first, second = (expit(5 - shift + deviation * nodes) @ weights / weights.sum() for shift in (0.0, 0.3))
-    return float(first - second)
 
 
 @pytest.fixture
@@ -84,58 +80,87 @@ def mean_squares(difference: np.ndarray) -> tuple[float, float, float]:
     return seeds / (n - 1), images / (num - 1), rest / ((n - 1) * (num - 1))
 
 
-def test_the_error_for_new_images_and_seeds_is_that_of_the_mean_squares():
+def seed_estimate(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """The ordinary paired comparison of the accuracies by seed."""
+    differences = first.mean(axis=1) - second.mean(axis=1)
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return Estimate(differences.mean(), np.asarray(error), np.asarray(len(differences) - 1.0))
+
+
+def test_the_interval_for_new_images_and_seeds_by_hand():
+    first = np.array([[1, 1, 1, 0, 1, 1], [1, 0, 1, 1, 1, 1]], bool)
+    second = np.array([[0, 0, 1, 0, 0, 1], [0, 0, 1, 1, 1, 1]], bool)
+    # differences 1 1 0 0 1 0 and 1 0 0 0 0 0, mean 1/3: of seeds 1/2 and 1/6, of images 1, 1/2, 0, 0, 1/2, 0
+    # squares: all 4 − 12/9 = 8/3, of seeds 12·(1/6)² = 1/3, of images 2·(4/9 + 2/36 + 3/9) = 5/3, so rest 2/3
+    images_ms, rest_ms = (5 / 3) / 5, (2 / 3) / 5
+    error = 1 / 6  # of the seeds: the deviation of 1/2 and 1/6, which is 1/√18, over √2
+    half = np.sqrt((12.7062 * error) ** 2 + 1.95996**2 * (images_ms - rest_ms) / 12)
+    estimate = seed_estimate(first, second)
+    assert (estimate.difference, estimate.error, estimate.df) == pytest.approx((1 / 3, error, 1))
+    assert new_images_and_seeds(first, second, estimate) == pytest.approx((1 / 3 - half, 1 / 3 + half), rel=1e-5)
+
+
+def test_the_mean_squares_are_those_of_the_two_way_layout():
     first, second = draw(5, 300, np.random.default_rng(1), seed_deviation=1.5)
-    difference = first.astype(float) - second
-    seeds, images, rest = mean_squares(difference)
+    seeds, images, rest = mean_squares(first.astype(float) - second)
     assert seeds > rest
     assert images > rest
-    estimate = new_images_and_seeds(first, second)
-    variance = seeds + images - rest
-    assert estimate.difference == pytest.approx(difference.mean())
-    assert estimate.error == pytest.approx(np.sqrt(variance / difference.size), rel=1e-6)
-    assert estimate.df == pytest.approx(variance**2 / (seeds**2 / 4 + images**2 / 299), rel=1e-6)
+    estimate = seed_estimate(first, second)
+    assert estimate.error**2 == pytest.approx(seeds / first.size)  # V/n holds the rest too
+    low, high = new_images_and_seeds(first, second, estimate)
+    of_seeds = stats.t.isf(0.025, 4) ** 2 * seeds
+    of_images = stats.norm.isf(0.025) ** 2 * (images - rest)
+    assert (high - low) / 2 == pytest.approx(np.sqrt((of_seeds + of_images) / first.size), rel=1e-6)
 
 
-def test_seeds_that_differ_less_than_chance_explains_count_as_no_noise_of_their_own(both):
-    difference = both[0].astype(float) - both[1]
-    seeds, images, rest = mean_squares(difference)
-    assert seeds < rest < images
-    estimate = new_images_and_seeds(*both)
-    assert estimate.error == pytest.approx(np.sqrt(images / difference.size), rel=1e-6)
-    assert estimate.df == pytest.approx(399)
+def test_seeds_that_differ_less_than_chance_explains_still_have_that_chance(both):
+    _, images, rest = mean_squares(both[0].astype(float) - both[1])
+    lucky = Estimate(np.asarray(0.0), np.asarray(0.0), np.asarray(4.0))
+    low, high = new_images_and_seeds(*both, lucky)
+    assert images > rest
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(images / both[0].size), rel=1e-6)
 
 
-@pytest.mark.parametrize("num_seeds", [5, 10])
-@pytest.mark.parametrize("seed_deviation", [0.0, 0.5], ids=["independent errors", "seeds that differ"])
-def test_intervals_for_new_images_and_seeds_hold_the_truth(num_seeds, seed_deviation):
-    generator = np.random.default_rng(num_seeds)
-    true = true_difference(seed_deviation)
-    held = []
-    for _ in range(1_500):
-        low, high = interval(new_images_and_seeds(*draw(num_seeds, 500, generator, seed_deviation)))
-        held.append(low <= true <= high)
-    assert 0.935 <= np.mean(held) <= 0.985
+@given(
+    num_seeds=st.integers(2, 6),
+    num_images=st.integers(2, 40),
+    share=st.floats(0.0, 1.0),
+    error=st.floats(0.0, 0.2),
+    df=st.floats(1.0, 1e4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_more_general_claim_never_has_a_smaller_interval(num_seeds, num_images, share, error, df, seed):
+    generator = np.random.default_rng(seed)
+    first, second = generator.random((2, num_seeds, num_images)) < share
+    mean = first.mean() - second.mean()
+    seeds = Estimate(np.asarray(mean), np.asarray(error), np.asarray(df))
+    low, high = new_images_and_seeds(first, second, seeds)
+    for narrow_low, narrow_high in (interval(seeds), interval(new_images(first, second))):
+        assert low <= narrow_low + 1e-6
+        assert high >= narrow_high - 1e-6
 
 
-def test_networks_that_never_differ_have_no_error_and_a_single_seed_says_nothing_about_others():
+def test_networks_that_never_differ_have_no_error():
     right = np.ones((4, 30), bool)
-    assert interval(new_images_and_seeds(right, right)) == (0, 0)
+    assert new_images_and_seeds(right, right, seed_estimate(right, right)) == (0, 0)
     assert interval(new_images(right, right)) == (0, 0)
     assert (pigeonhole_means(right, right, seed=0, replicates=10) == 0).all()
-    alone = new_images_and_seeds(right[:1], right[:1])
-    assert alone.difference == 0
-    assert np.isnan(interval(alone)).all()
 
 
-@pytest.mark.parametrize("estimate", [new_images, new_images_and_seeds])
-def test_swapped_configurations_have_the_opposite_difference(estimate, both):
-    one, other = estimate(*both), estimate(*both[::-1])
-    assert one.difference == pytest.approx(-other.difference)
-    assert (one.error, one.df) == (pytest.approx(other.error), pytest.approx(other.df))
+def both_noises(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    return new_images_and_seeds(first, second, seed_estimate(first, second))
 
 
-@pytest.mark.parametrize("function", [new_images, new_images_and_seeds, lambda a, b: pigeonhole_means(a, b, seed=0)])
+@pytest.mark.parametrize("ends", [lambda a, b: interval(new_images(a, b)), both_noises], ids=["images", "and seeds"])
+def test_swapped_configurations_have_the_opposite_interval(ends, both):
+    low, high = ends(*both)
+    assert ends(*both[::-1]) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [new_images, lambda a, b: new_images_and_seeds(a, b, NO_ERROR), lambda a, b: pigeonhole_means(a, b, seed=0)],
+)
 def test_seeds_or_images_that_are_not_common_are_refused(function):
     with pytest.raises(ValueError, match=r"\(1, 8\) and \(3, 8\) differ"):
         function(np.ones((1, 8), bool), np.ones((3, 8), bool))
@@ -168,9 +193,7 @@ def test_the_pigeonhole_bootstrap_is_too_wide_by_far_where_networks_err_independ
     differences = [first.astype(float) - second for first, second in drawn]
     true_error = np.std([difference.mean() for difference in differences])
     bootstrap = np.sqrt(np.mean([exact_bootstrap_variance(difference) for difference in differences]))
-    components = np.sqrt(np.mean([new_images_and_seeds(*both).error ** 2 for both in drawn]))
     assert bootstrap / true_error > 1.3
-    assert components / true_error == pytest.approx(1, abs=0.12)
 
 
 def test_the_same_seed_is_the_same_bootstrap_and_another_is_another(both):

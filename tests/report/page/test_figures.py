@@ -84,7 +84,7 @@ def test_curves_are_of_one_split_in_the_lists_order_with_errors_that_a_logarithm
 
 def test_a_target_that_some_runs_missed_ends_below_one():
     curve = Reached("adam", 0.97, [3.0, None, 1.0, 1.0])
-    assert curve.steps(10) == ([0.0, 1.0, 1.0, 3.0, 10], [0.0, 0.25, 0.5, 0.75, 0.75])
+    assert curve.steps(10) == ([0.0, 1.0, 3.0, 10], [0.0, 0.5, 0.75, 0.75])
     assert Reached("adam", 0.97, [None, None]).steps(10) == ([0.0, 10], [0.0, 0.0])
 
 

@@ -8,8 +8,9 @@ Differences are fractions, as accuracies are.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
-from cnnlab.report.inference.differences import Estimate
+from cnnlab.report.inference.differences import ALPHA, Estimate
 from cnnlab.report.inference.moderation import Array
 
 REPLICATES = 2_000
@@ -34,51 +35,71 @@ def new_images(first: ArrayLike, second: ArrayLike) -> Estimate:
     return Estimate(by_image.mean(), np.asarray(error), np.asarray(np.inf))
 
 
-def new_images_and_seeds(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """The difference of new networks on new images.
+def new_images_and_seeds(
+    first: ArrayLike, second: ArrayLike, seeds: Estimate, alpha: float = ALPHA
+) -> tuple[float, float]:
+    """The interval of the difference of new networks on new images.
 
-    The error of the mean of n seeds and N images is σ_s²/n + σ_i²/N + σ_si²/(n·N): seeds, images, and what is neither.
-    The mean squares of the two-way layout estimate n·N times that, as MS_s + MS_i − MS_si. A component below 0 counts
-    as 0, and the degrees of freedom are Satterthwaite's.
+    A difference of seed s and image i is d = μ + S_s + I_i + E_si. Over n seeds and N images, its mean has the variance
 
-    The pigeonhole bootstrap has the last component three times, and with networks that err independently nearly all
-    is in that one: see `pigeonhole_means`.
+        σ_S²/n + σ_I²/N + σ_E²/(n·N)  =  V/n + σ_I²/N,        V = σ_S² + σ_E²/N,
+
+    where V is the variance over seeds of the accuracies' difference on a given test set: what the comparison has
+    estimated, from all configurations if its variance is moderated, with ν degrees of freedom. What new images add is
+    σ_I²/N, from the mean squares of the two-way layout: (MS_I − MS_E)/(n·N), or 0 if that is negative. It has about N
+    degrees of freedom, so that its quantile is the normal one. The half-width joins both,
+
+        h² = t_ν²·V/n + z²·σ_I²/N,
+
+    which is exact where one of them is zero, and a little too wide between. So no interval for new seeds on this test
+    set is wider than this one. Nor is one for new images and these networks, z²·MS_I/(n·N): V/n is at least σ_E²/(n·N),
+    and where the seeds happen to scatter less than that, z²·MS_E/(n·N) stands for the first part. (Satterthwaite's
+    degrees of freedom would let the interval shrink where images add little to few seeds.)
+
+    The pigeonhole bootstrap has the variance of E three times, and with networks that err independently nearly all is
+    in that one: see `pigeonhole_means`.
 
     Args:
-        first: Whether the networks of a configuration are right, (seeds, images).
+        first: Whether the networks of a configuration are right, (seeds, images), of two seeds or more.
         second: The same for another configuration.
+        seeds: The comparison of their accuracies on these images: `difference`, `error` √(V/n) and `df` ν.
+        alpha: One minus the coverage.
 
     Returns:
-        Error and degrees of freedom are nan for a single seed, which says nothing about new ones.
+        Its ends, around the mean difference.
 
     Reference:
-        F. E. Satterthwaite, An approximate distribution of estimates of variance components, 1946.
+        W. G. Howe, Approximate confidence limits on the mean of X + Y where X and Y are two tabled independent random
+        variables, 1974.
     """
     differences = _differences(first, second)
+    mean = float(differences.mean(dtype=np.float64))
+    images_ms, rest_ms = _mean_squares(differences)
+    normal, student = float(stats.norm.isf(alpha / 2)), float(stats.t.isf(alpha / 2, seeds.df))
+    of_seeds = max((student * float(seeds.error)) ** 2, normal**2 * rest_ms / differences.size)
+    of_images = normal**2 * max(images_ms - rest_ms, 0.0) / differences.size
+    half = float(np.sqrt(of_seeds + of_images))
+    return mean - half, mean + half
+
+
+def _mean_squares(differences: NDArray[np.float32]) -> tuple[float, float]:
+    """Of images, and of what neither seeds nor images explain, in the two-way layout (seeds, images)."""
     num_seeds, num_images = differences.shape
     mean = differences.mean(dtype=np.float64)
-    if num_seeds < 2:
-        return Estimate(mean, np.asarray(np.nan), np.asarray(np.nan))
-    by_seed = differences.mean(axis=1, dtype=np.float64) - mean
-    by_image = differences.mean(axis=0, dtype=np.float64) - mean
-    seeds, images = num_images * np.sum(by_seed**2), num_seeds * np.sum(by_image**2)  # sums of squares
+    seeds = num_images * np.sum((differences.mean(axis=1, dtype=np.float64) - mean) ** 2)  # sums of squares
+    images = num_seeds * np.sum((differences.mean(axis=0, dtype=np.float64) - mean) ** 2)
     total = np.sum(differences**2, dtype=np.float64) - differences.size * mean**2
-    seeds_ms, images_ms = seeds / (num_seeds - 1), images / (num_images - 1)
-    both_ms = max(total - seeds - images, 0.0) / ((num_seeds - 1) * (num_images - 1))
-    own, images_ms = max(seeds_ms - both_ms, 0.0), max(images_ms, both_ms)
-    variance = own + images_ms
-    parts = images_ms**2 / (num_images - 1) + (seeds_ms**2 / (num_seeds - 1) if own > 0 else 0.0)
-    df = variance**2 / parts if parts > 0 else num_images - 1.0
-    return Estimate(mean, np.sqrt(variance / differences.size), np.asarray(df))
+    rest = max(float(total - seeds - images), 0.0)
+    return float(images) / (num_images - 1), rest / ((num_seeds - 1) * (num_images - 1))
 
 
 def pigeonhole_means(first: ArrayLike, second: ArrayLike, seed: int, replicates: int = REPLICATES) -> Array:
     """Bootstrap replicates of the mean difference, for new networks on new images: (replicates,).
 
     Seeds and images are drawn with replacement, apart from each other, and each pair of a drawn seed and a drawn image
-    counts. The variance of the replicates is that of `new_images_and_seeds` with the last component three times, and
-    that of the seeds (n − 1)/n times: with few seeds it is too large where networks err independently, and too small
-    where seeds differ as a whole.
+    counts. The variance of the replicates has that of what is neither of seeds nor of images three times, and that of
+    the seeds (n − 1)/n times: with few seeds it is too large where networks err independently, and too small where
+    seeds differ as a whole.
 
     Args:
         first: Whether the networks of a configuration are right, (seeds, images).

@@ -9,9 +9,8 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
 from cnnlab.report.page.content import Content, split_shown
 from cnnlab.report.page.figures import FIGURES, inline_svg
-from cnnlab.report.page.figures.curves import MAX_PANELS
-from cnnlab.report.page.figures.dot_plot import MAX_ROWS
-from cnnlab.report.page.figures.scales import MAX_CONFIGURATIONS
+from cnnlab.report.page.figures.curves import MAX_BEHIND, curves_of
+from cnnlab.report.page.figures.cuts import cuts
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
 from cnnlab.report.page.figures.tuning import drawn_name
 from cnnlab.report.page.tables import Table
@@ -24,11 +23,6 @@ NARROW = set(FIGURES) - {
     "heat_map",
     "parallel",
 }  # whose cells would be too small on a phone
-LIMITS = {
-    "parallel": MAX_CONFIGURATIONS, "dot_plot": MAX_ROWS, "comparisons": MAX_ROWS, "per_class": MAX_ROWS,
-    **dict.fromkeys(("curves_by_epoch", "curves_by_second", "targets_by_epoch", "targets_by_second"), MAX_PANELS),
-    **dict.fromkeys(("tuning_trials", "tuning_curves"), MAX_PANELS),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,7 @@ class Section:
     drawings: list[Drawing] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    num_sentences: int = 0  # of which `sentences` are the first
 
     @property
     def has_data(self) -> bool:
@@ -76,6 +71,7 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
         "comparisons", "comparisons", table=tables.comparisons_table(content, texts), notes=_verdicts(content, texts)
     )
     comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
+    comparisons.num_sentences = len(content["comparisons"] or [])
     targets = tables.targets_table(content, texts)
     missed = [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content)) else []
     contested = tables.contested_table(content, texts)
@@ -88,7 +84,7 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
         section("sensitivity", "sensitivity"),
         section("grid", "heat_map", "parallel"),
         section("effects", "effects"),
-        section("disagreement", "per_class", "contested", table=contested),
+        section("disagreement", "per_class", "contested", table=contested, notes=_predictions(content, texts)),
     ]
     return [section for section in sections if section.has_data]
 
@@ -113,20 +109,39 @@ def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
 
 
 def _captions(name: str, content: Content, texts: Texts) -> list[str]:
-    named = {"sensitivity": (content["sensitivity"] or {}).get("name", ""), "tuning_trials": drawn_name(content)}
-    captions = [texts(f"caption.{name}", **({"name": named[name]} if name in named else {}))]
+    captions = [texts(f"caption.{name}", **_values(name, content))]
     if name == "dot_plot":
         shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
         if any(summary and summary["low"] is not None for summary in shown):
             captions.append(texts("caption.intervals"))
         if content["groups"]:
             captions.append(texts("caption.groups"))
-    num, limit = len(content["configurations"]), LIMITS.get(name, 10**9)
-    if name == "curves_by_epoch" and num > MAX_LINES:
-        captions.append(texts("caption.curves_multiples"))
-    if num > limit:
-        captions.append(texts("drawn_of", shown=limit, total=num))
+    num_curves = len(curves_of(content, "epochs")[1]) if name == "curves_by_epoch" else 0
+    if num_curves > MAX_LINES:
+        captions.append(texts("caption.curves_others" if num_curves <= MAX_BEHIND else "caption.curves_first"))
+    for kind, limit, num in cuts(name, content):
+        if num > limit:
+            captions.append(texts(f"drawn_of.{kind}", shown=limit, total=num))
     return captions
+
+
+def _values(name: str, content: Content) -> dict[str, object]:
+    """Of the places in a figure's caption."""
+    if name == "sensitivity":
+        return {"name": content["sensitivity"]["name"]}
+    if name == "tuning_trials":
+        return {"name": drawn_name(content)}
+    if name == "contested":
+        found = content["disagreement"]
+        return {"shown": len(found["contested"]), "total": found.get("num_contested", len(found["contested"]))}
+    return {}
+
+
+def _predictions(content: Content, texts: Texts) -> list[str]:
+    """Whose predictions the section is about, if not all completed runs have saved them."""
+    disagreement, total = content["disagreement"] or {}, content["runs"]["completed"]
+    num = disagreement.get("num_runs", total)
+    return [texts("predictions_of", shown=num, total=total)] if disagreement and num < total else []
 
 
 def _verdicts(content: Content, texts: Texts) -> list[str]:
@@ -135,7 +150,10 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
         return []
     counts = {verdict: verdicts.count(verdict) for verdict in ("equivalent", "undecided")}
     different = len(verdicts) - sum(counts.values())
-    notes = [texts("verdict_counts", total=len(verdicts), different=different, **counts)]
+    if content["settings"]["margin"] is None:
+        counts.pop("equivalent")
+    key = "verdict_counts" if "equivalent" in counts else "verdict_counts_without_margin"
+    notes = [texts(key, total=len(verdicts), different=different, **counts)]
     if content["correlation"] is not None:
         notes.append(
             texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")

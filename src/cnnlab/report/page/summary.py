@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cnnlab.report.messages import Texts
 from cnnlab.report.page.content import Content
 
+MOST_RANGES = 12  # of seeds
 SPLITS = ("train", "val", "test")
 
 
@@ -89,7 +90,12 @@ def _n(content: Content, texts: Texts) -> str:
     if not counts:
         return ""
     n = counts[0] if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
-    return texts("fact.n_text", n=n, seeds=ranges(content["budget"]["seeds"]))
+    seeds = content["budget"]["seeds"]
+    parts = ranges(seeds).split(", ")
+    listed = ", ".join(parts[:MOST_RANGES])
+    if len(parts) > MOST_RANGES:
+        listed = texts("sentence.more_names", names=listed, n=len(parts) - MOST_RANGES)
+    return texts("fact.n_text", n=n, seeds=listed)
 
 
 def _budget(content: Content, texts: Texts) -> str:

@@ -132,13 +132,16 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
         ("images_and_seeds", Column(texts("column.both"), True, lambda pair: interval(pair["images_and_seeds"], True))),
     ]
     columns += [column for key, column in optional if any(pair[key] is not None for pair in items)]
-    columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
+    if not all(pair["is_paired"] for pair in items):
+        columns.append(Column(texts("column.pairing"), False, lambda pair: _pairing(pair, texts)))
+    if any(pair.get("other_code") for pair in items):
+        columns.append(Column(texts("column.other_code"), False, lambda pair: _other_code(pair, texts)))
     if any(pair["detectable"] is not None for pair in items):
         margin = f"{100 * (content['settings']['margin'] or 0.001):g}"
         notes.append(texts("detectable", power=f"{100 * content['settings']['power']:g}", margin=margin))
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
-    notes.append(texts("pairing"))
+    notes.append(texts("all_paired" if all(pair["is_paired"] for pair in items) else "pairing"))
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
     return Table("table-comparisons", texts(caption), columns, items, notes)
 
@@ -276,6 +279,12 @@ def _p_equivalence(pair: dict[str, Any]) -> Cell:
 
 def _pairing(pair: dict[str, Any], texts: Texts) -> Cell:
     return Cell(texts("cell.paired" if pair["is_paired"] else "cell.unpaired"))
+
+
+def _other_code(pair: dict[str, Any], texts: Texts) -> Cell:
+    counts = (pair.get("other_code") or {}).items()
+    parts = [texts("cell.other_code", name=name, count=count, n=pair["n"]) for name, count in counts]
+    return Cell(", ".join(parts) or "–", kind="worse" if parts else "")
 
 
 def _target_text(target: dict[str, Any]) -> str:

@@ -18,7 +18,6 @@ from cnnlab.report.page.figures.style import (
     MARKERS,
     MAX_LINES,
     SERIES,
-    WIDE_INCHES,
     error_axis,
     name_axes,
     panels,
@@ -28,6 +27,7 @@ from cnnlab.report.page.figures.style import (
 
 Against = Literal["epochs", "seconds"]
 MAX_PANELS = 24
+MAX_BEHIND = 16  # curves in grey behind each
 LEAST_ERROR = 0.01  # per cent: a single image of 10,000, where a logarithmic axis has to end
 
 
@@ -67,7 +67,8 @@ def curves_of(content: Content, against: Against) -> tuple[str, list[Curve]]:
     return split, drawn
 
 
-def draw_curves_by_epoch(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
+@styled
+def draw_curves_by_epoch(content: Content, width_inches: float) -> Figure | None:
     """Error by epoch: one pair of axes for a few configurations, small multiples for many.
 
     Args:
@@ -77,7 +78,8 @@ def draw_curves_by_epoch(content: Content, width_inches: float = WIDE_INCHES) ->
     return _draw_curves(content, "epochs", width_inches)
 
 
-def draw_curves_by_second(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
+@styled
+def draw_curves_by_second(content: Content, width_inches: float) -> Figure | None:
     """Error by seconds of training: one pair of axes for a few configurations, small multiples for many.
 
     Args:
@@ -88,16 +90,13 @@ def draw_curves_by_second(content: Content, width_inches: float = WIDE_INCHES) -
 
 
 def _draw_curves(content: Content, against: Against, width_inches: float) -> Figure | None:
-    def draw(content: Content, width_inches: float) -> Figure | None:
-        split, curves = curves_of(content, against)
-        if not curves:
-            return None
-        texts = Texts(content["language"])
-        labels = texts(f"axis.{against}"), texts(f"axis.{split}_error")
-        draw_all = _draw_together if len(curves) <= MAX_LINES else _draw_multiples
-        return draw_all(curves, labels, width_inches)
-
-    return styled(draw)(content, width_inches)
+    split, curves = curves_of(content, against)
+    if not curves:
+        return None
+    texts = Texts(content["language"])
+    labels = texts(f"axis.{against}"), texts(f"axis.{split}_error")
+    draw_all = _draw_together if len(curves) <= MAX_LINES else _draw_multiples
+    return draw_all(curves, labels, width_inches)
 
 
 def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: float) -> Figure:
@@ -132,7 +131,7 @@ def _draw_together(curves: list[Curve], labels: tuple[str, str], width_inches: f
 
 def _draw_multiples(curves: list[Curve], labels: tuple[str, str], width_inches: float) -> Figure:
     figure, grid = panels(len(curves), width_inches)
-    others = curves if len(curves) <= 16 else curves[:1]  # behind each, to compare with
+    others = curves if len(curves) <= MAX_BEHIND else curves[:1]  # behind each, to compare with
     for axes, curve in zip(grid, curves, strict=True):
         for other in others:
             axes.plot(other.x, other.median, color=FAINT, linewidth=0.7)

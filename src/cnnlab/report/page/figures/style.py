@@ -66,6 +66,7 @@ def _style() -> dict[Any, Any]:
         "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 9,
         "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
         "axes.formatter.useoffset": False,
+        "axes.titley": 1.0,  # matplotlib's search for a free place takes a fifth of the drawing
         "text.parse_math": False,  # a $ in a name is a $
         "text.color": INK, "axes.labelcolor": MUTED, "axes.titlecolor": INK,
         "axes.edgecolor": FAINT, "axes.linewidth": 0.8, "axes.facecolor": "none", "figure.facecolor": "none",

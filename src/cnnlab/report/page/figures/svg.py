@@ -5,6 +5,7 @@ import re
 import warnings
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 from xml.etree import ElementTree
 
 import matplotlib
@@ -15,6 +16,8 @@ from cnnlab.report.page.figures.style import VARIABLES
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", XLINK)
+NO_GROUND, WHITE_GROUND = b'style="fill: none"', b'style="fill: #ffffff"'  # the first style in a file is its ground's
+_DRAWN: WeakKeyDictionary[Figure, bytes] = WeakKeyDictionary()
 
 
 def save_png(figure: Figure, path: Path) -> None:
@@ -35,7 +38,7 @@ def save_svg(figure: Figure, path: Path, name: str) -> None:
         path: The file.
         name: Seeds the ids.
     """
-    path.write_bytes(_svg(figure, name, facecolor="white"))
+    path.write_bytes(_svg(figure, name).replace(NO_GROUND, WHITE_GROUND, 1))
 
 
 def inline_svg(figure: Figure, name: str, title: str) -> str:
@@ -46,7 +49,7 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
         name: Unique on the page; its ids begin with it.
         title: What a screen reader says.
     """
-    root = ElementTree.fromstring(_svg(figure, name, facecolor="none"))
+    root = ElementTree.fromstring(_svg(figure, name))
     for parent in root.iter():
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):  # its rules would hold for the whole page
@@ -111,7 +114,10 @@ def _font(declaration: re.Match[str]) -> str:
     return f"font-size: {size}" + ("; font-weight: bold" if "bold" in style else "")
 
 
-def _svg(figure: Figure, name: str, facecolor: str) -> bytes:
+def _svg(figure: Figure, name: str) -> bytes:
+    """The figure without a ground, drawn once: the page and the file have the same."""
+    if figure in _DRAWN:
+        return _DRAWN[figure]
     buffer = io.BytesIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     _save(
@@ -119,10 +125,11 @@ def _svg(figure: Figure, name: str, facecolor: str) -> bytes:
         buffer,
         {"svg.fonttype": "none", "svg.hashsalt": name},
         format="svg",
-        facecolor=facecolor,
+        facecolor="none",
         metadata=empty,
     )
-    return buffer.getvalue()
+    _DRAWN[figure] = buffer.getvalue()
+    return _DRAWN[figure]
 
 
 def _save(figure: Figure, target: Any, settings: dict[Any, Any], **options: Any) -> None:

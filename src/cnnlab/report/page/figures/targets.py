@@ -1,6 +1,8 @@
 """Time to target as survival curves: the share of runs that have reached an accuracy, where a miss takes for ever."""
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,7 +18,6 @@ from cnnlab.report.page.figures.style import (
     MARKERS,
     MAX_LINES,
     SERIES,
-    WIDE_INCHES,
     name_axes,
     panels,
     styled,
@@ -37,8 +38,9 @@ class Reached:
         Args:
             end: Of the axis.
         """
-        hits = sorted(time for time in self.times if time is not None)
-        shares = [(index + 1) / len(self.times) for index in range(len(hits))]
+        counts = sorted(Counter(time for time in self.times if time is not None).items())
+        hits = [time for time, _ in counts]
+        shares = [reached / len(self.times) for reached in accumulate(num for _, num in counts)]
         return [0.0, *hits, end], [0.0, *shares, shares[-1] if shares else 0.0]
 
 
@@ -60,7 +62,8 @@ def reached(content: Content, against: Against) -> list[Reached]:
     return [curve for curve in found if curve.accuracy in hit]
 
 
-def draw_targets_by_epoch(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
+@styled
+def draw_targets_by_epoch(content: Content, width_inches: float) -> Figure | None:
     """The share of runs that reached each target, by epochs.
 
     Args:
@@ -70,7 +73,8 @@ def draw_targets_by_epoch(content: Content, width_inches: float = WIDE_INCHES) -
     return _draw_targets(content, "epochs", width_inches)
 
 
-def draw_targets_by_second(content: Content, width_inches: float = WIDE_INCHES) -> Figure | None:
+@styled
+def draw_targets_by_second(content: Content, width_inches: float) -> Figure | None:
     """The share of runs that reached each target, by seconds of training.
 
     Args:
@@ -81,11 +85,8 @@ def draw_targets_by_second(content: Content, width_inches: float = WIDE_INCHES) 
 
 
 def _draw_targets(content: Content, against: Against, width_inches: float) -> Figure | None:
-    def draw(content: Content, width_inches: float) -> Figure | None:
-        curves = reached(content, against)
-        return _draw_panels(curves, against, Texts(content["language"]), width_inches) if curves else None
-
-    return styled(draw)(content, width_inches)
+    curves = reached(content, against)
+    return _draw_panels(curves, against, Texts(content["language"]), width_inches) if curves else None
 
 
 def _draw_panels(curves: list[Reached], against: Against, texts: Texts, width_inches: float) -> Figure:

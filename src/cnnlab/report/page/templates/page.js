@@ -43,8 +43,7 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
       row.hidden = !words.every((word) => plain(row.textContent).includes(word));
       shown += row.hidden ? 0 : 1;
     }
-    const total = table.tBodies[0].rows.length;
-    output.textContent = table.dataset.rows.replace("{shown}", shown).replace("{total}", total);
+    output.textContent = table.dataset.rows.replace("{shown}", shown);
   });
 }
 
