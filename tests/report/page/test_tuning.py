@@ -22,7 +22,7 @@ def test_a_row_has_what_was_chosen_from_what_and_how_well_it_did():
     assert (rows[0]["trials"], rows[0]["within 1 point of the best"]) == ("20", "7")
     assert [row["diverged"] for row in rows] == ["0", "1"]
     assert [row["at the edge"] for row in rows] == ["", "lr"]
-    assert float(rows[0]["validation, %"]) == pytest.approx(98.5, abs=0.3)
+    assert float(rows[0]["validation,\N{NO-BREAK SPACE}%"]) == pytest.approx(98.5, abs=0.3)
 
 
 def test_where_every_trial_diverged_the_defaults_stand():
