@@ -66,8 +66,7 @@ def build(
     Raises:
         UserError: If no configuration is the baseline.
     """
-    names, found = group(runs)
-    configurations = sorted(found, key=_by_validation)
+    names, configurations = ranked(runs)
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     stage = stage_of(previous, _common_seeds(configurations), settings.margin)
@@ -110,6 +109,16 @@ def build(
         **_overviews(names, configurations, answers),
         "provenance": provenance(folder, runs, sentences),
     }
+
+
+def ranked(runs: Sequence[Run]) -> tuple[list[str], list[Configuration]]:
+    """The varied names, and the configurations in the order of the report.
+
+    Args:
+        runs: From `read_runs`.
+    """
+    names, found = group(runs)
+    return names, sorted(found, key=_by_validation)
 
 
 def _values(configurations: Sequence[Configuration], stage: Stage) -> list[dict[int, float]]:
