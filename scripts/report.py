@@ -1,20 +1,18 @@
 """python scripts/report.py SWEEP [--margin POINTS] [--baseline NAME] [--language en|ko] …: what a sweep's runs tell.
 
-Writes SWEEP/report/: report.json, which has every number, index.html, runs.csv, summary.csv and comparisons.csv; prints
-the summary.
+Writes SWEEP/report/: report.json, which has every number, index.html, runs.csv, summary.csv, comparisons.csv and
+TensorBoard's curves; prints the summary.
 """
 
 import argparse
 
-from rich.console import Console
-
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
 from cnnlab.files import user_path
+from cnnlab.report.conclude import print_report
 from cnnlab.report.content import Settings
 from cnnlab.report.messages import LANGUAGES
-from cnnlab.report.tables import print_summary
-from cnnlab.report.write import FOLDER, write_report
+from cnnlab.report.write import write_report
 
 
 def main() -> None:
@@ -39,8 +37,7 @@ def main() -> None:
         content = write_report(arguments.sweep, settings)
     except UserError as error:
         parser.error(str(error))
-    print_summary(content, Console(highlight=False, soft_wrap=True))
-    print(f"written: {arguments.sweep / FOLDER}")
+    print_report(arguments.sweep, content)
 
 
 if __name__ == "__main__":

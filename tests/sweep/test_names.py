@@ -10,17 +10,44 @@ from hypothesis.strategies import text
 from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
-from cnnlab.sweep.names import EXCLUDED, folder_name, job_name, name_sweep, with_number, without_number
+from cnnlab.sweep.names import (
+    EXCLUDED,
+    folder_name,
+    job_name,
+    name_sweep,
+    older_names,
+    with_number,
+    without_number,
+)
 from tests.conftest import REPOSITORY
 
 
 def test_a_folder_is_called_by_what_is_swept():
     overrides = ["seed=3", "optimizer=adam", "trainer.max_epochs=2", "+callbacks.x=1"]
     assert job_name(overrides, ["trainer.max_epochs"]) == "+callbacks.x=1,optimizer=adam,seed=3"
+    assert job_name(overrides, []) == "+callbacks.x=1,optimizer=adam,trainer.max_epochs=2,seed=3"  # the seed last
     assert job_name(["data.root=/a/b"], []).startswith("data.root=_a_b-")
     assert job_name([], []) == "job"
     assert len(job_name(["x=" + "y" * 999], []).encode()) == 200
     assert job_name(["x=" + "y" * 999], []) != job_name(["x=" + "y" * 998], [])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "older"),
+    [
+        (["seed=3", "trainer.max_epochs=2"], "seed=3,trainer.max_epochs=2"),
+        (["optimizer=adam", "seed=3", "trainer.max_epochs=2", "watch=val"], None),
+        (["data.x=[1,2]", "seed=3", "trainer.y=[3,4]"], None),
+        (["optimizer=adam", "seed=3"], None),
+        (["seed=3"], None),
+        (["seed=3", "trainer.x=a/b"], None),  # has a hash, and the name that it had
+        (["seed=3", "trainer.x=" + "y" * 300], None),
+    ],
+)
+def test_the_name_that_an_older_version_gave_a_job_is_found(overrides: list[str], older: str | None):
+    before = older or folder_name(",".join(sorted(overrides)))
+    name = job_name(overrides, [])
+    assert name == before or before in older_names(name)
 
 
 AWKWARD = (

@@ -40,6 +40,20 @@ def job(folder: Path, name: str = "seed=1") -> Job:
     return Job(name, (name,), RunFolder(folder / name))
 
 
+@pytest.mark.parametrize(("status", "action"), [("completed", Action.SKIP), ("interrupted", Action.RESUME)])
+def test_a_job_in_the_folder_of_an_older_version_is_not_run_again(tmp_path: Path, status: str, action: Action):
+    overrides = ("seed=1", "trainer.max_epochs=3")
+    new = Job.in_sweep(tmp_path, job_name(overrides, []), overrides)
+    old = Job.in_sweep(tmp_path, "seed=1,trainer.max_epochs=3", overrides)
+    assert new.name == "trainer.max_epochs=3,seed=1"
+    assert plan([new], compose)[0].job == new
+    begin(old, status)
+    (step,) = plan([new], compose)
+    assert (step.action, step.job, step.remark) == (action, old, "")
+    begin(new)
+    assert plan([new], compose)[0].job == new
+
+
 @pytest.mark.parametrize(
     ("status", "action"),
     [

@@ -43,7 +43,18 @@ def test_trials_that_ran_on_other_machines_are_not_called_not_started(
     Sweep(tmp_path, num_todo=5, num_done=1, settings=Settings()).run(Engine(), iter(tasks))
     text = capsys.readouterr().out
     assert re.search(r"3 jobs in 0:00:\d\d: 2 diverged, 1 done before", text)
-    assert "the same command resumes" not in text
+    assert "resume" not in text
+
+
+@pytest.mark.parametrize(("commands", "lines"), [((), ["in {}"]), (("look at",), ["in {}; next:", "  look at {}"])])
+def test_what_to_do_next_is_said_unless_a_report_will_say_it(
+    tmp_path: Path, tasks: list[Task], capsys: pytest.CaptureFixture[str], commands: tuple[str, ...], lines: list[str]
+):
+    sweep = Sweep(tmp_path, num_todo=2, num_done=0, settings=Settings(), next_commands=commands)
+    sweep.run(Engine(), iter(tasks))
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-len(lines) :] == [line.format(tmp_path) for line in lines]
+    assert not printed[-len(lines) - 1].startswith("in ")
 
 
 def test_jobs_that_a_stopped_sweep_did_not_start_are(
@@ -54,4 +65,4 @@ def test_jobs_that_a_stopped_sweep_did_not_start_are(
         Sweep(tmp_path, num_todo=2, num_done=0, settings=settings).run(Engine(), iter(tasks))
     text = capsys.readouterr().out
     assert re.search(r"2 jobs in 0:00:\d\d: 1 diverged, 1 not started", text)
-    assert "the same command resumes the sweep" in text
+    assert "run the same command again to resume the sweep" in text

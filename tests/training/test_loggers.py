@@ -67,7 +67,7 @@ def test_every_logger_gets_the_metrics_and_choices(compose_run, tmp_path: Path):
     assert steps == list(range(8))
     events = EventAccumulator(str(tmp_path / "run")).Reload()
     assert [point.step for point in events.Scalars("train/loss_step")] == steps
-    assert set(events.Tags()["images"]) == {"confusion_matrix", "mistakes", "first_layer"}
+    assert set(events.Tags()["images"]) == {f"~pictures/{n}" for n in ("confusion_matrix", "mistakes", "first_layer")}
     (table,) = (tmp_path / "run" / "lightning_logs" / "version_0").glob("metrics.csv")
     assert "test/acc" in table.read_text()
     assert "optimizer: momentum" in table.with_name("hparams.yaml").read_text()
@@ -101,7 +101,7 @@ def test_a_logger_that_fails_does_not_change_the_result(
     assert len(Recorder.of(fails_at)) == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert [line for line in warnings if "ConnectionError: no answer" in line and line.startswith("logger.mine: ")]
-    assert EventAccumulator(str(tmp_path / "run")).Reload().Scalars("test/acc")
+    assert EventAccumulator(str(tmp_path / "run")).Reload().Scalars("~result/test/acc")
 
 
 def test_a_logger_that_cannot_start_is_the_users_mistake_and_the_others_are_closed(

@@ -2,12 +2,15 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from cnnlab.errors import UserError
+from cnnlab.report import tensorboard
 from cnnlab.report.content import Settings
 from cnnlab.report.tables import print_summary
 from cnnlab.report.write import FOLDER, write_report
@@ -31,5 +34,17 @@ def conclude(config: DictConfig) -> None:
     except UserError as error:
         print(f"no report: {error}", file=sys.stderr, flush=True)
         return
+    print_report(folder, content)
+
+
+def print_report(folder: Path, content: Mapping[str, Any]) -> None:
+    """Prints what a report says, where it is, and the command that shows it in TensorBoard.
+
+    Args:
+        folder: The sweep's.
+        content: Of report.json.
+    """
     print_summary(content, Console(highlight=False, soft_wrap=True))
-    print(f"report: {shlex.quote(str(folder / FOLDER))}", flush=True)
+    report = folder / FOLDER
+    command = tensorboard.command(report, content)
+    print(f"report: {shlex.quote(str(report))}" + (f"\n  {command}" if command else ""), flush=True)

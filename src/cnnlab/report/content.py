@@ -71,8 +71,7 @@ def build(
         UserError: If no configuration is the baseline.
     """
     tuning = Tuning.of(folder, runs)
-    names, found = group(runs, () if tuning is None else tuning.names, settings.mix_versions)
-    configurations = sorted(found, key=_by_validation)
+    names, configurations = ranked(runs, tuning, settings)
     sentences = Sentences(settings.language)
     pairs, baseline = _pairs(configurations, settings)
     stage = stage_of(previous, _common_seeds(configurations), settings.margin)
@@ -120,6 +119,18 @@ def build(
         "tuning": None if tuning is None else tuning.content(configurations),
         "provenance": provenance(folder, runs, sentences),
     }
+
+
+def ranked(runs: Sequence[Run], tuning: Tuning | None, settings: Settings) -> tuple[list[str], list[Configuration]]:
+    """The varied names, and the configurations in the order of the report.
+
+    Args:
+        runs: From `read_runs`.
+        tuning: Theirs, if they were tuned.
+        settings: The user's choices.
+    """
+    names, found = group(runs, () if tuning is None else tuning.names, settings.mix_versions)
+    return names, sorted(found, key=_by_validation)
 
 
 def _values(configurations: Sequence[Configuration], stage: Stage) -> list[dict[int, float]]:

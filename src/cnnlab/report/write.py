@@ -9,19 +9,21 @@ from matplotlib.figure import Figure
 
 from cnnlab.errors import UserError
 from cnnlab.files import make_folder, write_atomically
-from cnnlab.report.content import Settings, build
+from cnnlab.report.content import Settings, build, ranked
 from cnnlab.report.page import render
 from cnnlab.report.page.content import Cleaned, cleaned
 from cnnlab.report.page.figures import draw_figures, save_png, save_svg
 from cnnlab.report.runs import read_runs
 from cnnlab.report.stages import previous_report
 from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv, tuning_csv
+from cnnlab.report.tensorboard import write_tensorboard
+from cnnlab.report.tuning import Tuning
 
 FOLDER = "report"  # in the sweep's folder
 
 
 def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
-    """Writes `report/` into a sweep's folder: report.json and, drawn from it, the tables and the page.
+    """Writes `report/` into a sweep's folder: report.json and, from the same numbers, tables, page, TensorBoard's.
 
     Args:
         folder: The sweep's folder.
@@ -54,9 +56,10 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
             else:
                 write_atomically(path / name, text.encode(errors="replace"))
         _write_figures(path / "figures", figures)
+        write_tensorboard(path, content, *ranked(runs, Tuning.of(folder, runs), settings))
     except OSError as error:
-        line = f"cannot write {path} ({error.strerror}); free its place, or report on a copy of the sweep"
-        raise UserError(line) from None
+        what = f"cannot write {error.filename or path} ({error.strerror})"
+        raise UserError(f"{what}; free its place, or report on a copy of the sweep") from None
     return content
 
 

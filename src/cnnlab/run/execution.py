@@ -12,7 +12,7 @@ from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cnnlab import kernels
 from cnnlab.data import ImageDataModule
@@ -20,7 +20,9 @@ from cnnlab.errors import Diverged, Pruned, UserError, one_line
 from cnnlab.experiment.check import check, check_keys
 from cnnlab.experiment.composed import texts
 from cnnlab.experiment.identity import fingerprint, flat_params, with_fallback
-from cnnlab.metrics import RESULT_METRICS, metric_names
+from cnnlab.hparams import Value
+from cnnlab.metrics import metric_names
+from cnnlab.program import as_typed
 from cnnlab.run.checkpoints import Checkpoints
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.machine import commit, processor
@@ -28,6 +30,7 @@ from cnnlab.run.recovery import explain_file_error, lost_in_test, removed, resum
 from cnnlab.run.result import Result, objective_value
 from cnnlab.run.status import Status
 from cnnlab.run.summary import Introduction, print_summary
+from cnnlab.run.swept import is_number, swept_keys
 from cnnlab.signals import Interrupted, SignalGuard, ignored
 from cnnlab.training.build import (
     build_averaging,
@@ -285,10 +288,22 @@ class Run:
             "seed": int(config.seed),
         }
 
+    def _varied(self) -> dict[str, Value]:
+        """What the run's sweep varies, with the run's values; of a run in no sweep, its choices."""
+        options = {**self.hydra.runtime.choices, **self.result.choices}
+        varied: dict[str, Value] = {}
+        for key, are_numbers in swept_keys(self.folder.path, self.result.overrides).items():
+            value = options.get(key, OmegaConf.select(self.config, key))
+            if not are_numbers:
+                varied[key] = as_typed(value)
+            elif is_number(value):  # else its cell is empty: TensorBoard fails if a column of numbers has a text
+                varied[key] = float(value)
+        return varied or self._choices()
+
     def _log_outcome(self) -> None:
         for logger in self.loggers:
             if isinstance(logger, RunFolderTensorBoard):
-                logger.log_outcome(self._choices(), dict.fromkeys(RESULT_METRICS, 0.0))
+                logger.log_outcome(self._varied(), self.result.metrics, self.result.steps)
 
     def _lap(self) -> float:
         now = time.perf_counter()

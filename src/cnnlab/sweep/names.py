@@ -12,6 +12,7 @@ from cnnlab.run.resume import quote
 
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
 MAX_NAME_BYTES = 200  # of a folder; filesystems allow 255
+SEED = "seed="
 
 
 def name_sweep(config: DictConfig) -> None:
@@ -48,7 +49,7 @@ def name_sweep(config: DictConfig) -> None:
 
 
 def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
-    """The name of a job's folder, such as `optimizer=adam,seed=3`.
+    """The name of a job's folder, such as `optimizer=adam,trainer.max_epochs=3,seed=3`, the seed last.
 
     Args:
         overrides: The job's overrides.
@@ -56,7 +57,23 @@ def job_name(overrides: Iterable[str], constant: Iterable[str]) -> str:
     """
     constant = set(constant)
     swept = sorted(text for text in texts(overrides) if text.partition("=")[0].lstrip("+~") not in constant)
-    return folder_name(",".join(swept)) or "job"
+    by_key = ",".join(swept)
+    seed_last = ",".join(sorted(swept, key=lambda text: text.startswith(SEED)))
+    # a name with a hash tells nothing anyway, and keeps the one that it had before the seed was last
+    return (seed_last if folder_name(seed_last) == seed_last else folder_name(by_key)) or "job"
+
+
+def older_names(name: str) -> list[str]:
+    """The names that a job may have had in a sweep of an older version, which sorted the seed among the other keys.
+
+    Args:
+        name: From `job_name`.
+    """
+    others, mark, seed = name.rpartition(f",{SEED}")
+    if not mark or "," in seed:
+        return []
+    parts = others.split(",")  # a value may have commas; a name that no job ever had is in no folder
+    return [",".join([*parts[:place], f"{SEED}{seed}", *parts[place:]]) for place in range(len(parts))]
 
 
 def folder_name(text: str) -> str:

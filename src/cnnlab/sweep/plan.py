@@ -23,7 +23,7 @@ from cnnlab.run.folder import LOCK
 from cnnlab.run.status import Status
 from cnnlab.sweep.estimate import Estimate
 from cnnlab.sweep.job import Job
-from cnnlab.sweep.names import with_number
+from cnnlab.sweep.names import older_names, with_number
 
 
 class Action(Enum):
@@ -113,6 +113,7 @@ def plan(
 
 
 def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job], options: Mapping[str, Any]) -> Step:
+    job = _in_older_folder(job)
     remark, now, name = "", None, job.name
     for number in itertools.count(2):
         foreign = _foreign(job)
@@ -132,6 +133,16 @@ def _step(job: Job, compose: Callable[[Job], DictConfig], known: Container[Job],
         remark = f"{foreign}: beside {what}"
         job = Job.in_sweep(job.folder.path.parent, with_number(name, number), job.overrides, job.number)
     raise AssertionError("there is always another number")
+
+
+def _in_older_folder(job: Job) -> Job:
+    """The job with the name that its folder got from an older version, if there is such a folder and no newer one."""
+    folder = job.folder.path
+    if not os.path.lexists(folder):
+        for name in older_names(job.name):
+            if os.path.lexists(folder.with_name(name)):
+                return Job.in_sweep(folder.parent, name, job.overrides, job.number)
+    return job
 
 
 def _foreign(job: Job) -> str | None:

@@ -44,7 +44,8 @@ class Sweep:
         num_done: How many jobs were done before.
         settings: The sweep's settings.
         on_outcome: Called with the outcome of each job that ends.
-        next_commands: Commands to suggest for the folder; None for scripts/report.py, if present, and TensorBoard.
+        next_commands: Commands to suggest for the folder; None for scripts/report.py, if present, and TensorBoard;
+            empty if something else has the last word.
         earlier: Outcomes of jobs that were done before, to be reported again.
     """
 
@@ -143,10 +144,10 @@ class Sweep:
         for name, count in Counter(outcome.job.folder.fallback for outcome in all_outcomes).items():
             if name is not None:
                 print(f"  {count} of them used {name}: the requested data was unavailable, see their logs")
-        folder = shlex.quote(str(self.folder))
         if self._is_stopped or counts["not started"] > 0:
-            print("the same command resumes the sweep")
-        print(f"in {self.folder}; next:")
+            print("run the same command again to resume the sweep")
         has_events = any(self.folder.glob("*/events.out.tfevents.*"))
         commands = [command for command in self._next_commands if command != TENSORBOARD or has_events]
-        print("\n".join(f"  {command} {folder}" for command in commands), flush=True)
+        folder = shlex.quote(str(self.folder))
+        lines = [f"in {self.folder}" + ("; next:" if commands else ""), *(f"  {each} {folder}" for each in commands)]
+        print("\n".join(lines), flush=True)

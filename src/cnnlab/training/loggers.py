@@ -44,7 +44,7 @@ def build_loggers(config: DictConfig, folder: Path, first_step: int | None = Non
     if config.trainer.get("fast_dev_run"):
         return []  # Lightning replaces all loggers
     ids = _read_ids(folder) if first_step is not None else {}
-    run = LoggedRun(folder, _sweep(config, folder), first_step)
+    run = LoggedRun(folder, _sweep(config, folder), first_step, watch=config.watch)
     loggers: list[RunLogger] = []
     try:
         for name, settings in active_loggers(config).items():

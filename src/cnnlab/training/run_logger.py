@@ -27,12 +27,14 @@ class LoggedRun:
         sweep: The name of its sweep, if any.
         first_step: The step from which a resumed run continues; None for a new run.
         earlier_id: The id that the logger's service gave the run in an earlier process, if any.
+        watch: The split evaluated after every epoch.
     """
 
     folder: Path
     sweep: str | None = None
     first_step: int | None = None
     earlier_id: str | None = None
+    watch: str = "val"
 
 
 class RunLogger(Logger):

@@ -83,7 +83,8 @@ class GridSweeper(Sweeper):
         def launch(config: DictConfig, trials: Sequence[list[str]]) -> Sequence[JobReturn]:
             launcher = self._make_launcher(config)
             assert isinstance(launcher, SweepLauncher)
-            launcher.next_commands, launcher.outputs = (), outputs
+            launcher.outputs = outputs
+            launcher.next_commands = ()
             return launcher.launch(trials, initial_job_idx=0)
 
         loader, at_a_time = self._context.config_loader, self._launcher.num_at_a_time
@@ -94,9 +95,12 @@ class GridSweeper(Sweeper):
         return tuned.jobs
 
     def _make_launcher(self, config: DictConfig) -> Launcher:
-        return Plugins.instance().instantiate_launcher(
+        launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=self._task_function, config=config
         )
+        if isinstance(launcher, SweepLauncher) and config.sweep.report:
+            launcher.next_commands = ()  # the report says what to look at
+        return launcher
 
     def _report(self) -> None:
         assert self.config is not None

@@ -12,7 +12,7 @@ from cnnlab.run.result import objective_value
 from cnnlab.run.status import Status
 from cnnlab.sweep.job import Job
 from cnnlab.sweep.launcher import SweepLauncher
-from cnnlab.sweep.names import job_name
+from cnnlab.sweep.names import folder_name
 from cnnlab.sweep.outcome import Outcome
 from cnnlab.sweep.search.space import Space, Value
 from cnnlab.sweep.search.storage import in_words, storage_errors
@@ -166,7 +166,7 @@ class Trials:
 
     def _job(self, number: int, values: dict[str, Value]) -> Job:
         searched = self._space.searched(values)
-        name = f"{number:04},{job_name(searched, ())}"
+        name = f"{number:04},{folder_name(','.join(sorted(searched))) or 'job'}"
         self._numbers[name] = number
         own = (
             [f"+callbacks.pruning._target_={CALLBACK}", f"+callbacks.pruning.trial={number}"] if self._is_pruned else []
