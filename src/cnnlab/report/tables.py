@@ -14,6 +14,7 @@ from cnnlab.report.messages import Texts
 from cnnlab.report.runs import Run
 
 MOST_ROWS = 40  # on a terminal
+MOST_NAMES = 2  # that have a column each, beside those of the numbers; 80 characters have no room for more
 
 
 def runs_csv(runs: Iterable[Run], names: Sequence[str]) -> str:
@@ -105,15 +106,19 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         console: Where to print.
     """
     texts = Texts(content["language"])
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in (*content["varied"], *(texts(f"terminal.{key}") for key in ("val", "test", "interval", "n", "fit"))):
-        table.add_column(Text(name), justify="left" if name in content["varied"] else "right")
     configurations = content["configurations"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    has_few = len(content["varied"]) <= MOST_NAMES
+    for name in content["varied"] if has_few else [texts("column.configuration")]:
+        table.add_column(Text(name), no_wrap=True, overflow="ellipsis")
+    for key in ("val", "test", "interval", "n", "fit"):
+        table.add_column(Text(texts(f"terminal.{key}")), justify="right", no_wrap=True)
     for each in configurations[:MOST_ROWS]:
         val, test = each["val"], each["test"]
         lost = each["num_diverged"] + each["num_failed"] + each["num_other"]
+        named = each["values"].values() if has_few else [each["name"]]
         table.add_row(
-            *(Text("–" if value is None else str(value)) for value in each["values"].values()),
+            *(Text("–" if value is None else str(value)) for value in named),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
             "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
             texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),
