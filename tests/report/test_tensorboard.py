@@ -14,7 +14,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as layouts
 from tensorboard.plugins.hparams import metadata
 
-from cnnlab.report.content import ranked
+from cnnlab.report.content import Settings, ranked
 from cnnlab.report.runs import read_runs
 from cnnlab.report.tensorboard import MOST_RUNS, command, write_tensorboard
 from tests.browser import chromium, errors, look, tensorboard, texts, wait_for
@@ -42,7 +42,7 @@ def report(sweep: Path, created: str = "2026-11-26T12:00:00+00:00") -> Path:
     """Writes what TensorBoard shows, and nothing else of the report."""
     path = sweep / "report"
     path.mkdir(exist_ok=True)
-    write_tensorboard(path, {"created": created, "language": "en"}, *ranked(read_runs(sweep)[0]))
+    write_tensorboard(path, {"created": created, "language": "en"}, *ranked(read_runs(sweep)[0], None, Settings()))
     return path / "tensorboard"
 
 
