@@ -12,6 +12,7 @@ from cnnlab.files import user_path
 from cnnlab.report.conclude import print_report
 from cnnlab.report.content import Settings
 from cnnlab.report.messages import LANGUAGES
+from cnnlab.report.summaries import TARGETS
 from cnnlab.report.write import write_report
 
 
@@ -22,6 +23,12 @@ def main() -> None:
     parser.add_argument("--margin", type=float, help="a difference that does not matter, in points, such as 0.1")
     parser.add_argument("--baseline", help="compare all with this configuration, such as momentum, not all pairs")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="of sentences and page")
+    parser.add_argument(
+        "--targets",
+        type=_fractions,
+        help="validation accuracies whose times are shown, such as 0.97,0.99",
+        default=TARGETS,
+    )
     parser.add_argument("--mix-versions", action="store_true", help="average runs of different versions, not apart")
     arguments = parser.parse_args()
     margin = arguments.margin
@@ -31,6 +38,7 @@ def main() -> None:
         margin=None if margin is None else margin / 100,
         baseline=arguments.baseline,
         language=arguments.language,
+        targets=arguments.targets,
         mix_versions=arguments.mix_versions,
     )
     try:
@@ -38,6 +46,17 @@ def main() -> None:
     except UserError as error:
         parser.error(str(error))
     print_report(arguments.sweep, content)
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    """Different fractions, in order."""
+    try:
+        found = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        found = []
+    if not found or not all(0 < each <= 1 for each in found):
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; give numbers above 0 and up to 1, such as 0.97,0.99")
+    return tuple(found)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def test_a_sweep_ends_with_what_it_found_and_the_script_says_the_same(tmp_path: 
     assert code == 0, text
     found = f"report: {folder}/report\n  tensorboard --logdir {folder}/report/tensorboard"
     assert text.rstrip().endswith(found)
+    assert text.count("tensorboard --logdir") == 1
     assert "equivalent within 50.00 points" in text
     assert sorted(path.name for path in (folder / "report" / "tensorboard").iterdir()) == ["adam", "sgd"]
     content = json.loads((folder / "report" / "report.json").read_text())
@@ -55,6 +56,8 @@ def test_the_scripts_mistakes_are_one_line_each(tmp_path: Path):
         ((folder, "--margin", "0"), "--margin 0 is not allowed; it must be above 0 and below 100 points, such as 0.1"),
         ((folder, "--baseline", "sgd"), "baseline=sgd is not in the sweep; it must be one of all runs"),
         ((folder, "--language", "fr"), "invalid choice: 'fr'"),
+        ((folder, "--targets", "97"), "97 is not allowed; give numbers above 0 and up to 1, such as 0.97,0.99"),
+        ((folder, "--targets", "0.9,x"), "0.9,x is not allowed; give numbers above 0 and up to 1"),
     ):
         done = report(*arguments)
         assert done.returncode == 2

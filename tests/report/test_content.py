@@ -100,6 +100,13 @@ def test_a_mean_over_survivors_is_marked_and_never_first(sweep: Path):
     assert "1 of 5" in summary(content)
 
 
+def test_the_targets_are_the_users(sweep: Path):
+    content = write_report(sweep, Settings(targets=(0.5, 0.9)))
+    assert [each["accuracy"] for each in content["configurations"][0]["targets"]] == [0.5, 0.9]
+    assert content["command"].endswith(" --targets 0.5,0.9")
+    assert "--targets" not in write_report(sweep, Settings())["command"]
+
+
 def test_a_baseline_is_compared_with_all_others_and_brackets_nothing(sweep: Path):
     content = write_report(sweep, Settings(baseline="sgd"))
     names = [each["name"] for each in content["configurations"]]

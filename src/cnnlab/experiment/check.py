@@ -46,7 +46,7 @@ READ = {  # the keys of the groups that no constructor checks
     ),
     "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "tune", "report"),
     "tuning": ("num_trials", "seeds", "space"),
-    "report": ("language", "margin", "baseline", "mix_versions"),
+    "report": ("language", "margin", "baseline", "targets", "mix_versions"),
 }
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups
 NEEDED = (  # a run reads them, some of them not before its end

@@ -204,6 +204,14 @@ RULES = {
     "report.language": _one_of("en", "ko"),
     "report.margin": or_null(_number("> 0 and < 100, in points", lambda value: 0 < value < 100)),
     "report.baseline": or_null(LINE),
+    "report.targets": Rule(
+        "a list of different validation accuracies, such as [0.97,0.99]",
+        lambda value: (
+            _is_list_of((int, float), value)
+            and len(value) == len(set(value))
+            and all(type(each) is not bool and 0 < each <= 1 for each in value)
+        ),
+    ),
     "report.mix_versions": BOOLEAN,
     "averaging.decay": PROBABILITY,
     "averaging.every_n_steps": integer(1),

@@ -27,6 +27,7 @@ def conclude(config: DictConfig) -> None:
         margin=None if chosen.margin is None else chosen.margin / 100,
         baseline=None if chosen.baseline is None else str(chosen.baseline),
         language=chosen.language,
+        targets=tuple(sorted(map(float, chosen.targets))),
         mix_versions=chosen.mix_versions,
     )
     try:

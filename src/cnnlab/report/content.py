@@ -263,6 +263,7 @@ def _command(folder: Path, settings: Settings) -> str:
         *([f"--margin {100 * settings.margin:g}"] if settings.margin is not None else []),
         *([f"--baseline {shlex.quote(settings.baseline)}"] if settings.baseline is not None else []),
         *([f"--language {settings.language}"] if settings.language != "en" else []),
+        *([f"--targets {','.join(f'{each:g}' for each in settings.targets)}"] if settings.targets != TARGETS else []),
         *(["--mix-versions"] if settings.mix_versions else []),
     ]
     return " ".join(["python scripts/report.py", shlex.quote(str(folder)), *options])
