@@ -87,8 +87,8 @@ def test_the_report_has_budget_space_chosen_values_and_edges(folder: Path):
 
 def test_the_notes_say_how_it_was_tuned_and_not_that_defaults_are_compared(folder: Path):
     notes = " | ".join(content_of(folder)["notes"])
-    assert "each configuration has the best of 3 learning rates, by val/acc on seeds that are not reported" in notes
-    assert "(6 trials, 3 min of training)" in notes
+    assert "each configuration has the best of 3 learning rates, by val/acc on 1 seed that is not reported" in notes
+    assert "(6 runs for tuning, 3 min of training)" in notes
     assert "sgd: the chosen optimizer.lr is at the edge of its range" in notes
     assert "compares defaults" not in notes
 

@@ -22,12 +22,12 @@ JOBS = {
     "grid": 4 * 3 * 4 * 3,
 }
 TRIALS = {
-    "optimizers": OPTIONS["optimizer"] * 7,
+    "optimizers": OPTIONS["optimizer"] * 7 * 3,
     "tuned_optimizers": OPTIONS["optimizer"] * 20,
-    "activations": OPTIONS["activation"] * 7,
-    "inits": OPTIONS["init"] * 7,
-    "pooling": 2 * 7,
-    "losses": 2 * 7,
+    "activations": OPTIONS["activation"] * 7 * 3,
+    "inits": OPTIONS["init"] * 7 * 3,
+    "pooling": 2 * 7 * 3,
+    "losses": 2 * 7 * 3,
 }
 
 
@@ -52,15 +52,15 @@ def test_one_that_tunes_says_beforehand_what_both_stages_cost_and_writes_nothing
     folder = tmp_path / "sweep"
     code, text = start(tmp_path / "output", f"sweep={name}", "sweep.dry_run=true", f"hydra.sweep.dir={folder}").wait()
     cost, head, estimate, *listed = text.splitlines()
-    method, num = ("random", 20) if name == "tuned_optimizers" else ("lr", 7)
+    method, num, seeds = ("random", 20, 1) if name == "tuned_optimizers" else ("lr", 7, 3)
     assert cost.startswith(
-        f"sweep.tune={method}: {TRIALS[name]} trials of {TRIALS[name] // num} configurations on validation data, "
-        f"then {JOBS[name]} jobs with the best values: about "
+        f"sweep.tune={method}: {TRIALS[name]} runs on validation data (configurations: {TRIALS[name] // num // seeds}, "
+        f"trials of each: {num}, seeds: {seeds}), then {JOBS[name]} jobs with the best values: about "
     )
     assert (code, head.partition(",")[0]) == (0, f"{folder / 'tuning'}: {TRIALS[name]} jobs")
     assert estimate.startswith("about ")
     assert len(set(listed)) == TRIALS[name]
-    assert all("seed=1000" in line for line in listed)
+    assert all("seed=100" in line for line in listed)
     assert not folder.exists()
 
 

@@ -87,6 +87,7 @@ class Tuning:
                 f"tuned_{content['method']}",
                 num=content["num_trials"],
                 objective=content["objective"],
+                seeds=len(content["seeds"]),
                 runs=content["num_runs"],
                 minutes=f"{content['fit_s'] / 60:.0f}",
             )

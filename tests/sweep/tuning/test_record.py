@@ -69,9 +69,13 @@ def test_the_recorded_results_are_those_of_the_same_trials_only(tmp_path: Path):
     tuned = candidate(trial("0.001", 0.9, None), trial("0.01", 0.95, 0.94))
     write_record(tmp_path, "random", "val/acc", [1000, 1001], [tuned])
     planned = [candidate(Trial({"optimizer.lr": "0.001"}), Trial({"optimizer.lr": "0.01"}))]
-    assert with_recorded_results(planned, read_record(tmp_path)) == [tuned]
-    assert with_recorded_results([candidate(Trial({"optimizer.lr": "0.002"}))], read_record(tmp_path)) is None
-    assert with_recorded_results(planned, None) is None
+    others = [candidate(Trial({"optimizer.lr": "0.002"}))]
+    record, seeds = read_record(tmp_path), [1000, 1001]
+    assert with_recorded_results(planned, record, "val/acc", seeds) == [tuned]
+    assert with_recorded_results(others, record, "val/acc", seeds) is None
+    assert with_recorded_results(planned, record, "val/loss", seeds) is None
+    assert with_recorded_results(planned, record, "val/acc", [1000]) is None
+    assert with_recorded_results(planned, None, "val/acc", seeds) is None
 
 
 DAMAGES = {

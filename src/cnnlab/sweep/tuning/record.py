@@ -140,14 +140,20 @@ def _are_texts(value: dict[str, Any]) -> bool:
     return _is_list_of(str, list(value.values()))
 
 
-def with_recorded_results(candidates: Sequence[Candidate], record: dict[str, Any] | None) -> list[Candidate] | None:
+def with_recorded_results(
+    candidates: Sequence[Candidate], record: dict[str, Any] | None, objective: str, seeds: Sequence[int]
+) -> list[Candidate] | None:
     """The candidates with the results in a record; None unless it is that of their trials.
 
     Args:
         candidates: As planned.
         record: From `read_record`.
+        objective: What the trials are compared by.
+        seeds: The tuning seeds.
     """
-    recorded = [] if record is None else record["candidates"]
+    if record is None or (record["objective"], record["seeds"]) != (objective, list(seeds)):
+        return None
+    recorded = record["candidates"]
     planned = [(list(each.overrides), [trial.values for trial in each.trials]) for each in candidates]
     if planned != [(each["overrides"], [trial["values"] for trial in each["trials"]]) for each in recorded]:
         return None

@@ -69,7 +69,7 @@ def tune(
     stage = _Stage(config, loader)
     candidates = stage.candidates(jobs)
     folder = Path(config.hydra.sweep.dir)
-    known = with_recorded_results(candidates, read_record(folder))
+    known = with_recorded_results(candidates, read_record(folder), config.objective, stage.seeds)
     if known is None:
         print(stage.cost(len(jobs), candidates, at_a_time), flush=True)
     returned = launch(stage.config_of_trials(), stage.jobs(candidates))
@@ -132,14 +132,15 @@ class _Stage:
 
     def cost(self, num_jobs: int, candidates: Sequence[Candidate], at_a_time: int | None) -> str:
         """What both stages will take, before any of them begins."""
-        num_trials = sum(len(each.trials) for each in candidates) * len(self.seeds)
+        num_trials = max(len(each.trials) for each in candidates)
+        num_runs = sum(len(each.trials) for each in candidates) * len(self.seeds)
         outputs = Path(self.config.hydra.sweep.dir).parent.parent
         estimate = Estimate.of(self._composed[candidates[0].overrides], outputs)
-        duration = estimate.text(num_trials + num_jobs, at_a_time or 1)
+        duration = estimate.text(num_runs + num_jobs, at_a_time or 1)
         return (
-            f"sweep.tune={self.config.sweep.tune}: {num_trials} trials of {len(candidates)} configurations on "
-            f"validation data, then {num_jobs} jobs with the best values: {duration}; sweep.tune=false runs only jobs "
-            "with the defaults"
+            f"sweep.tune={self.config.sweep.tune}: {num_runs} runs on validation data (configurations: "
+            f"{len(candidates)}, trials of each: {num_trials}, seeds: {len(self.seeds)}), then {num_jobs} jobs with "
+            f"the best values: {duration}; sweep.tune=false runs only jobs with the defaults"
         )
 
     def lines(self, candidates: Sequence[Candidate]) -> Iterator[str]:
