@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from opda.nonparametric import EmpiricalDistribution
 
 from cnnlab.report.content import Settings, build
 from cnnlab.report.runs import read_runs
+from cnnlab.report.sweep_curves import draw_curves
 from cnnlab.report.tables import tuning_csv
-from cnnlab.report.tuning import tuning_curve
 from cnnlab.report.write import write_report
 from tests.report.results import result, write
 
@@ -137,30 +135,14 @@ def test_an_earlier_reports_csv_goes_with_the_tuning(folder: Path):
     assert not (folder / "report" / "tuning.csv").exists()
 
 
-def test_the_expected_best_of_two_is_the_mean_of_all_pairs():
-    scores = [0.5, 0.8, 0.9]
-    curve = tuning_curve(scores)
-    pairs = [max(first, second) for first in scores for second in scores]
-    assert curve["trials"] == [1, 2, 3]
-    assert curve["mean"][:2] == pytest.approx([np.mean(scores), np.mean(pairs)], abs=1e-6)
-
-
-def test_the_band_is_opdas_own_for_the_scores_themselves():
-    scores = np.random.default_rng(0).beta(8, 2, 12)
-    lower, _, upper = EmpiricalDistribution.confidence_bands(
-        scores, 0.95, a=0.0, b=1.0, method="ld_equal_tailed", n_jobs=1, generator=np.random.default_rng(0)
-    )
-    trials = np.arange(1, 13)
-    curve = tuning_curve(scores.tolist())
-    assert curve["low"] == pytest.approx(upper.average_tuning_curve(trials), abs=1e-5)
-    assert curve["high"] == pytest.approx(lower.average_tuning_curve(trials), abs=1e-5)
-
-
-def test_a_trial_that_diverged_counts_as_zero():
-    assert tuning_curve([0.9, None])["mean"][0] == pytest.approx(0.45)
-
-
 def test_a_grid_has_no_tuning_curve_and_random_trials_have(folder: Path):
     assert all(each["curve"] is None for each in content_of(folder)["tuning"]["configurations"])
     (folder / "tuning.json").write_text(json.dumps(record("random")))
     assert all(each["curve"]["trials"] == [1, 2, 3] for each in content_of(folder)["tuning"]["configurations"])
+
+
+def test_curves_are_named_without_the_chosen_values_too(folder: Path):
+    for path in folder.glob("optimizer=*"):
+        (path / "metrics.csv").write_text("epoch,step,val/acc,seconds\n1,10,0.9,1\n2,20,0.95,1\n")
+    legend = draw_curves(folder).legends[0]
+    assert [text.get_text() for text in legend.texts] == ["adam", "sgd"]

@@ -10,6 +10,7 @@ from cnnlab.errors import UserError
 from cnnlab.report.configurations import Configuration, group
 from cnnlab.report.run_curve import SPLITS, drawable, read_metrics, style_axes
 from cnnlab.report.runs import read_runs
+from cnnlab.report.tuning import Tuning
 from cnnlab.run.status import Status
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
@@ -55,7 +56,8 @@ def _read_settings(folder: Path) -> tuple[list[str], Settings]:
     runs, left_out = read_runs(folder)
     for each in left_out:
         print(f"{each.path} is left out: {each.reason}", file=sys.stderr)
-    names, configurations = group(runs)
+    tuning = Tuning.of(folder, runs)
+    names, configurations = group(runs, () if tuning is None else tuning.names)
     settings: Settings = []
     for configuration in configurations:
         metrics: list[Metrics | None] = []
