@@ -114,7 +114,15 @@ def test_a_configuration_whose_trials_all_diverged_has_its_defaults(folder: Path
     for path in folder.glob("optimizer=sgd*/result.json"):
         content = json.loads(path.read_text())
         path.write_text(json.dumps({**content, "overrides": content["overrides"][:2]}))
-    assert "sgd: every trial diverged; the defaults are used" in content_of(folder)["notes"]
+    assert "sgd: no trial of the tuning has a result; the defaults are used" in content_of(folder)["notes"]
+
+
+def test_what_a_later_command_adds_without_changing_a_number_hides_nothing(folder: Path):
+    changed = record()
+    for each in changed["candidates"]:
+        each["overrides"] += ["console=lines", "logger=none", "data.root=elsewhere"]
+    (folder / "tuning.json").write_text(json.dumps(changed))
+    assert content_of(folder)["tuning"] is not None
 
 
 def test_the_csv_has_a_row_a_trial(folder: Path):

@@ -11,7 +11,19 @@ from cnnlab.run.status import Status
 
 COMPUTES = ("cnnlab", "torch", "lightning", "numpy", "kernels")  # of a run's code: what its numbers come from
 IGNORED = (  # what is typed without being part of an experiment, besides the seed
-    *("seed", "resume", "console", "hydra.", "sweep.", "report.", "target", "objective", "logger", "callbacks"),
+    *(
+        "seed",
+        "resume",
+        "console",
+        "hydra.",
+        "sweep.",
+        "tuning.",
+        "report.",
+        "target",
+        "objective",
+        "logger",
+        "callbacks",
+    ),
 )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
-from cnnlab.report.configurations import Configuration
+from cnnlab.report.configurations import IGNORED, Configuration
 from cnnlab.report.inference.tuning_curves import tuning_curve
 from cnnlab.report.runs import Run
 from cnnlab.report.sentences import Sentences
 from cnnlab.sweep.tuning import Parameter, read_record
 
 VAL = ACCURACY.of("val")
+HARMLESS = (*IGNORED, "data.root", "kernels")  # overrides that an earlier command of the same sweep may have lacked
 NEAR = 0.01  # a trial within a point of the best one is near it
 
 
@@ -108,18 +109,23 @@ class Tuning:
             "score": None if chosen is None else scores[chosen],
             "at_edge": candidate["at_edge"],
             "num_trials": len(trials),
-            "num_diverged": scores.count(None),
+            "num_diverged": sum("diverged" in trial["statuses"] for trial in candidate["trials"]),
             "num_near": near,
             "trials": trials,
-            "curve": tuning_curve(scores) if by_accuracy and self.record["method"] == "random" else None,
+            "curve": tuning_curve(scores) if by_accuracy and self._is_drawn(candidate) else None,
         }
+
+    def _is_drawn(self, candidate: Mapping[str, Any]) -> bool:
+        """Whether the trials are independent draws, rather than a grid or all that there is."""
+        return self.record["method"] == "random" and any("interval" in text for text in candidate["space"].values())
 
     def _candidate(self, run: Run) -> Mapping[str, Any] | None:
         """The record of a run's configuration, if it has the chosen values."""
         typed = run.typed.items()
         for each in self.record["candidates"]:
             chosen = None if each["chosen"] is None else each["trials"][each["chosen"]]["values"]
-            wanted = {**_named(each["overrides"]), **(chosen or {})}
+            told = {name: value for name, value in _named(each["overrides"]).items() if not name.startswith(HARMLESS)}
+            wanted = {**told, **(chosen or {})}
             if wanted.items() <= typed and (chosen is not None or not self.names & run.typed.keys()):
                 return dict(each)
         return None

@@ -115,7 +115,7 @@ def _values(override: Override) -> list[str]:
     key = override.get_key_element()
     if not override.is_sweep_override():
         return [f"{key}={override.get_value_element_as_str()}"]
-    if key.partition(".")[0] == "sweep":
+    if key.lstrip("+").partition(".")[0] in ("sweep", "tuning", "report"):
         raise UserError(f"{override.input_line}: a sweep's own settings cannot be swept; give {key} a single value")
     if not override.is_discrete_sweep():
         raise UserError(

@@ -83,6 +83,10 @@ def test_seven_even_rates_over_three_decades_are_half_a_decade_apart():
     assert values == ["0.0001", "0.000316", "0.001", "0.00316", "0.01", "0.0316", "0.1"]
 
 
+def test_a_single_rate_is_the_middle_one():
+    assert Space.of({"optimizer.lr": LOG}).even(1) == [{"optimizer.lr": "0.00316"}]
+
+
 def test_more_trials_begin_with_the_same_points_and_other_configurations_have_others():
     space = Space.of({"optimizer.lr": LOG})
     assert space.random(30, "adam", 1000)[:20] == space.random(20, "adam", 1000)

@@ -1,6 +1,7 @@
 """`sweep.tune=…`, from the command line."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,25 @@ def test_the_same_command_runs_nothing_again(tuned: tuple[Path, str]):
 
 
 @pytest.mark.slow
+def test_with_another_objective_the_same_trials_are_compared_by_it(tuned: tuple[Path, str]):
+    folder = tuned[0].with_name("by_loss")
+    shutil.copytree(tuned[0], folder)
+    code, text = sweep(folder, *TUNED, "objective=val/loss")
+    assert code == 0, text
+    assert "(6 done)" in text
+    for candidate in record(folder)["candidates"]:
+        loss = next(text for text in candidate["overrides"] if text.startswith("loss="))
+        losses = [
+            result["metrics"]["val/loss"]
+            for trial in candidate["trials"]
+            for result in results(folder / "tuning").values()
+            if loss in result["overrides"] and f"optimizer.lr={trial['values']['optimizer.lr']}" in result["overrides"]
+        ]
+        assert [trial["scores"][0] for trial in candidate["trials"]] == losses
+        assert losses[candidate["chosen"]] == min(losses)
+
+
+@pytest.mark.slow
 def test_more_trials_keep_those_that_there_are(tuned: tuple[Path, str]):
     folder, _ = tuned
     code, text = sweep(folder, *TUNED, "sweep.tune=random", "tuning.num_trials=2", "sweep.dry_run=true")
@@ -85,7 +105,7 @@ def test_killed_among_its_trials_it_resumes_them_and_chooses_the_same(tmp_path: 
     process.send_signal(signal.SIGINT)
     code, text = finish(process)
     assert code == 128 + signal.SIGINT
-    assert "the same command resumes the sweep" in text
+    assert "run the same command again to resume the sweep" in text
     assert not (folder / "tuning.json").exists()
     assert not results(folder)
     (folder / "tuning" / "open").touch()
@@ -103,7 +123,7 @@ def test_if_every_trial_diverges_the_defaults_are_used(tmp_path: Path):
     space = "tuning.space={optimizer.lr: 'interval(1e30,1e31)'}"
     code, text = sweep(tmp_path / "sweep", *TUNED[1:], "loss=cross_entropy", space)
     assert code == 0, text
-    assert "all 3 trials diverged; its defaults are used" in text
+    assert "no trial of 3 has a result; its defaults are used" in text
     assert {result["params"]["optimizer.lr"] for result in results(tmp_path / "sweep").values()} == {0.01}
 
 
@@ -143,6 +163,8 @@ REFUSED = [
     (("tuning.trials=3",), "tuning.trials"),
     (("seed=0,1000",), "seed=1000 is not allowed with sweep.tune: seeds from 1000 are for tuning"),
     (("seed=1001",), "seed=1001 is not allowed with sweep.tune"),
+    (("++seed=0,1002",), "seed=1002 is not allowed with sweep.tune"),
+    (("tuning.num_trials=1,2",), "a sweep's own settings cannot be swept"),
     (("optimizer.lr=0.1",), "optimizer.lr is given, and would be tuned; leave it out, or add sweep.tune=false"),
     (("optimizer.lr=0.1,0.2",), "optimizer.lr is given, and would be tuned"),
     (("watch=test",), "sweep.tune=lr compares trials by val/acc, which needs validation"),

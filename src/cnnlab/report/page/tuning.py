@@ -30,9 +30,7 @@ def tuning_table(content: Content, texts: Texts) -> Table | None:
     columns = [
         Column(texts("column.configuration"), False, lambda each: name_cell(configurations[each["configuration"]])),
         Column(texts("column.chosen"), False, lambda each: _chosen(each, texts)),
-        Column(
-            head, True, lambda each: percent(each["score"]) if is_accuracy else number(each["score"], "{:.4g}".format)
-        ),
+        Column(head, True, score),
         Column(texts("column.num_trials"), True, lambda each: number(each["num_trials"])),
         Column(texts("column.num_diverged"), True, lambda each: number(each["num_diverged"])),
         Column(texts("column.space"), False, _space),
@@ -40,9 +38,7 @@ def tuning_table(content: Content, texts: Texts) -> Table | None:
     if any(each["num_near"] is not None for each in items):
         columns.insert(5, Column(texts("column.num_near"), True, lambda each: number(each["num_near"])))
     if any(each["at_edge"] for each in items):
-        columns.append(
-            Column(texts("column.at_edge"), False, lambda each: Cell(", ".join(map(_short, each["at_edge"]))))
-        )
+        columns.append(Column(texts("column.at_edge"), False, _edges))
     return Table("table-tuning", texts("table.tuning"), columns, items, [texts("tuning_note")])
 
 

@@ -59,13 +59,15 @@ class Parameter:
         try:
             override = OverridesParser.create().parse_override(f"{name}={text}")
             interval = override.value() if override.is_sweep_override() else None
+            is_list = override.is_sweep_override() and not isinstance(interval, IntervalSweep)
+            listed = tuple(override.sweep_string_iterator()) if is_list else ()
         except HydraException as error:
             raise _invalid(name, text, one_line(error)) from None
         if isinstance(interval, IntervalSweep):
             return cls._of_interval(name, text, interval)
         if not override.is_sweep_override():
             return cls(name, text, listed=(override.get_value_element_as_str(),))
-        return cls(name, text, listed=tuple(override.sweep_string_iterator()))
+        return cls(name, text, listed=listed)
 
     @classmethod
     def _of_interval(cls, name: str, text: str, interval: IntervalSweep) -> "Parameter":
@@ -183,7 +185,7 @@ class Space:
             num: How many.
         """
         (parameter,) = self.parameters
-        values = parameter.listed or [parameter.at(number / max(1, num - 1)) for number in range(num)]
+        values = parameter.listed or [parameter.at(number / (num - 1) if num > 1 else 0.5) for number in range(num)]
         return [{parameter.name: value} for value in dict.fromkeys(values)]
 
     def at_edge(self, values: Values) -> list[str]:

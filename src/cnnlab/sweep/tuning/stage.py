@@ -19,9 +19,12 @@ from cnnlab.experiment.composed import job_like
 from cnnlab.experiment.identity import flatten
 from cnnlab.experiment.recipe import load_file
 from cnnlab.experiment.schema import FIRST_TUNING_SEED
+from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.run.folder import RunFolder
+from cnnlab.run.result import objective_value
 from cnnlab.sweep.check import check_jobs, check_validation
 from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import EXCLUDED, job_name
 from cnnlab.sweep.tuning.record import Candidate, Trial, read_record, with_recorded_results, write_record
 from cnnlab.sweep.tuning.space import LEARNING_RATE, Space, Values
@@ -73,11 +76,12 @@ def tune(
     if known is None:
         print(stage.cost(len(jobs), candidates, at_a_time), flush=True)
     returned = launch(stage.config_of_trials(), stage.jobs(candidates))
-    finished = _with_results(candidates, returned, len(stage.seeds)) if returned else known
+    finished = stage.with_results(candidates, returned) if returned else known
     if finished is None:
         return None
     if returned:
-        write_record(folder, config.sweep.tune, config.objective, stage.seeds, finished)
+        with lock_sweep(folder):  # which another command may be running with other values
+            write_record(folder, config.sweep.tune, config.objective, stage.seeds, finished)
     print("\n".join(stage.lines(finished)), flush=True)
     chosen = {each.overrides: stage.overrides_of(each, each.best(config.objective)) for each in finished}
     names = {name for each in finished for name in each.space.texts}
@@ -99,7 +103,7 @@ class _Stage:
 
     def candidates(self, jobs: Sequence[list[str]]) -> list[Candidate]:
         """The configurations among jobs, each with what is to be tried."""
-        _check_seeds(jobs)
+        _check_seeds(jobs, self.config.seed)
         found = [self._candidate(overrides) for overrides in dict.fromkeys(map(_without_seed, jobs))]
         examples = [
             [*each.overrides, *_as_overrides(self._composed[each.overrides], values)]
@@ -118,6 +122,31 @@ class _Stage:
             for seed in self.seeds
         ]
 
+    def with_results(self, candidates: Sequence[Candidate], returned: Sequence[JobReturn]) -> list[Candidate]:
+        """The candidates with what became of their trials."""
+        results = iter([RunFolder(Path(str(run.working_dir))).result() or {} for run in returned])
+
+        def finished(trial: Trial) -> Trial:
+            of_seeds = [next(results) for _ in self.seeds]
+            return replace(
+                trial,
+                scores=tuple(map(self._score, of_seeds)),
+                statuses=tuple(str(result.get("status")) for result in of_seeds),
+                fit_s=sum(float(result.get("seconds", {}).get("fit") or 0.0) for result in of_seeds),
+            )
+
+        return [replace(each, trials=tuple(map(finished, each.trials))) for each in candidates]
+
+    def _score(self, result: dict[str, Any]) -> float | None:
+        """A run's objective; it may have been another when it ran, which changes nothing else of it."""
+        params, objective = dict(result.get("params") or {}), self.config.objective
+        if objective == SECONDS_TO_TARGET and params.get("target") != self.config.target:
+            raise UserError(
+                f"target={self.config.target} is not that of the trials ({params.get('target')}), whose times to it "
+                "are unknown; use the same, or another sweep.name"
+            )
+        return objective_value({**result, "params": {**params, "objective": objective}})
+
     def overrides_of(self, candidate: Candidate, trial: Trial | None) -> list[str]:
         """The overrides that set a trial's values; none for the defaults."""
         composed = self._composed[candidate.overrides]
@@ -126,6 +155,8 @@ class _Stage:
     def config_of_trials(self) -> DictConfig:
         """The sweep's config with the folder of the trials."""
         config = _with_excluded(self.config, {UNTESTED}, {"seed"})
+        with read_write(config):
+            config.sweep.fail_on_divergence = False  # it is a trial's result, below every number
         with read_write(config.hydra):
             config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir) / FOLDER)
         return config
@@ -150,7 +181,7 @@ class _Stage:
         for each in candidates:
             name, best = job_name(each.overrides, constant), each.best(objective)
             if best is None:
-                yield f"  {name}: all {len(each.trials)} trials diverged; its defaults are used"
+                yield f"  {name}: no trial of {len(each.trials)} has a result; its defaults are used"
                 continue
             values = ", ".join(f"{key}={value}" for key, value in best.values.items())
             score = f"{objective} {abs(best.score(objective)):.4g}, the best of {len(each.trials)}"
@@ -192,13 +223,13 @@ class _Stage:
         return found
 
 
-def _check_seeds(jobs: Sequence[list[str]]) -> None:
-    reported = {text.partition("=")[2] for job in jobs for text in job if text.startswith("seed=")}
-    wrong = next((seed for seed in sorted(reported) if seed.isdigit() and int(seed) >= FIRST_TUNING_SEED), None)
-    if wrong is not None:
+def _check_seeds(jobs: Sequence[list[str]], default: int) -> None:
+    given = [text.partition("=")[2] for job in jobs for text in job if text.lstrip("+").startswith("seed=")]
+    seeds = [int(seed) for seed in given if seed.isdigit()] or [default]
+    if max(seeds) >= FIRST_TUNING_SEED:
         raise UserError(
-            f"seed={wrong} is not allowed with sweep.tune: seeds from {FIRST_TUNING_SEED} are for tuning; use smaller "
-            "ones, such as seed=range(0,10)"
+            f"seed={max(seeds)} is not allowed with sweep.tune: seeds from {FIRST_TUNING_SEED} are for tuning; use "
+            "smaller ones, such as seed=range(0,10)"
         )
 
 
@@ -220,22 +251,6 @@ def _has(config: DictConfig, name: str) -> bool:
     parent, _, key = name.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
     return isinstance(node, DictConfig) and key in node
-
-
-def _with_results(candidates: Sequence[Candidate], returned: Sequence[JobReturn], num_seeds: int) -> list[Candidate]:
-    runs = iter(returned)
-
-    def finished(trial: Trial) -> Trial:
-        of_seeds = [next(runs) for _ in range(num_seeds)]
-        results = [RunFolder(Path(str(run.working_dir))).result() or {} for run in of_seeds]
-        return replace(
-            trial,
-            scores=tuple(run.return_value for run in of_seeds),
-            statuses=tuple(str(result.get("status")) for result in results),
-            fit_s=sum(float(result.get("seconds", {}).get("fit") or 0.0) for result in results),
-        )
-
-    return [replace(each, trials=tuple(map(finished, each.trials))) for each in candidates]
 
 
 def _with_excluded(config: DictConfig, added: set[str], removed: set[str] = frozenset()) -> DictConfig:  # type: ignore[assignment]
