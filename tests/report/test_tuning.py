@@ -117,6 +117,14 @@ def test_a_configuration_whose_trials_all_diverged_has_its_defaults(folder: Path
     assert "sgd: no trial of the tuning has a result; the defaults are used" in content_of(folder)["notes"]
 
 
+def test_what_another_command_tuned_is_no_part_of_the_budget(folder: Path):
+    changed = record()
+    other = {**changed["candidates"][0], "overrides": ["optimizer=lion"]}
+    (folder / "tuning.json").write_text(json.dumps({**changed, "candidates": [*changed["candidates"], other]}))
+    tuning = content_of(folder)["tuning"]
+    assert (tuning["num_runs"], len(tuning["configurations"])) == (6, 2)
+
+
 def test_what_a_later_command_adds_without_changing_a_number_hides_nothing(folder: Path):
     changed = record()
     for each in changed["candidates"]:

@@ -54,19 +54,17 @@ class Tuning:
             configurations: In the order of the report.
         """
         record = self.record
-        trials = [trial for each in record["candidates"] for trial in each["trials"]]
+        found = [(index, self._candidate(each.runs[0])) for index, each in enumerate(configurations)]
+        tuned = [(index, candidate) for index, candidate in found if candidate is not None]
+        trials = [trial for _, candidate in tuned for trial in candidate["trials"]]
         return {
             "method": record["method"],
             "objective": record["objective"],
             "seeds": record["seeds"],
-            "num_trials": max(len(each["trials"]) for each in record["candidates"]),
+            "num_trials": max((len(candidate["trials"]) for _, candidate in tuned), default=0),
             "num_runs": sum(len(trial["statuses"]) for trial in trials),
             "fit_s": sum(trial["fit_s"] for trial in trials),
-            "configurations": [
-                self._configuration(index, candidate)
-                for index, each in enumerate(configurations)
-                if (candidate := self._candidate(each.runs[0])) is not None
-            ],
+            "configurations": [self._configuration(index, candidate) for index, candidate in tuned],
         }
 
     def notes(self, configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:

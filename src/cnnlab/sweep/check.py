@@ -71,12 +71,13 @@ def check_choices(override: Override) -> None:
         raise UserError(f"{typed} repeats {repeated}, which would be the same run; give each value once")
 
 
-def check_validation(config: DictConfig, what: str) -> None:
+def check_validation(config: DictConfig, what: str, or_else: str = "") -> None:
     """Rejects a config without validation data, by which trials are compared.
 
     Args:
         config: A trial's.
         what: Compares them, as typed.
+        or_else: Another way out: the end of a sentence.
 
     Raises:
         UserError: If there is none.
@@ -84,7 +85,7 @@ def check_validation(config: DictConfig, what: str) -> None:
     if config.watch != "val" or config.data.num_val == 0 or config.trainer.limit_val_batches == 0:
         raise UserError(
             f"{what} compares trials by {config.objective}, which needs validation; use watch=val, "
-            "data.num_val=5000 and trainer.limit_val_batches=1.0"
+            f"data.num_val=5000 and trainer.limit_val_batches=1.0{or_else}"
         )
 
 

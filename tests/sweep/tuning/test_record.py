@@ -78,6 +78,21 @@ def test_the_recorded_results_are_those_of_the_same_trials_only(tmp_path: Path):
     assert with_recorded_results(planned, None, "val/acc", seeds) is None
 
 
+def test_configurations_of_an_earlier_command_stay_if_they_were_tuned_in_the_same_way(tmp_path: Path):
+    other = Candidate(("optimizer=sgd",), SPACE, (trial("0.01", 0.8),))
+    write_record(tmp_path, "random", "val/acc", [1000], [other])
+    write_record(tmp_path, "random", "val/acc", [1000], [candidate(trial("0.001", 0.9))])
+    record = read_record(tmp_path)
+    assert record is not None
+    assert [each["overrides"] for each in record["candidates"]] == [["optimizer=adam"], ["optimizer=sgd"]]
+    planned = [candidate(Trial({"optimizer.lr": "0.001"}))]
+    assert with_recorded_results(planned, record, "val/acc", [1000]) == [candidate(trial("0.001", 0.9))]
+    write_record(tmp_path, "random", "val/loss", [1000], [candidate(trial("0.001", 0.9))])
+    record = read_record(tmp_path)
+    assert record is not None
+    assert len(record["candidates"]) == 1
+
+
 DAMAGES = {
     "not JSON": lambda record: "{",
     "a list": lambda record: "[]",

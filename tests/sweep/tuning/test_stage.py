@@ -154,6 +154,20 @@ def test_a_space_in_a_file_holds_numbers_only(tmp_path: Path):
     assert not (tmp_path / "sweep").exists()
 
 
+def test_a_damaged_space_is_one_line(tmp_path: Path):
+    for folder, content in (
+        ("optimizer", "_target_: torch.optim.Adam\n_partial_: true\nlr: 0.01\nweight_decay: 0.0\n"),
+        ("optimizer_space", "lr: [0.1\n"),
+    ):
+        (tmp_path / "conf" / folder).mkdir(parents=True)
+        (tmp_path / "conf" / folder / "mine.yaml").write_text(content)
+    command = ("-m", f"--config-dir={tmp_path / 'conf'}", *SMALL, "optimizer=mine", "seed=0,1", "sweep.tune=lr")
+    code, text = processes.start(tmp_path / "output", *command, f"hydra.sweep.dir={tmp_path / 'sweep'}").wait()
+    assert code == 2, text
+    assert text.splitlines()[-1].startswith("error: optimizer_space/mine.yaml cannot be read (")
+    assert not (tmp_path / "sweep").exists()
+
+
 REFUSED = [
     (("sweep.tune=yes",), "sweep.tune=yes is not allowed; it must be false or lr or random"),
     (("sweep.tune=true",), "sweep.tune=true is not allowed; it must be false or lr or random"),

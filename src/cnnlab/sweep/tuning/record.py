@@ -67,7 +67,7 @@ class Candidate:
 
 
 def write_record(folder: Path, method: str, objective: str, seeds: Sequence[int], candidates: list[Candidate]) -> None:
-    """Writes the record of a finished tuning.
+    """Writes the record of a finished tuning; configurations that only an earlier command tuned in the same way stay.
 
     Args:
         folder: The sweep's folder.
@@ -76,13 +76,12 @@ def write_record(folder: Path, method: str, objective: str, seeds: Sequence[int]
         seeds: The tuning seeds.
         candidates: With their finished trials.
     """
-    content = {
-        "schema": SCHEMA,
-        "method": method,
-        "objective": objective,
-        "seeds": list(seeds),
-        "candidates": [_as_json(each, objective) for each in candidates],
-    }
+    how = {"schema": SCHEMA, "method": method, "objective": objective, "seeds": list(seeds)}
+    earlier = read_record(folder) or {}
+    tuned = [list(each.overrides) for each in candidates]
+    is_same = all(earlier.get(name) == value for name, value in how.items())
+    kept = [each for each in earlier["candidates"] if each["overrides"] not in tuned] if is_same else []
+    content = {**how, "candidates": [*(_as_json(each, objective) for each in candidates), *kept]}
     write_atomically(folder / RECORD, (json.dumps(content, indent=1) + "\n").encode())
 
 
@@ -153,7 +152,7 @@ def with_recorded_results(
     """
     if record is None or (record["objective"], record["seeds"]) != (objective, list(seeds)):
         return None
-    recorded = record["candidates"]
+    recorded = record["candidates"][: len(candidates)]  # those of other commands follow
     planned = [(list(each.overrides), [trial.values for trial in each.trials]) for each in candidates]
     if planned != [(each["overrides"], [trial["values"] for trial in each["trials"]]) for each in recorded]:
         return None

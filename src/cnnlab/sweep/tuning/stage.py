@@ -11,9 +11,12 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from cnnlab.errors import UserError
+from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.check import SPACES
 from cnnlab.experiment.composed import job_like
 from cnnlab.experiment.identity import flatten
@@ -192,7 +195,7 @@ class _Stage:
         config = job_like(self._loader.load_sweep_config(self.config, list(overrides)))
         self._composed[overrides] = config
         method, num = self.config.sweep.tune, self.config.tuning.num_trials
-        check_validation(config, f"sweep.tune={method}")
+        check_validation(config, f"sweep.tune={method}", "; or add sweep.tune=false")
         space = Space.of(self._declared(config))
         if method == "lr":
             space = space.of_learning_rate()
@@ -211,7 +214,12 @@ class _Stage:
         if own is not None:
             return dict(flatten(OmegaConf.to_container(own, resolve=True)))
         option = config.hydra.runtime.choices.optimizer
-        content = load_file(self.config, self._loader, f"{SPACES}/{option}")
+        try:
+            content = load_file(self.config, self._loader, f"{SPACES}/{option}")
+        except (YAMLError, HydraException, OmegaConfBaseException) as error:
+            raise UserError(
+                f"{SPACES}/{option}.yaml cannot be read ({one_line(error)}); mend it, or add sweep.tune=false"
+            ) from None
         if not content:  # an optimiser of the user's own
             return {LEARNING_RATE: _around(config.optimizer.lr)}
         found = {f"optimizer.{key!s}": value for key, value in content.items()}
