@@ -22,7 +22,7 @@ from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.stages import Stage, command, plan, stage_of
 from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
-from cnnlab.report.tuning import Tuning
+from cnnlab.report.tuning import Tuning, tuning_notes
 from cnnlab.report.versions import code_notes, with_code
 from cnnlab.run.status import Status
 
@@ -79,6 +79,7 @@ def build(
     comparisons = with_code(comparisons, configurations, names)
     planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
     answers = Answers.of(configurations)
+    tuned = None if tuning is None else tuning.content(configurations)
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
     return {
         "schema": SCHEMA,
@@ -102,7 +103,7 @@ def build(
         "shared": shared(runs),
         "notes": [
             *_of_stages(folder, stage, planned, sentences),
-            *_of_tuning(tuning, configurations, sentences),
+            *_of_tuning(tuned, configurations, sentences),
             *code_notes(configurations, comparisons, settings.mix_versions, sentences),
             *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
         ],
@@ -116,7 +117,7 @@ def build(
         "groups": brackets,
         "comparisons": _comparisons(configurations, comparisons, answers, settings.margin, sentences),
         **_overviews(names, configurations, answers),
-        "tuning": None if tuning is None else tuning.content(configurations),
+        "tuning": tuned,
         "provenance": provenance(folder, runs, sentences),
     }
 
@@ -176,10 +177,12 @@ def _overviews(
     }
 
 
-def _of_tuning(tuning: Tuning | None, configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+def _of_tuning(
+    tuned: dict[str, Any] | None, configurations: Sequence[Configuration], sentences: Sentences
+) -> list[str]:
     """How the configurations were tuned, or that they were not."""
-    if tuning is not None:
-        return tuning.notes(configurations, sentences)
+    if tuned is not None:
+        return tuning_notes(tuned, configurations, sentences)
     return [sentences.of("defaults")] if compares_defaults(configurations) else []
 
 

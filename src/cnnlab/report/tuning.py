@@ -67,32 +67,6 @@ class Tuning:
             "configurations": [self._configuration(index, candidate) for index, candidate in tuned],
         }
 
-    def notes(self, configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
-        """How it was tuned, and what limits that.
-
-        Args:
-            configurations: In the order of the report.
-            sentences: In the report's language.
-        """
-        content = self.content(configurations)
-        tuned = content["configurations"]
-        found = [
-            sentences.of(
-                f"tuned_{content['method']}",
-                num=content["num_trials"],
-                objective=content["objective"],
-                seeds=len(content["seeds"]),
-                runs=content["num_runs"],
-                minutes=f"{content['fit_s'] / 60:.0f}",
-            )
-        ]
-        for name in sorted({name for each in tuned for name in each["at_edge"]}):
-            names = [configurations[each["configuration"]].name for each in tuned if name in each["at_edge"]]
-            found.append(sentences.of("at_edge", names=", ".join(names), name=name))
-        if untuned := [configurations[each["configuration"]].name for each in tuned if each["chosen"] is None]:
-            found.append(sentences.of("untuned", names=", ".join(untuned)))
-        return found
-
     def _configuration(self, index: int, candidate: Mapping[str, Any]) -> dict[str, Any]:
         trials = [{"values": trial["values"], "score": _score(trial)} for trial in candidate["trials"]]
         chosen = candidate["chosen"]
@@ -127,6 +101,35 @@ class Tuning:
             if wanted.items() <= typed and (chosen is not None or not self.names & run.typed.keys()):
                 return dict(each)
         return None
+
+
+def tuning_notes(
+    content: Mapping[str, Any], configurations: Sequence[Configuration], sentences: Sentences
+) -> list[str]:
+    """How a sweep was tuned, and what limits that.
+
+    Args:
+        content: From `Tuning.content`.
+        configurations: In the order of the report.
+        sentences: In the report's language.
+    """
+    tuned = content["configurations"]
+    found = [
+        sentences.of(
+            f"tuned_{content['method']}",
+            num=content["num_trials"],
+            objective=content["objective"],
+            seeds=len(content["seeds"]),
+            runs=content["num_runs"],
+            minutes=f"{content['fit_s'] / 60:.0f}",
+        )
+    ]
+    for name in sorted({name for each in tuned for name in each["at_edge"]}):
+        names = [configurations[each["configuration"]].name for each in tuned if name in each["at_edge"]]
+        found.append(sentences.of("at_edge", names=", ".join(names), name=name))
+    if untuned := [configurations[each["configuration"]].name for each in tuned if each["chosen"] is None]:
+        found.append(sentences.of("untuned", names=", ".join(untuned)))
+    return found
 
 
 def _named(overrides: Sequence[str]) -> dict[str, str]:
