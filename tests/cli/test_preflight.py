@@ -8,6 +8,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.cli.preflight import Preflight
+from cnnlab.errors import HydraBypass
 from cnnlab.experiment.composed import without_hydra
 from tests.cli.conftest import Typed
 from tests.conftest import SMALL
@@ -21,6 +22,14 @@ def test_a_dry_run_is_refused_where_the_launcher_would_run_the_jobs(tmp_path: Pa
     assert (code, text.count("\n")) == (2, 1), text
     assert text.startswith("error: sweep.dry_run=true needs hydra/launcher=local")
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("typed", ["sweep.tune=lr", "tuning.num_trials=3", "report.margin=0.1", "sweep.dry_run=true"])
+def test_a_sweeps_setting_is_refused_for_a_single_run(tmp_path: Path, typed: str):
+    folder = tmp_path / "run"
+    with hydra_loader(), pytest.raises(HydraBypass) as refused:
+        Preflight().on_run_start(composed(typed, f"hydra.run.dir={folder}"))
+    assert str(refused.value.__cause__) == f"{typed} has no effect on a single run; put -m first, or leave it out"
 
 
 @pytest.mark.parametrize("rank", [None, "1"])

@@ -117,6 +117,17 @@ def test_a_configuration_whose_trials_all_diverged_has_its_defaults(folder: Path
     assert "sgd: no trial of the tuning has a result; the defaults are used" in content_of(folder)["notes"]
 
 
+def test_a_sweep_of_which_no_trial_has_a_result_compares_defaults(folder: Path):
+    changed = record()
+    for candidate in changed["candidates"]:
+        candidate |= {"chosen": None, "at_edge": []}
+    (folder / "tuning.json").write_text(json.dumps(changed))
+    for path in folder.glob("*/result.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "overrides": content["overrides"][:2]}))
+    assert content_of(folder)["tuning"] is None
+
+
 def test_what_another_command_tuned_is_no_part_of_the_budget(folder: Path):
     changed = record()
     other = {**changed["candidates"][0], "overrides": ["optimizer=lion"]}

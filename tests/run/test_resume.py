@@ -142,9 +142,12 @@ def test_a_sweeps_folder_names_the_sweeps_command(tmp_path: Path):
     with pytest.raises(UserError, match="a sweep's folder; the command that started it resumes all of its jobs; "):
         expand_resume([f"resume={tmp_path}"])
     OmegaConf.save({"hydra": {"overrides": {"task": ["seed=0,1"]}}}, tmp_path / "multirun.yaml")
+    (tmp_path / "tuning").mkdir()  # whose record has the command of the whole sweep, and another folder
+    OmegaConf.save({"hydra": {"overrides": {"task": ["seed=0,1"]}}}, tmp_path / "tuning" / "multirun.yaml")
     command = f"cnnlab -m seed=0,1 hydra.sweep.dir={tmp_path}"
-    with pytest.raises(UserError, match=f"a sweep's folder; {command} resumes all of its jobs; "):
-        expand_resume([f"resume={tmp_path}"])
+    for folder in (tmp_path, tmp_path / "tuning"):
+        with pytest.raises(UserError, match=f"a sweep's folder; {command} resumes all of its jobs; "):
+            expand_resume([f"resume={folder}"])
 
 
 @pytest.mark.parametrize("status", ["completed", "diverged", "pruned"])

@@ -54,8 +54,9 @@ def test_one_that_tunes_says_beforehand_what_both_stages_cost_and_writes_nothing
     cost, head, estimate, *listed = text.splitlines()
     method, num, seeds = ("random", 20, 1) if name == "tuned_optimizers" else ("lr", 7, 3)
     assert cost.startswith(
-        f"sweep.tune={method}: {TRIALS[name]} runs on validation data (configurations: {TRIALS[name] // num // seeds}, "
-        f"trials of each: {num}, seeds: {seeds}), then {JOBS[name]} jobs with the best values: about "
+        f"sweep.tune={method}: runs on validation data: {TRIALS[name]} "
+        f"(configurations: {TRIALS[name] // num // seeds}, trials of each: {num}, seeds: {seeds}), "
+        f"then jobs with the best values: {JOBS[name]}; in all about "
     )
     assert (code, head.partition(",")[0]) == (0, f"{folder / 'tuning'}: {TRIALS[name]} jobs")
     assert estimate.startswith("about ")

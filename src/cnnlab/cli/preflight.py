@@ -16,7 +16,7 @@ from cnnlab.errors import HydraBypass, UserError
 from cnnlab.experiment.check import check
 from cnnlab.experiment.composed import hydra_values, job_like, texts
 from cnnlab.experiment.identity import difference
-from cnnlab.experiment.schema import OURS, check_values
+from cnnlab.experiment.schema import OF_SWEEPS, OURS, check_values
 from cnnlab.experiment.settle import settle
 from cnnlab.experiment.targets import check_targets
 from cnnlab.files import expand_home
@@ -78,7 +78,10 @@ class Preflight(Callback):
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.runtime.output_dir = str(folder.path.absolute())
             HydraConfig.instance().set_config(config)
-            check(config, dict(config.hydra.runtime.choices), texts(config.hydra.overrides.task))
+            typed = texts(config.hydra.overrides.task)
+            check(config, dict(config.hydra.runtime.choices), typed)
+            if config.resume is None:
+                _check_single(typed)
             _check_devices(config)
             claim(folder, resume=config.resume is not None)
             check_same_experiment(config)
@@ -100,6 +103,13 @@ def _is_recorded_as_it_is(config: DictConfig) -> bool:
         return difference(RunFolder(Path(config.resume)).config(), config) is None
     except (UserError, OmegaConfBaseException):
         return False
+
+
+def _check_single(typed: list[str]) -> None:
+    """Rejects a sweep's settings for a single run, except its name, by which a tracker may group runs."""
+    settings = (text for text in typed if text.lstrip("+").startswith(OF_SWEEPS))
+    if text := next((text for text in settings if not text.lstrip("+").startswith("sweep.name=")), None):
+        raise UserError(f"{text} has no effect on a single run; put -m first, or leave it out")
 
 
 def _check_devices(config: DictConfig) -> None:

@@ -9,6 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from cnnlab.errors import UserError
+
 Option = tuple[str, ...]  # of a config group: a name, several, or none
 
 SWEPT = "hydra.sweeper.params"  # by group or key
@@ -117,11 +119,16 @@ def load_file(config: DictConfig, loader: ConfigLoader, path: str) -> DictConfig
         config: A composed config with Hydra's part.
         loader: Hydra's.
         path: In the search path, without `.yaml`, such as `experiment/accurate`.
+
+    Raises:
+        UserError: If it holds no names with values.
     """
     kinds = {source.scheme(): type(source) for source in loader.get_sources()}
     for place in config.hydra.runtime.config_sources:
         source = kinds[place.schema](place.provider, f"{place.schema}://{place.path}")
         if source.is_config(path):
             content = source.load_config(path).config
-            return content if isinstance(content, DictConfig) else OmegaConf.create()
+            if not isinstance(content, DictConfig):
+                raise UserError(f"conf/{path}.yaml has no names with values, such as lr: 0.1; mend it")
+            return content
     return OmegaConf.create()

@@ -14,6 +14,7 @@ from cnnlab.metrics import OBJECTIVES
 from cnnlab.program import as_typed
 
 ABSENT: Final = object()
+OF_SWEEPS = ("sweep.", "tuning.", "report.")  # settings of a sweep, which no run reads
 FIRST_TUNING_SEED = 1000  # seeds from here on are for tuning: no result is reported on them
 OURS = "hydra_plugins.cnnlab_plugins."  # we check the keys of our launchers and sweepers only
 

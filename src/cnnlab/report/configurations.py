@@ -6,24 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.experiment.axes import AXES
+from cnnlab.experiment.schema import OF_SWEEPS
 from cnnlab.report.runs import Run
 from cnnlab.run.status import Status
 
 COMPUTES = ("cnnlab", "torch", "lightning", "numpy", "kernels")  # of a run's code: what its numbers come from
 IGNORED = (  # what is typed without being part of an experiment, besides the seed
-    *(
-        "seed",
-        "resume",
-        "console",
-        "hydra.",
-        "sweep.",
-        "tuning.",
-        "report.",
-        "target",
-        "objective",
-        "logger",
-        "callbacks",
-    ),
+    *("seed", "resume", "console", "hydra.", "target", "objective", "logger", "callbacks", *OF_SWEEPS),
 )
 
 

@@ -30,14 +30,14 @@ class Tuning:
 
     @classmethod
     def of(cls, folder: Path, runs: Sequence[Run]) -> "Tuning | None":
-        """The tuning that runs have their values from; None if not all of them have.
+        """The tuning that runs have their values from; None if not all of them have, or no trial had a result.
 
         Args:
             folder: The sweep's folder.
             runs: Its runs.
         """
         record = read_record(folder)
-        if record is None:
+        if record is None or all(each["chosen"] is None for each in record["candidates"]):
             return None
         tuning = cls(record)
         return tuning if all(tuning._candidate(run) is not None for run in runs) else None

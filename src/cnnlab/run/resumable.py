@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
+from cnnlab.experiment.schema import OF_SWEEPS
 from cnnlab.files import expand_home
 from cnnlab.program import program
 from cnnlab.run.folder import RunFolder
@@ -62,7 +63,7 @@ def check_not_finished(folder: RunFolder, added: list[str]) -> None:
     status = folder.status
     if status is None or not status.is_final:
         return
-    recorded = [text for text in folder.overrides() if not text.startswith((KEY, "hydra."))]
+    recorded = [text for text in folder.overrides() if not text.startswith((KEY, "hydra.", *OF_SWEEPS))]
     new = {text.partition("=")[0]: text for text in [*recorded, *added]}
     advice = "change what made it diverge, such as optimizer.lr" if status is Status.DIVERGED else "a new run"
     raise UserError(
@@ -80,9 +81,14 @@ def _reason(path: Path) -> str:
         return f"no run there, since the folder does not exist; {_latest(path.parent)}"
     if path.is_file():
         return f"no run there, since it is a file; {_latest(path.parent)}"
-    if any((path / name).exists() for name in SWEEP_FILES):
-        return f"that is a sweep's folder; {_sweep_command(path)} resumes all of its jobs; {_latest(path)}"
+    if _is_sweep(path):
+        sweep = path.parent if _is_sweep(path.parent) else path  # the trials of a tuned sweep are a sweep inside it
+        return f"that is a sweep's folder; {_sweep_command(sweep)} resumes all of its jobs; {_latest(path)}"
     return f"no run there; {_latest(path)}"
+
+
+def _is_sweep(path: Path) -> bool:
+    return any((path / name).exists() for name in SWEEP_FILES)
 
 
 def _sweep_command(sweep: Path) -> str:

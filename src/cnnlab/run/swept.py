@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from cnnlab.experiment.schema import OF_SWEEPS
 from cnnlab.files import read_file
 from cnnlab.run.record import MAX_BYTES
 
@@ -18,7 +19,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a tenth of OmegaConf's
 UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError)
 TRIAL = re.compile(r"\d{4,},")  # starts the name of a trial's folder
 NOT_VARIED = (  # what a search or a resume adds, and what is no part of an experiment
-    *("callbacks.pruning", "console", "hydra.", "logger", "report.", "resume", "sweep.", "trust"),
+    *("callbacks.pruning", "console", "hydra.", "logger", "resume", "trust", *OF_SWEEPS),
 )
 
 

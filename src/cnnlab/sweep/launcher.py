@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts, without_hydra
 from cnnlab.experiment.loader import settled
+from cnnlab.experiment.schema import OF_SWEEPS
 from cnnlab.files import make_folder, write_atomically
 from cnnlab.run.claim import REMOVED
 from cnnlab.run.flags import CommandLine
@@ -166,7 +167,7 @@ class SweepLauncher(Launcher, ABC):
             name: The name of its folder.
             number: Its position in the sweep, from 0.
         """
-        kept = tuple(text for text in overrides if not text.lstrip("+~").startswith("sweep."))
+        kept = tuple(text for text in overrides if not text.lstrip("+~").startswith(OF_SWEEPS))
         return Job.in_sweep(self.folder, name, kept, number)
 
     def make_task(self, job: Job) -> Task:

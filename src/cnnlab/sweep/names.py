@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from cnnlab.errors import UserError
 from cnnlab.experiment.composed import texts
+from cnnlab.experiment.schema import OF_SWEEPS
 from cnnlab.run.resume import quote
 
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's keys that are left out of a job's name
@@ -32,7 +33,7 @@ def name_sweep(config: DictConfig) -> None:
     last = {override.key_or_group: override for override in [*params, *typed]}  # the command line replaces the file's
     constant = sorted(key for key, override in last.items() if not override.is_sweep_override())
     excluded = [*constant, *OmegaConf.select(config, EXCLUDED)]
-    named = [override for override in typed if not override.key_or_group.startswith("sweep.")]
+    named = [override for override in typed if not override.key_or_group.startswith(OF_SWEEPS)]
     swept = [override for override in named if override.is_sweep_override()] or named
     if not config.hydra.sweep.dir:
         raise UserError("hydra.sweep.dir= names no folder; leave it out, or give one")

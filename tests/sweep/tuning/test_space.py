@@ -53,7 +53,19 @@ def test_what_is_no_range_is_one_line_with_the_value(text: str, reason: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["hydra.run.dir", "sweep.name", "seed", "resume", "+optimizer.lr", "~model", "a b", ""]
+    "name",
+    [
+        "hydra.run.dir",
+        "hydra/launcher",
+        "hydra/launcher@hydra.sweeper",
+        "sweep.name",
+        "seed",
+        "resume",
+        "+optimizer.lr",
+        "~model",
+        "a b",
+        "",
+    ],
 )
 def test_what_says_where_or_how_often_it_runs_cannot_be_tuned(name: str):
     with pytest.raises(UserError, match="cannot be tuned"):

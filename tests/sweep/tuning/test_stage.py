@@ -145,6 +145,7 @@ def test_an_optimiser_without_a_space_is_tuned_around_its_default(tmp_path: Path
     [
         ("foreach: choice(a,b)", "optimizer.foreach: choice(a,b) is not allowed; a file there holds numbers only"),
         ("lr: [0.1", "error: optimizer_space/mine.yaml cannot be read ("),
+        ("- lr", "error: conf/optimizer_space/mine.yaml has no names with values, such as lr: 0.1; mend it"),
     ],
 )
 def test_a_space_in_a_file_is_readable_and_holds_numbers_only(tmp_path: Path, content: str, words: str):

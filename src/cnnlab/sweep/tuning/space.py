@@ -54,7 +54,7 @@ class Parameter:
         Raises:
             UserError: If it is none of them, or the key cannot be tuned.
         """
-        if not NAME.fullmatch(name) or name.partition(".")[0] in NOT_TUNED:
+        if not NAME.fullmatch(name) or re.split(r"[./@]", name)[0] in NOT_TUNED:
             raise UserError(f"{name} cannot be tuned; give the key of a value of a run, such as {LEARNING_RATE}")
         try:
             override = OverridesParser.create().parse_override(f"{name}={text}")

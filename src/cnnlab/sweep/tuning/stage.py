@@ -21,7 +21,7 @@ from cnnlab.experiment.check import SPACES
 from cnnlab.experiment.composed import job_like
 from cnnlab.experiment.identity import flatten
 from cnnlab.experiment.recipe import load_file
-from cnnlab.experiment.schema import FIRST_TUNING_SEED
+from cnnlab.experiment.schema import FIRST_TUNING_SEED, OF_SWEEPS
 from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import objective_value
@@ -35,7 +35,6 @@ from cnnlab.sweep.tuning.space import LEARNING_RATE, Space, Values
 FOLDER = "tuning"  # of the trials, in the sweep's folder
 WIDTH = 1000.0  # the highest over the lowest learning rate of a space
 UNTESTED = "trainer.limit_test_batches"
-NOT_OF_A_CONFIGURATION = ("seed=", "sweep.", "tuning.", "report.")  # overrides that say nothing of how it trains
 
 Launch = Callable[[DictConfig, Sequence[list[str]]], Sequence[JobReturn]]
 
@@ -172,9 +171,9 @@ class _Stage:
         estimate = Estimate.of(self._composed[candidates[0].overrides], outputs)
         duration = estimate.text(num_runs + num_jobs, at_a_time or 1)
         return (
-            f"sweep.tune={self.config.sweep.tune}: {num_runs} runs on validation data (configurations: "
-            f"{len(candidates)}, trials of each: {num_trials}, seeds: {len(self.seeds)}), then {num_jobs} jobs with "
-            f"the best values: {duration}; sweep.tune=false runs only jobs with the defaults"
+            f"sweep.tune={self.config.sweep.tune}: runs on validation data: {num_runs} (configurations: "
+            f"{len(candidates)}, trials of each: {num_trials}, seeds: {len(self.seeds)}), then jobs with the best "
+            f"values: {num_jobs}; in all {duration}; sweep.tune=false runs only jobs with the defaults"
         )
 
     def lines(self, candidates: Sequence[Candidate]) -> Iterator[str]:
@@ -182,7 +181,8 @@ class _Stage:
         constant = {*OmegaConf.select(self.config, EXCLUDED), "seed"}
         objective = self.config.objective
         for each in candidates:
-            name, best = job_name(each.overrides, constant), each.best(objective)
+            name = job_name(each.overrides, constant) if len(candidates) > 1 else "the configuration"
+            best = each.best(objective)
             if best is None:
                 yield f"  {name}: no trial of {len(each.trials)} has a result; its defaults are used"
                 continue
@@ -247,7 +247,7 @@ def _around(rate: float) -> str:
 
 
 def _without_seed(job: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text for text in job if not text.lstrip("+~").startswith(NOT_OF_A_CONFIGURATION))
+    return tuple(text for text in job if not text.lstrip("+~").startswith(("seed=", *OF_SWEEPS)))
 
 
 def _as_overrides(config: DictConfig, values: Values) -> list[str]:
