@@ -36,7 +36,7 @@ def test_without_earlier_runs_it_is_the_nominal_speed_of_all_steps(tmp_path: Pat
 def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
     record(tmp_path / "runs" / "1", 10.0, 100)
     record(tmp_path / "runs" / "2", 30.0, 100)
-    record(tmp_path / "sweeps" / "s" / "seed=1", 40.0, 100)
+    record(tmp_path / "sweeps" / "s" / "tuning" / "seed=1000", 40.0, 100)
     record(tmp_path / "runs" / "other", 900.0, 100, network="another.Network")
     record(tmp_path / "runs" / "failed", 900.0, 100, status="failed")
     record(tmp_path / "runs" / "short", 900.0, 2)

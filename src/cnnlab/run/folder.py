@@ -246,8 +246,9 @@ class RunFolder:
 
 
 def find_runs(outputs: Path) -> Iterator[RunFolder]:
-    """The run folders with a result in an outputs folder, of single runs and of sweeps, latest first."""
-    paths = [*outputs.glob("runs/[!.]*/result.json"), *outputs.glob("sweeps/[!.]*/[!.]*/result.json")]
+    """The run folders with a result in an outputs folder: single runs, sweeps and their trials, latest first."""
+    places = ("runs/[!.]*", "sweeps/[!.]*/[!.]*", "sweeps/[!.]*/[!.]*/[!.]*")
+    paths = (path for place in places for path in outputs.glob(f"{place}/result.json"))
     for path in sorted(paths, key=_modified, reverse=True):
         yield RunFolder(path.parent)
 
