@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from cnnlab.sweep.estimate import NOMINAL_STEP_S, START_S, Estimate
@@ -50,4 +51,13 @@ def test_earlier_runs_of_the_same_network_tell(tmp_path: Path):
         (tmp_path / "runs" / f"damaged-{number}" / "result.json").write_bytes(content)
     estimate = Estimate.of(config(), tmp_path)
     assert estimate == Estimate(START_S + 80 * 0.3, 3)
-    assert estimate.text(num_jobs=4, at_a_time=2) == "about 0:00:50 (earlier runs: 3)"
+    assert estimate.text(4, at_a_time=2) == "about 0:00:50 (earlier runs: 3)"
+    assert estimate.text(4, at_a_time=None) == "about 0:01:40 (earlier runs: 3)"
+
+
+@pytest.mark.parametrize(
+    ("stages", "at_a_time", "seconds"),
+    [((4,), 2, 20), ((5,), 2, 30), ((1,), 2, 10), ((6,), 256, 10), ((6, 6), 256, 20), ((0,), 2, 0)],
+)
+def test_no_sweep_is_shorter_than_its_rounds(stages: tuple[int, ...], at_a_time: int, seconds: int):
+    assert Estimate(10.0, 0).text(*stages, at_a_time=at_a_time).startswith(f"about 0:00:{seconds:02} (")

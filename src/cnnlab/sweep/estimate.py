@@ -46,9 +46,14 @@ class Estimate:
         step_s = statistics.median(known) if known else NOMINAL_STEP_S
         return cls(START_S + _num_steps(config) * step_s, len(known))
 
-    def text(self, num_jobs: int, at_a_time: int) -> str:
-        """The duration of that many jobs, and what it is based on."""
-        seconds = round(self.job_s * num_jobs / at_a_time)
+    def text(self, *num_jobs: int, at_a_time: int | None) -> str:
+        """The duration of jobs, and what it is based on.
+
+        Args:
+            num_jobs: How many, of each of several stages one after the other.
+            at_a_time: How many run at a time; None if that is unknown, and one is assumed.
+        """
+        seconds = round(sum(self.job_s * math.ceil(num / (at_a_time or 1)) for num in num_jobs))
         source = f"earlier runs: {self.num_runs}" if self.num_runs else "a guess: no earlier runs"
         return f"about {timedelta(seconds=seconds)} ({source})"
 

@@ -218,7 +218,7 @@ def print_plan(
     parts = ", ".join(f"{count} {action.value}" for action, count in counts.items())
     print(f"{folder}: {len(steps)} jobs, {at_a_time_text(at_a_time)} ({parts})", flush=True)
     if todo := len(steps) - counts[Action.SKIP]:
-        print(estimate.text(todo, min(todo, at_a_time or 1)), flush=True)
+        print(estimate.text(todo, at_a_time=at_a_time), flush=True)
     for step in steps:
         if list_all or step.remark:
             print(f"  {step.job.name}: {step.action.value}" + (f"; {step.remark}" if step.remark else ""), flush=True)

@@ -138,4 +138,4 @@ def _print_plan(launcher: SweepLauncher, config: DictConfig, num_trials: int, nu
     )
     if todo := max(0, num_trials - (num_done or 0)):
         estimate = Estimate.of(config, launcher.folder.parent.parent)
-        print(estimate.text(todo, min(todo, at_a_time or 1)), flush=True)
+        print(estimate.text(todo, at_a_time=at_a_time), flush=True)

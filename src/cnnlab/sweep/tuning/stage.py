@@ -169,7 +169,7 @@ class _Stage:
         num_runs = sum(len(each.trials) for each in candidates) * len(self.seeds)
         outputs = Path(self.config.hydra.sweep.dir).parent.parent
         estimate = Estimate.of(self._composed[candidates[0].overrides], outputs)
-        duration = estimate.text(num_runs + num_jobs, at_a_time or 1)
+        duration = estimate.text(num_runs, num_jobs, at_a_time=at_a_time)
         return (
             f"sweep.tune={self.config.sweep.tune}: runs on validation data: {num_runs} (configurations: "
             f"{len(candidates)}, trials of each: {num_trials}, seeds: {len(self.seeds)}), then jobs with the best "
