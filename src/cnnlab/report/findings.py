@@ -46,15 +46,22 @@ def headline(
     undecided = [each for each in comparisons if each.verdict is Verdict.UNDECIDED]
     if differing:
         told = sentences.of("told_apart", differing=len(differing), num=len(comparisons))
-        surest = min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
         top = _top(names, brackets, sentences)
-        return [told, *equivalences, *top, sentences.comparison(surest, names, margin)][:3]
+        return [told, *equivalences, *top, sentences.comparison(_most_telling(differing), names, margin)][:3]
     if undecided:
         largest = max(undecided, key=lambda each: abs(each.difference))
         none = _none_told_apart(comparisons, baseline, sentences)
         return [none, *equivalences, sentences.comparison(largest, names, margin)]
     largest = max(comparisons, key=lambda each: abs(each.difference))
     return [*equivalences, sentences.comparison(largest, names, margin)]
+
+
+def _most_telling(differing: Sequence[Comparison]) -> Comparison:
+    """The best on validation data with the first in their order that it differs from; else the surest difference."""
+    of_best = [each for each in differing if 0 in (each.first, each.second)]
+    if of_best:
+        return min(of_best, key=lambda each: max(each.first, each.second))
+    return min(differing, key=lambda each: (each.p_adjusted, -abs(each.difference)))
 
 
 def _equivalences(comparisons: Sequence[Comparison], margin: float | None, sentences: Sentences) -> list[str]:
