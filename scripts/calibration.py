@@ -1,7 +1,7 @@
 """python scripts/calibration.py: how often a report's verdicts are wrong; the tables of docs/statistics.md.
 
 Simulated sweeps of 14 configurations, whose truth is known, are compared as a report compares them; in the last table,
-simulated networks on simulated images. Two to four minutes.
+simulated networks on simulated images. Three to five minutes.
 """
 
 import argparse
@@ -22,9 +22,17 @@ HEAD = (
     "| deviations | n | ρ | false verdicts, % | power, % | coverage, % | false equivalences, % |",
     "|---|---|---|---|---|---|---|",
 )
-COVERAGE_HEAD = (
-    "| values | n | of a difference, equal | real | of a mean |",
+BASELINES = {  # the first configuration is the one that all others are compared with
+    "equal": EQUAL,
+    **{f"real, {REAL[index]}": (REAL[index], *REAL[:index], *REAL[index + 1 :]) for index in (1, 5, 0)},
+}
+BASELINE_HEAD = (
+    "| deviations, the baseline's | n | false verdicts, % | power, % | coverage, % |",
     "|---|---|---|---|---|",
+)
+COVERAGE_HEAD = (
+    "| values | n | of a difference, equal | real | real, the noisiest | of a mean |",
+    "|---|---|---|---|---|---|",
 )
 IMAGES_HEAD = (
     "| world | n | this test set only | bootstrap, percentiles | 2 configurations | 6 configurations |",
@@ -50,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def lines(repetitions: int) -> Iterator[str]:
-    """The three tables, in Markdown.
+    """The four tables, in Markdown.
 
     Args:
         repetitions: Simulated sweeps a row.
@@ -58,6 +66,10 @@ def lines(repetitions: int) -> Iterator[str]:
     yield from HEAD
     for deviations, num_seeds, correlation in product(DEVIATIONS, SEEDS, CORRELATIONS):
         yield row(deviations, num_seeds, correlation, repetitions)
+    yield ""
+    yield from BASELINE_HEAD
+    for deviations, num_seeds in product(BASELINES, SEEDS):
+        yield baseline_row(deviations, num_seeds, repetitions)
     yield ""
     yield from COVERAGE_HEAD
     for is_skewed, num_seeds in product((False, True), (3, 5, 10, 30)):
@@ -87,8 +99,24 @@ def row(deviations: str, num_seeds: int, correlation: float, repetitions: int) -
     return f"| {' | '.join(cells)} |"
 
 
+def baseline_row(deviations: str, num_seeds: int, repetitions: int) -> str:
+    """A row of the second table: all configurations against one, without correlation.
+
+    Args:
+        deviations: One of `BASELINES`.
+        num_seeds: Of each configuration.
+        repetitions: Simulated sweeps.
+    """
+    none, better = (
+        simulate(Truth(BASELINES[deviations], 0.0, num_seeds, effect=effect, has_baseline=True), repetitions, num_seeds)
+        for effect in (0.0, BETTER)
+    )
+    shares = (none.false_verdicts, better.found, none.coverage)
+    return f"| {' | '.join((deviations, str(num_seeds), *(f'{100 * share:.1f}' for share in shares)))} |"
+
+
 def coverage_row(is_skewed: bool, num_seeds: int, repetitions: int) -> str:
-    """A row of the second table: coverage of 95 % intervals, without correlation.
+    """A row of the third table: coverage of 95 % intervals, without correlation.
 
     Args:
         is_skewed: Whether the values are skewed, else normal.
@@ -99,13 +127,13 @@ def coverage_row(is_skewed: bool, num_seeds: int, repetitions: int) -> str:
         simulate(Truth(deviations, 0.0, num_seeds, is_skewed), repetitions, seed=num_seeds)
         for deviations in DEVIATIONS.values()
     )
-    shares = (equal.coverage, real.coverage, equal.mean_coverage)
+    shares = (equal.coverage, real.coverage, real.noisiest_coverage, equal.mean_coverage)
     cells = ("skewed" if is_skewed else "normal", str(num_seeds), *(f"{100 * share:.1f}" for share in shares))
     return f"| {' | '.join(cells)} |"
 
 
 def images_row(world: str, num_seeds: int, repetitions: int) -> str:
-    """A row of the third table: coverage of 95 % intervals for new images and new seeds.
+    """A row of the fourth table: coverage of 95 % intervals for new images and new seeds.
 
     Args:
         world: One of `WORLDS`.

@@ -13,6 +13,7 @@ from cnnlab.report.inference.differences import (
     holm,
     interval,
     needed_seeds,
+    num_independent,
     p_of_difference,
     p_of_nonequivalence,
     paired_estimate,
@@ -89,6 +90,7 @@ def compare(
     pairs: Sequence[tuple[int, int]],
     margin: float | None = None,
     first_stage: Collection[int] = (),
+    family: int | None = None,
 ) -> list[Comparison]:
     """Compares configurations; pairs in which one has less than two seeds are left out.
 
@@ -97,6 +99,7 @@ def compare(
         pairs: Indices of the configurations to compare: the family.
         margin: A difference that does not matter, above 0, in the unit of the values.
         first_stage: The seeds whose variance decided on the number of all seeds; none if that was fixed.
+        family: How many pairs these were chosen from after a look at the data; None if they are all.
     """
     common = {pair: sorted(values[pair[0]].keys() & values[pair[1]].keys()) for pair in pairs}
     paired = [pair for pair in pairs if len(common[pair]) >= 2]
@@ -112,7 +115,7 @@ def compare(
         [len(common[pair]) for pair in paired] + [min(len(values[index]) for index in pair) for pair in unpaired]
     )
     return _conclude([*paired, *unpaired], [*(common[pair] for pair in paired), *([] for _ in unpaired)],
-                     counts, estimate, margin)  # fmt: skip
+                     counts, estimate, margin, len(paired) + len(unpaired) if family is None else family)  # fmt: skip
 
 
 def groups(num: int, comparisons: Sequence[Comparison]) -> list[list[int]]:
@@ -157,17 +160,19 @@ def _paired(
         [each.mean() for each in samples],
         [each.var(ddof=1) for each in samples],
         [len(each) for each in samples],
-        num_configurations=len({index for pair, _ in pairs for index in pair}),
-        pooled=_are_alike(values, [pair for pair, _ in pairs]),
+        independent=num_independent(*zip(*(pair for pair, _ in pairs), strict=True)),
+        pooled=_are_alike(values, [pair for pair, _ in pairs], first_stage),
     )
     means = [np.mean([*each.values()]) for each in differences]
     return second_stage(estimate, [len(each) for each in first], means, [len(each) for each in differences])
 
 
-def _are_alike(values: Sequence[Values], pairs: Sequence[tuple[int, int]]) -> list[bool]:
+def _are_alike(values: Sequence[Values], pairs: Sequence[tuple[int, int]], first_stage: Collection[int]) -> list[bool]:
     """Whether a pair's variance says something about the others': not of a configuration that now and then diverges."""
     indices = sorted({index for pair in pairs for index in pair})
-    samples = [np.array([*values[index].values()]) for index in indices]
+    early = [[value for seed, value in values[index].items() if seed in first_stage] for index in indices]
+    samples = [np.array(each if len(each) >= 2 else [*values[index].values()])
+               for index, each in zip(indices, early, strict=True)]  # fmt: skip
     alike = scatters_alike([each.var(ddof=1) for each in samples], [len(each) - 1 for each in samples])
     is_alike = dict(zip(indices, alike.tolist(), strict=True))
     return [is_alike[first] and is_alike[second] for first, second in pairs]
@@ -188,12 +193,12 @@ def _conclude(
     counts: np.ndarray,
     estimate: Estimate,
     margin: float | None,
+    num: int,
 ) -> list[Comparison]:
-    num = len(pairs)
     p = p_of_difference(estimate)
-    adjusted = holm(p)
+    adjusted = holm(p, num)
     equivalence = None if margin is None else p_of_nonequivalence(estimate, margin)
-    equivalence_adjusted = None if equivalence is None else holm(equivalence)
+    equivalence_adjusted = None if equivalence is None else holm(equivalence, num)
     low, high = interval(estimate)
     detectable = detectable_difference(estimate, num)
     needed = needed_seeds(estimate, counts, num, DEFAULT_MARGIN if margin is None else margin)

@@ -1,5 +1,6 @@
 """report.json: every number and every sentence of a report, from which its page and its tables are drawn."""
 
+import math
 import shlex
 import statistics
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from cnnlab.run.status import Status
 SCHEMA = 1
 TEST, VAL = ACCURACY.of("test"), ACCURACY.of("val")
 NO_INTERVALS = {"images": None, "images_and_seeds": None}  # without predictions
-MOST_PAIRS = 2_000  # above, all are compared with one
+MOST_PAIRS = 2_000  # above, all are compared with the best on validation data
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ def build(
     tuning = Tuning.of(folder, runs)
     names, configurations = ranked(runs, tuning, settings)
     sentences = Sentences(settings.language)
-    pairs, baseline = _pairs(configurations, settings)
+    pairs, baseline, family = _pairs(configurations, settings)
     stage = stage_of(previous, _common_seeds(configurations), settings.margin)
-    comparisons = compare(_values(configurations, stage), pairs, settings.margin, stage.first_seeds)
+    comparisons = compare(_values(configurations, stage), pairs, settings.margin, stage.first_seeds, family)
     comparisons = with_code(comparisons, configurations, names)
     planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
     answers = Answers.of(configurations)
@@ -94,7 +95,7 @@ def build(
             "margin": settings.margin,
             "baseline": baseline,
             "stage": stage.number,
-            "family": len(comparisons),
+            "family": len(comparisons) if family is None else family,
             "mix_versions": settings.mix_versions,
         },
         "plan": planned,
@@ -215,19 +216,23 @@ def _by_validation(configuration: Configuration) -> tuple[bool, float]:
     return (not configuration.measured(TEST), -statistics.fmean(values) if values else 0.0)
 
 
-def _pairs(configurations: Sequence[Configuration], settings: Settings) -> tuple[list[tuple[int, int]], str | None]:
-    """The comparisons, and the configuration that all others are compared with."""
+def _pairs(
+    configurations: Sequence[Configuration], settings: Settings
+) -> tuple[list[tuple[int, int]], str | None, int | None]:
+    """The comparisons, the configuration that all others are compared with, and the family they were chosen from.
+
+    A baseline of the user's was chosen before; the best on validation data was chosen by the data, as one of all pairs.
+    """
     names = [each.name for each in configurations]
-    baseline = settings.baseline
-    pairs = list(combinations(range(len(names)), 2)) if len(names) ** 2 // 2 <= MOST_PAIRS or baseline else []
-    if baseline is None and len(names) ** 2 // 2 > MOST_PAIRS:
-        baseline = names[0]
+    baseline, family, num_pairs = settings.baseline, None, math.comb(len(names), 2)
+    if baseline is None and num_pairs <= MOST_PAIRS:
+        return list(combinations(range(len(names)), 2)), None, None
     if baseline is None:
-        return pairs, None
+        baseline, family = names[0], num_pairs
     if baseline not in names:
         raise UserError(f"baseline={baseline} is not in the sweep; it must be one of {', '.join(names[:50])}")
     index = names.index(baseline)
-    return [(other, index) for other in range(len(names)) if other != index], baseline
+    return [(other, index) for other in range(len(names)) if other != index], baseline, family
 
 
 def _configuration(

@@ -17,6 +17,7 @@ from cnnlab.report.inference.differences import (
     interval,
     mean_interval,
     needed_seeds,
+    num_independent,
     p_of_difference,
     p_of_nonequivalence,
     paired_estimate,
@@ -31,7 +32,7 @@ ACCURACIES = st.lists(st.integers(9000, 10_000).map(lambda right: right / 100), 
 def paired(first: np.ndarray, second: np.ndarray) -> Estimate:
     """The estimate of a single comparison."""
     differences = np.asarray(first) - np.asarray(second)
-    return paired_estimate([differences.mean()], [differences.var(ddof=1)], len(differences), num_configurations=2)
+    return paired_estimate([differences.mean()], [differences.var(ddof=1)], len(differences), independent=1)
 
 
 # --- one comparison: the ordinary tests -----------------------------------------------------------------------------
@@ -51,7 +52,7 @@ def test_one_comparison_is_the_ordinary_paired_t_test(num_seeds):
 def test_an_interval_excludes_zero_exactly_if_the_test_rejects_at_the_same_level(alpha):
     first, second = np.random.default_rng(0).standard_normal((2, 400, 5))
     differences = first - second + 0.8
-    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), 5, num_configurations=400)
+    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), 5, independent=399)
     low, high = interval(estimate, alpha)
     excludes = (low > 0) | (high < 0)
     assert 0 < excludes.sum() < 400
@@ -114,28 +115,46 @@ def test_all_pairs_are_in_the_order_of_the_configurations():
     assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
 
+@given(st.integers(2, 12), st.data())
+def test_independent_comparisons_are_counted_as_box_does(num, data):
+    """By the correlation matrix of the differences of independent values."""
+    first, second = all_pairs(num)
+    chosen = data.draw(st.lists(st.sampled_from(range(len(first))), min_size=1, unique=True))
+    signs = np.zeros((len(chosen), num))
+    signs[np.arange(len(chosen)), first[chosen]], signs[np.arange(len(chosen)), second[chosen]] = 1, -1
+    correlation = signs @ signs.T / 2
+    expected = len(chosen) ** 2 / (correlation**2).sum()
+    assert num_independent(first[chosen], second[chosen]) == pytest.approx(expected)
+
+
+def test_all_pairs_of_k_have_k_less_one_independent_ones_and_a_baseline_fewer_than_four():
+    assert num_independent(*all_pairs(14)) == pytest.approx(13)
+    assert num_independent(range(1, 14), [0] * 13) == pytest.approx(4 * 13 / 16)
+    assert num_independent([3], [5]) == 1
+
+
 def test_alike_variances_are_pooled_and_borrow_as_many_degrees_of_freedom_as_runs_are_independent():
-    estimate = paired_estimate(np.zeros(15), np.full(15, 0.045), 5, num_configurations=6)
+    estimate = paired_estimate(np.zeros(15), np.full(15, 0.045), 5, independent=5)
     assert estimate.error == pytest.approx(np.full(15, np.sqrt(0.045 / 5)))
     assert estimate.df == pytest.approx(np.full(15, 0.75 * (6 - 1) * (5 - 1)))
 
 
 def test_comparisons_over_different_numbers_of_seeds_have_errors_of_their_own():
-    estimate = paired_estimate([0.1, 0.1, 0.1], [0.04, 0.04, 0.04], [4, 4, 16], num_configurations=3)
+    estimate = paired_estimate([0.1, 0.1, 0.1], [0.04, 0.04, 0.04], [4, 4, 16], independent=2)
     assert estimate.error == pytest.approx([0.1, 0.1, 0.05])
     assert estimate.df == pytest.approx(0.75 * np.array([6, 6, 30]))
 
 
 def test_comparisons_that_are_not_pooled_have_an_ordinary_t_test_and_do_not_touch_the_others():
     variances, pooled = [0.02, 0.03, 0.04, 9.0, 8.0], [True] * 3 + [False] * 2
-    estimate = paired_estimate(np.full(5, 0.2), variances, 5, num_configurations=5, pooled=pooled)
-    alone = paired_estimate(np.full(3, 0.2), variances[:3], 5, num_configurations=5)
+    estimate = paired_estimate(np.full(5, 0.2), variances, 5, independent=4, pooled=pooled)
+    alone = paired_estimate(np.full(3, 0.2), variances[:3], 5, independent=4)
     assert estimate.error == pytest.approx([*alone.error, np.sqrt(9 / 5), np.sqrt(8 / 5)])
     assert estimate.df == pytest.approx([*alone.df, 4, 4])
 
 
 def test_a_difference_without_any_spread_is_certain_and_none_is_none():
-    estimate = paired_estimate([0.0, 0.01, -0.01], np.zeros(3), 5, num_configurations=3)
+    estimate = paired_estimate([0.0, 0.01, -0.01], np.zeros(3), 5, independent=2)
     assert p_of_difference(estimate) == pytest.approx([1, 0, 0])
     assert p_of_nonequivalence(estimate, 0.005) == pytest.approx([0, 1, 1])
     assert np.ravel(interval(estimate)) == pytest.approx([0, 0.01, -0.01] * 2)
@@ -148,6 +167,13 @@ def test_holms_p_values_are_those_of_statsmodels(p_values):
 
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.data())
+def test_comparisons_chosen_by_the_data_are_never_surer_than_in_their_whole_family(p_values, data):
+    chosen = data.draw(st.lists(st.sampled_from(range(len(p_values))), min_size=1, unique=True))
+    alone, whole = holm(np.array(p_values)[chosen], family=len(p_values)), holm(p_values)[chosen]
+    assert np.all(whole[alone < 0.05] < 0.05)
 
 
 @settings(deadline=None)
@@ -196,7 +222,7 @@ def power_of(effect: float, num_configurations: int, num_seeds: int) -> float:
     values = truth.draw(4_000, np.random.default_rng(5))
     first, second = all_pairs(num_configurations)
     differences = values[:, first] - values[:, second]
-    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), num_seeds, num_configurations)
+    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), num_seeds, num_configurations - 1)
     return float((holm(p_of_difference(estimate)) < 0.05)[:, first == 0].mean())
 
 
@@ -205,7 +231,7 @@ def test_a_detectable_difference_is_found_four_times_out_of_five(num_configurati
     values = Truth(EQUAL[:num_configurations], num_seeds=num_seeds).draw(500, np.random.default_rng(6))
     first, second = all_pairs(num_configurations)
     differences = values[:, first] - values[:, second]
-    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), num_seeds, num_configurations)
+    estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), num_seeds, num_configurations - 1)
     # a detectable difference is as uncertain as its error: asked is whether it is right where that is the true one
     true = estimate._replace(error=np.full_like(estimate.error, 0.15 * np.sqrt(2 / num_seeds)))
     detectable = float(detectable_difference(true, len(first)).mean())

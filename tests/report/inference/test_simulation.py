@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.report.inference.differences import all_pairs, holm, p_of_difference, paired_estimate
+from cnnlab.report.inference.differences import all_pairs, holm, num_independent, p_of_difference, paired_estimate
 from cnnlab.report.inference.moderation import scatters_alike
 from cnnlab.report.inference.simulation import EQUAL, REAL, Rates, Truth, simulate
 
@@ -51,6 +51,31 @@ def test_nor_has_one_whose_configurations_are_correlated_over_seeds(deviations, 
     assert rates(deviations, 5, correlation).false_verdicts <= most
 
 
+@pytest.mark.parametrize("num_seeds", SEEDS)
+@pytest.mark.parametrize(("baseline", "most"), [(None, 0.05), (0.27, 0.055), (0.08, 0.07), (0.15, 0.065)])
+def test_nor_has_one_whose_configurations_are_compared_with_a_baseline(baseline, most, num_seeds):
+    others = list(REAL)
+    deviations = EQUAL if baseline is None else (others.pop(others.index(baseline)), *others)
+    found = simulate(Truth(deviations, num_seeds=num_seeds, has_baseline=True), REPETITIONS, seed=6)
+    assert found.false_verdicts <= most
+    assert 0.925 <= found.coverage <= 0.965
+
+
+@pytest.mark.parametrize("correlation", [0.3, 0.7])
+def test_nor_has_a_large_one_whose_best_on_validation_is_compared_with_all_others(correlation):
+    """The baseline is chosen by data that go along with those of the test."""
+    generator, num, false, sweeps = np.random.default_rng(7), 70, 0, 1_500
+    for _ in range(sweeps):
+        test = generator.standard_normal((num, 5))
+        validation = correlation * test + np.sqrt(1 - correlation**2) * generator.standard_normal((num, 5))
+        best = int(validation.mean(axis=1).argmax())
+        differences = np.delete(test, best, axis=0) - test[best]
+        independent = num_independent(np.arange(1, num), np.zeros(num - 1, dtype=int))
+        estimate = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), 5, independent)
+        false += bool((holm(p_of_difference(estimate), family=num * (num - 1) // 2) < 0.05).any())
+    assert false / sweeps <= 0.05
+
+
 @pytest.mark.parametrize(("num_configurations", "num_seeds"), [(2, 3), (3, 3), (6, 5)])
 def test_nor_has_a_small_sweep(num_configurations, num_seeds):
     truth = Truth(EQUAL[:num_configurations], num_seeds=num_seeds)
@@ -86,7 +111,7 @@ def test_configurations_unlike_all_others_do_not_take_the_power_from_them(others
     differences = values[:, first] - values[:, second]
     alike = scatters_alike(values.var(axis=-1, ddof=1), 4)
     estimate = paired_estimate(
-        differences.mean(-1), differences.var(-1, ddof=1), 5, 14, alike[:, first] & alike[:, second]
+        differences.mean(-1), differences.var(-1, ddof=1), 5, 13, alike[:, first] & alike[:, second]
     )
     has_verdict = holm(p_of_difference(estimate)) < 0.05
     is_usual = second < 14 - len(others)

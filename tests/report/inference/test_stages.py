@@ -26,7 +26,7 @@ def ordinary(values: np.ndarray) -> Estimate:
     """The t test of each row, (sweeps, seeds), as of a single comparison each."""
     num_seeds = values.shape[-1]
     means, variances = values.mean(axis=-1, keepdims=True), values.var(axis=-1, ddof=1, keepdims=True)
-    return paired_estimate(means, variances, num_seeds, num_configurations=2)
+    return paired_estimate(means, variances, num_seeds, independent=1)
 
 
 def two_stages(true: float, first_seeds: int, difference: float) -> tuple[Estimate, np.ndarray]:
@@ -82,7 +82,7 @@ def test_a_family_of_moderated_comparisons_in_two_stages_keeps_it_too():
     values = Truth(num_seeds=first_seeds).draw(5_000, generator)
     pairs = all_pairs(num)
     differences = values[:, pairs[0]] - values[:, pairs[1]]
-    first = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), first_seeds, num)
+    first = paired_estimate(differences.mean(-1), differences.var(-1, ddof=1), first_seeds, num - 1)
     total = total_seeds(first, first_seeds, len(pairs[0]), 0.3).max(axis=-1, keepdims=True)  # of all configurations
     more = total - first_seeds
     sums = values.sum(axis=-1) + 0.15 * np.sqrt(more) * generator.standard_normal((5_000, num))

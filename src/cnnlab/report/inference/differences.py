@@ -36,24 +36,44 @@ def all_pairs(num_configurations: int) -> tuple[NDArray[np.intp], NDArray[np.int
     return np.triu_indices(num_configurations, k=1)
 
 
+def num_independent(first: ArrayLike, second: ArrayLike) -> float:
+    """How many independent comparisons would know as much of the variance as these, which share configurations.
+
+    m²/Σr², where r is the correlation between two differences: ½ if they share a configuration, and 0 if not, where
+    all configurations scatter alike and independently. All pairs of k have k − 1, and k − 1 comparisons with one
+    baseline 4(k − 1)/(k + 2), which is less than 4: the baseline's own noise is in all of them.
+
+    Args:
+        first: The first configuration of each comparison.
+        second: Its second.
+
+    Reference:
+        G. E. P. Box, Some theorems on quadratic forms applied in the study of analysis of variance problems, I, 1954,
+        theorem 3.1.
+    """
+    shares = np.bincount(np.concatenate([np.asarray(first), np.asarray(second)]))
+    num = np.size(first)
+    return float(num**2 / (num + (shares * (shares - 1)).sum() / 4))
+
+
 def paired_estimate(
     differences: ArrayLike,
     variances: ArrayLike,
     num_seeds: ArrayLike,
-    num_configurations: int,
+    independent: float,
     pooled: ArrayLike = True,
 ) -> Estimate:
     """Mean differences over common seeds, with moderated variances.
 
-    The comparisons share runs: k configurations have k(k − 1)/2 pairs, but only k − 1 independent ones, so that all of
-    them together have (k − 1)(n − 1) degrees of freedom, if the configurations scatter alike, and fewer otherwise. No
-    test has more than `SHARE_OF_DF` of those, however alike the variances seem, nor less than the n − 1 of its own.
+    The comparisons share runs, so that all of them together have fewer degrees of freedom than n − 1 each: as many as
+    `num_independent` comparisons, if the configurations scatter alike, and fewer otherwise. No test has more than
+    `SHARE_OF_DF` of those, however alike the variances seem, nor less than the n − 1 of its own.
 
     Args:
         differences: Mean over seeds of the differences, (…, comparisons).
         variances: Sample variances of the differences over seeds.
         num_seeds: How many seeds a comparison has, at least 2; broadcast.
-        num_configurations: How many configurations the comparisons share.
+        independent: From `num_independent`.
         pooled: Which comparisons share their variances: those of two configurations that both `scatters_alike`; each
             other one has an ordinary t test. Broadcast.
 
@@ -66,7 +86,7 @@ def paired_estimate(
     own_df = num_seeds - 1
     moderated = moderate(variances, own_df, fit_prior(variances, own_df, pooled))
     variance = np.where(pooled, moderated.variance, variances)
-    df = np.minimum(moderated.df, max(SHARE_OF_DF * (num_configurations - 1), 1.0) * own_df)
+    df = np.minimum(moderated.df, max(SHARE_OF_DF * independent, 1.0) * own_df)
     df = np.where(pooled, df, own_df)
     return Estimate(np.asarray(differences, dtype=np.float64), np.sqrt(variance / num_seeds), df)
 
@@ -143,11 +163,13 @@ def mean_interval(values: ArrayLike, alpha: float = ALPHA) -> tuple[Array, Array
     return interval(Estimate(mean, error, np.asarray(num_seeds - 1.0)), alpha)
 
 
-def holm(p_values: ArrayLike) -> Array:
+def holm(p_values: ArrayLike, family: int | None = None) -> Array:
     """P values for a family of comparisons, in which a false verdict is no likelier than in a single test.
 
     Args:
         p_values: (…, comparisons).
+        family: How many comparisons the given ones were chosen from after a look at the data; None if they are all.
+            As if the others had p values of 1, which rejects no more than Holm's procedure for all of them does.
 
     Reference:
         S. Holm, A simple sequentially rejective multiple test procedure, 1979.
@@ -156,7 +178,8 @@ def holm(p_values: ArrayLike) -> Array:
     order = p_values.argsort(axis=-1)
     ascending = np.take_along_axis(p_values, order, axis=-1)
     num = p_values.shape[-1]
-    adjusted = np.maximum.accumulate(np.minimum(1.0, ascending * np.arange(num, 0, -1)), axis=-1)
+    factors = np.arange(num, 0, -1) + (0 if family is None else family - num)
+    adjusted = np.maximum.accumulate(np.minimum(1.0, ascending * factors), axis=-1)
     result = np.empty_like(adjusted)
     np.put_along_axis(result, order, adjusted, axis=-1)
     return result

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cnnlab.report.inference.differences import Estimate, all_pairs, interval, paired_estimate
+from cnnlab.report.inference.differences import Estimate, all_pairs, interval, num_independent, paired_estimate
 from cnnlab.report.inference.images import REPLICATES, new_images_and_seeds, pigeonhole_means
 from cnnlab.report.inference.moderation import scatters_alike
 
@@ -120,7 +120,9 @@ def compare_networks(right: Right) -> Estimate:
     num_seeds = right.shape[1]
     alike = scatters_alike(accuracies.var(axis=-1, ddof=1), num_seeds - 1)
     variances = differences.var(axis=-1, ddof=1)
-    return paired_estimate(differences.mean(axis=-1), variances, num_seeds, len(right), alike[first] & alike[second])
+    return paired_estimate(
+        differences.mean(axis=-1), variances, num_seeds, num_independent(first, second), alike[first] & alike[second]
+    )
 
 
 def _held(right: Right, estimate: Estimate) -> list[bool]:

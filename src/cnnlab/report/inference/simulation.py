@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnlab.report.inference.differences import (
     ALPHA,
@@ -10,6 +11,7 @@ from cnnlab.report.inference.differences import (
     all_pairs,
     holm,
     mean_interval,
+    num_independent,
     p_of_difference,
     p_of_nonequivalence,
     paired_estimate,
@@ -34,6 +36,7 @@ class Truth:
         is_skewed: Whether the values have a long tail downwards, as accuracies of runs that may go wrong: the negative
             of a gamma distribution with a skewness of 1. Else they are normal.
         effect: By how much the first configuration is better than the others, which are equal.
+        has_baseline: Whether only the first configuration is compared with the others, else all pairs.
     """
 
     deviations: tuple[float, ...] = EQUAL
@@ -41,6 +44,14 @@ class Truth:
     num_seeds: int = 5
     is_skewed: bool = False
     effect: float = 0.0
+    has_baseline: bool = False
+
+    @property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The first and the second configuration of every comparison."""
+        first, second = all_pairs(len(self.deviations))
+        is_compared = (first == 0) | (not self.has_baseline)
+        return first[is_compared], second[is_compared]
 
     def draw(self, repetitions: int, generator: np.random.Generator) -> Array:
         """Values of simulated sweeps: (repetitions, configurations, seeds).
@@ -73,6 +84,7 @@ class Rates:
         false_verdicts: Sweeps with at least one verdict between equal configurations.
         found: Verdicts for the first configuration among its comparisons.
         coverage: Intervals of single differences that hold the true one.
+        noisiest_coverage: Of these, the intervals of the configuration that scatters most.
         mean_coverage: Intervals of single configurations' means that hold the true one.
         false_equivalences: Sweeps in which at least one difference was declared equivalent, if the margin is exactly
             the true difference; nan if that is 0.
@@ -81,12 +93,13 @@ class Rates:
     false_verdicts: float
     found: float
     coverage: float
+    noisiest_coverage: float
     mean_coverage: float
     false_equivalences: float
 
 
 def simulate(truth: Truth, repetitions: int, seed: int) -> Rates:
-    """Compares all pairs of each simulated sweep, as a report does.
+    """Compares the configurations of each simulated sweep, as a report does.
 
     Args:
         truth: What the runs are drawn from.
@@ -100,15 +113,14 @@ def simulate(truth: Truth, repetitions: int, seed: int) -> Rates:
 
 
 def _rates(truth: Truth, values: Array) -> tuple[float, ...]:
-    num_configurations = len(truth.deviations)
-    pairs = all_pairs(num_configurations)
+    pairs = truth.pairs
     differences = values[:, pairs[0]] - values[:, pairs[1]]
     alike = scatters_alike(values.var(axis=-1, ddof=1), truth.num_seeds - 1)
     estimate = paired_estimate(
         differences.mean(axis=-1),
         differences.var(axis=-1, ddof=1),
         truth.num_seeds,
-        num_configurations,
+        num_independent(*pairs),
         alike[:, pairs[0]] & alike[:, pairs[1]],
     )
     is_of_first = pairs[0] == 0
@@ -117,12 +129,15 @@ def _rates(truth: Truth, values: Array) -> tuple[float, ...]:
     has_verdict = holm(p_values) < ALPHA
     equal = has_verdict if truth.effect == 0 else has_verdict[:, ~is_of_first]
     of_truth = p_of_difference(estimate._replace(difference=estimate.difference - true)) if truth.effect else p_values
+    holds = of_truth >= ALPHA  # the interval holds what the test does not reject
+    noisiest = int(np.argmax(truth.deviations))
     mean_low, mean_high = mean_interval(values)
-    true_mean = np.where(np.arange(num_configurations) == 0, truth.effect, 0.0)
+    true_mean = np.where(np.arange(len(truth.deviations)) == 0, truth.effect, 0.0)
     return (
         float(equal.any(axis=-1).mean()),
         float((has_verdict & (differences.mean(axis=-1) > 0))[:, is_of_first].mean()),
-        float((of_truth >= ALPHA).mean()),  # the interval holds what the test does not reject
+        float(holds.mean()),
+        float(holds[:, (pairs[0] == noisiest) | (pairs[1] == noisiest)].mean()),
         float(((mean_low <= true_mean) & (true_mean <= mean_high)).mean()),
         _false_equivalences(truth, estimate, is_of_first),
     )
