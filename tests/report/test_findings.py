@@ -33,7 +33,7 @@ def test_if_all_are_equivalent_the_headline_says_that_first(tmp_path: Path):
 def test_how_many_are_equivalent_stands_beside_what_differs(tmp_path: Path):
     content = report(tmp_path, {"adam": 0.98, "lion": 0.98, "sgd": 0.95}, margin=0.005)
     assert content["headline"][:2] == [
-        "2 of 3 comparisons tell two configurations apart, with at most 5\xa0% risk of any false verdict among them",
+        "2 of 3 comparisons tell two configurations apart, with about 5\xa0% risk of any false verdict among them",
         "1 of 3 comparisons ends in equivalence within 0.50 points",
     ]
     without = report(tmp_path / "2", {"adam": 0.98, "lion": 0.98, "sgd": 0.95})
