@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.experiment.axes import AXES
+from cnnlab.report.configurations import Configuration
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences
 from cnnlab.report.stages import typed_command
@@ -80,6 +81,19 @@ def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[
             sentences.of("versions", name=name, values=", ".join(sorted(found))) for name, found in differing.items()
         ],
     }
+
+
+def fingerprints(configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
+    """The fingerprint of each run's experiment: of each configuration, by seed; a run that records none has none.
+
+    Args:
+        configurations: In the order of the report.
+    """
+    found = (
+        {str(run.seed): str(run.result["fingerprint"]) for run in each.runs if run.result.get("fingerprint")}
+        for each in configurations
+    )
+    return [{"configuration": index, "by_seed": by_seed} for index, by_seed in enumerate(found) if by_seed]
 
 
 def _machine(machine: dict[str, Any]) -> str:
