@@ -1,6 +1,7 @@
 """A sweep's report, by real sweeps and by the script."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -152,7 +153,8 @@ def test_a_sweep_whose_baseline_is_not_there_says_what_was_typed_and_how_to_get_
         ("baseline", "", "report.baseline= is not allowed; it must be null or the name of a configuration, such as "),
         ("targets", [97], "such as [0.97,0.99] (fractions: 0.97, not 97)"),
         ("targets", [0.97, 0.97], "it must be a list of different numbers above 0 and up to 1, such as [0.97,0.99]"),
-        ("targets", 0.97, "it must be a list of different numbers above 0 and up to 1, such as [0.97,0.99]"),
+        ("targets", 0.97, "such as [0.97,0.99]: write report.targets=[0.97]"),
+        ("targets", 97, "such as [0.97,0.99] (fractions: 0.97, not 97)"),
         ("language", "fr", "report.language=fr is not allowed; it must be en or ko"),
     ],
 )
@@ -160,6 +162,24 @@ def test_a_sweeps_command_refuses_the_same_before_it_starts(key: str, value: obj
     with pytest.raises(UserError) as caught:
         check_values(OmegaConf.create({"report": {key: value}}))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"target": 97}, "it must be a number from 0 to 1 (fractions: 0.97, not 97)"),
+        ({"target": 970}, "it must be a number from 0 to 1"),
+        ({"target": [97]}, "(fractions: 0.97, not 97)"),
+        ({"target": []}, "it must be a number from 0 to 1"),
+        ({"model": {"channels": 16}}, ": write model.channels=[16]"),
+        ({"tuning": {"seeds": 1000}}, ": write tuning.seeds=[1000]"),
+        ({"data": {"classes": ""}}, "(an unset shell variable?)"),
+    ],
+)
+def test_other_lists_and_accuracies_get_the_same_advice(typed: dict[str, object], words: str):
+    with pytest.raises(UserError) as caught:
+        check_values(OmegaConf.create(typed))
+    assert str(caught.value).endswith(words)
 
 
 def test_the_terminal_names_the_test_images_and_what_was_left_out(
@@ -178,5 +198,7 @@ def test_the_terminal_names_the_test_images_and_what_was_left_out(
     named = ", ".join(f"copy {number}" for number in range(5))
     assert f"! 7 folders left out: {named} and 2 more; report.json says why\n" in text
     text = script(tmp_path, "--language", "ko")[1]
+    assert re.search(r"\d~\d", text)
+    assert " to " not in text
     assert "검증 정확도 순; mnist_5k, 테스트 이미지 1,000장\n" in text
     assert f"! 제외한 폴더 7개: {named} 외 2개; 이유는 report.json에 있음\n" in text

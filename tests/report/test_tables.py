@@ -61,3 +61,14 @@ def test_the_fingerprint_of_every_run_is_in_report_json_and_on_the_page_and_one_
     }
     page = (tmp_path / "report" / "index.html").read_text()
     assert "<bdi>adam</bdi>: seed 9: adam0009, seed 10: adam000a</li>" in page
+
+
+def test_a_machine_is_told_in_the_reports_language_with_whatever_else_is_recorded(tmp_path: Path):
+    machines = [{"processor": "AMD EPYC", "threads": 1, "kernels": "cnnlab", "node": 3}, {"kernels": "torch"}, "?", {}]
+    for seed, machine in enumerate(machines):
+        write(tmp_path / f"{seed}", result("adam", seed, 0.9, machine=machine))
+    for language, found in {
+        "en": ["AMD EPYC, threads 1, kernels cnnlab, node 3", "kernels torch"],
+        "ko": ["AMD EPYC, 스레드 1, 커널 cnnlab, node 3", "커널 torch"],
+    }.items():
+        assert write_report(tmp_path, Settings(language=language))["provenance"]["machines"] == found

@@ -32,6 +32,8 @@ def advice_on(config: DictConfig, key: str, value: Any, rule: "Rule") -> str:
     """
     if type(value) is float and value.is_integer() and rule.holds(int(value)):
         return f": write {key}={int(value)}"
+    if type(value) in (int, float) and rule.holds([value]):
+        return f": write {key}=[{as_typed(value)}]"
     if isinstance(value, ListConfig | list) and value and all(rule.holds(item) for item in value):
         typed = f"{key}={','.join(map(as_typed, value))}"
         return f"; for a sweep: -m {typed}" if len(value) > 1 else f": write {typed}"
@@ -72,7 +74,7 @@ def percent_advice(key: str, value: Any, rule: "Rule") -> str:
     if key not in ACCURACIES or not numbers or not are_percents:
         return ""
     fractions = [each / 100 for each in numbers]
-    is_right = rule.holds(fractions if isinstance(value, ListConfig | list) else fractions[0])
+    is_right = rule.holds(fractions) or rule.holds(fractions[0])
     return f" (fractions: {fractions[0]:g}, not {numbers[0]:g})" if is_right else ""
 
 

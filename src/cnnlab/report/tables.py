@@ -132,7 +132,7 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             *(Text("–" if value is None else str(value)) for value in named),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
-            "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
+            "" if test is None or test["low"] is None else texts("terminal.range", **_ends(test)),
             texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),
             "" if each["fit_s"] is None else f"{each['fit_s']:.1f}",
         )
@@ -148,6 +148,10 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
     if left_out := [PurePath(each["path"]).name for each in content["runs"]["left_out"]]:
         listed = Sentences(content["language"]).names(left_out, MOST_LEFT_OUT)
         console.print(Text(f"! {texts('terminal.left_out', n=len(left_out), names=listed)}"))
+
+
+def _ends(interval: Mapping[str, float]) -> dict[str, str]:
+    return {end: f"{100 * interval[end]:.2f}" for end in ("low", "high")}
 
 
 def _data(content: Mapping[str, Any], texts: Texts) -> list[str]:
