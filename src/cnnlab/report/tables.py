@@ -78,12 +78,12 @@ def comparisons_csv(content: Mapping[str, Any]) -> str:
             names[each["first"]],
             names[each["second"]],
             *(each[name] for name in columns),
-            " ".join(each["other_code"]),
             *((each[part] or {}).get(end) for part, end in ends),
+            " ".join(each["other_code"]),
         ]
         for each in content["comparisons"]
     ]
-    return _csv(["first", "second", *columns, "other_code", *(f"{part}_{end}" for part, end in ends)], rows)
+    return _csv(["first", "second", *columns, *(f"{part}_{end}" for part, end in ends), "other_code"], rows)
 
 
 def tuning_csv(content: Mapping[str, Any]) -> str | None:
