@@ -5,58 +5,94 @@ TensorBoard's curves; prints the summary.
 """
 
 import argparse
+import math
+import shlex
+from typing import NoReturn
 
 from cnnlab.cli.output import safe_output
-from cnnlab.errors import UserError
+from cnnlab.errors import EXIT_USER_ERROR, UserError, one_line
+from cnnlab.experiment.advice import percent_advice
+from cnnlab.experiment.schema import RULES
 from cnnlab.files import user_path
 from cnnlab.report.conclude import print_report
 from cnnlab.report.content import Settings
 from cnnlab.report.messages import LANGUAGES
+from cnnlab.report.page.content import cleaned
 from cnnlab.report.summaries import TARGETS
 from cnnlab.report.write import write_report
+
+ALLOWED = {
+    "margin": "a number of points above 0 and below 100, such as 0.1",
+    "targets": "different numbers above 0 and up to 1, such as 0.97,0.99",
+    "language": " or ".join(LANGUAGES),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line each."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program.
+
+        Args:
+            message: What is wrong, and what to do.
+        """
+        self.exit(EXIT_USER_ERROR, f"error: {cleaned(one_line(UserError(message)))}\n")
 
 
 def main() -> None:
     """Reads the command line, writes, prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweep", type=user_path, help="a sweep's folder, such as outputs/sweeps/optimizers")
-    parser.add_argument("--margin", type=float, help="a difference that does not matter, in points, such as 0.1")
-    parser.add_argument("--baseline", help="compare all with this configuration, such as momentum, not all pairs")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of sentences and page")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", help="a sweep's folder, such as outputs/sweeps/optimizers")
+    parser.add_argument(
+        "--margin", metavar="POINTS", help="a difference of test accuracy that does not matter, in points, such as 0.1"
+    )
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="compare all with this configuration, such as momentum, not all pairs"
+    )
+    parser.add_argument("--language", metavar="|".join(LANGUAGES), default="en", help="of sentences and page")
     parser.add_argument(
         "--targets",
-        type=_fractions,
-        help="validation accuracies whose times are shown, such as 0.97,0.99",
-        default=TARGETS,
+        metavar="FRACTIONS",
+        help="validation accuracies whose times are shown, as fractions, such as 0.97,0.99",
+        default=",".join(map(str, TARGETS)),
     )
     parser.add_argument("--mix-versions", action="store_true", help="average runs of different versions, not apart")
     arguments = parser.parse_args()
-    margin = arguments.margin
-    if margin is not None and not 0 < margin < 100:
-        parser.error(f"--margin {margin:g} is not allowed; it must be above 0 and below 100 points, such as 0.1")
-    settings = Settings(
+    try:
+        if not arguments.sweep:
+            raise UserError("'' is no folder; give a sweep's folder, such as outputs/sweeps/optimizers")
+        folder = user_path(arguments.sweep)
+        content = write_report(folder, _settings(arguments), "--{name} {value}")
+    except UserError as error:
+        parser.error(str(error))
+    print_report(folder, content)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """What was typed, if the rules of a sweep's `report.…` allow it."""
+    margin = None if arguments.margin is None else _number(arguments.margin)
+    targets = [_number(text) for text in arguments.targets.split(",")]
+    for name, value in {"margin": margin, "targets": targets, "language": arguments.language}.items():
+        if not (rule := RULES[f"report.{name}"]).holds(value):
+            typed = shlex.quote(getattr(arguments, name))
+            advice = percent_advice(f"report.{name}", value, rule)
+            raise UserError(f"--{name} {typed} is not allowed; it must be {ALLOWED[name]}{advice}")
+    return Settings(
         margin=None if margin is None else margin / 100,
         baseline=arguments.baseline,
         language=arguments.language,
-        targets=arguments.targets,
+        targets=tuple(sorted(targets)),
         mix_versions=arguments.mix_versions,
     )
-    try:
-        content = write_report(arguments.sweep, settings)
-    except UserError as error:
-        parser.error(str(error))
-    print_report(arguments.sweep, content)
 
 
-def _fractions(text: str) -> tuple[float, ...]:
-    """Different fractions, in order."""
+def _number(text: str) -> float:
+    """A text as a number: NaN, which no rule allows, if it is none."""
     try:
-        found = sorted({float(part) for part in text.split(",")})
+        return float(text)
     except ValueError:
-        found = []
-    if not found or not all(0 < each <= 1 for each in found):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; give numbers above 0 and up to 1, such as 0.97,0.99")
-    return tuple(found)
+        return math.nan
 
 
 if __name__ == "__main__":

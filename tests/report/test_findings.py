@@ -1,5 +1,6 @@
 """The sentences at the top of a report, from made-up runs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,68 @@ def test_a_single_common_seed_is_not_called_none(tmp_path: Path):
         write(tmp_path / f"sgd,{seed}", result("sgd", seed + 2, 0.97 + seed / 1000))
     (comparison,) = build(tmp_path, *read_runs(tmp_path), Settings())["comparisons"]
     assert comparison["sentence"].endswith("(unpaired: fewer than two common seeds)")
+
+
+@pytest.mark.parametrize(
+    ("name", "num_test", "accuracies", "is_in_doubt"),
+    [
+        ("mnist", 10_000, (0.9986, 0.9986), True),
+        ("mnist", 10_000, (0.9984, 0.9988), True),
+        ("mnist", 10_000, (0.9984, 0.9985), False),
+        ("mnist", 500, (0.9990, 1.0), False),
+        ("mnist_5k", 500, (0.9990, 1.0), False),
+        ("fashion_mnist", 10_000, (0.9990, 1.0), False),
+        (["mnist"], {"test": 1}, (0.9990, 1.0), False),
+        (None, None, (0.9990, 1.0), False),
+    ],
+)
+def test_only_on_mnists_own_test_images_are_the_labels_in_doubt(
+    tmp_path: Path, name: Any, num_test: Any, accuracies: tuple[float, ...], is_in_doubt: bool
+):
+    for seed, accuracy in enumerate(accuracies):
+        data = {"name": name, "test": num_test}
+        write(tmp_path / f"{seed}", result("adam", seed, accuracy, data=data))
+        write(tmp_path / f"sgd,{seed}", result("sgd", seed, 0.9 + seed / 100, data=data))
+    notes = build(tmp_path, *read_runs(tmp_path), Settings())["notes"]
+    assert any("MNIST's 10,000 test labels" in note for note in notes) == is_in_doubt
+
+
+@pytest.mark.parametrize(
+    ("rates", "typed", "words"),
+    [
+        ((0.1, 0.01), False, "compares defaults, not methods"),
+        ((0.1, 0.1), False, "compares defaults, not methods"),
+        ((0.01, 0.01), True, "compares options at one learning rate, 0.01, which suits some more than others"),
+        ((0.1, 0.01), True, ""),
+    ],
+)
+def test_options_at_their_own_rates_and_at_one_typed_for_all_have_a_note_each(
+    tmp_path: Path, rates: tuple[float, float], typed: bool, words: str
+):
+    for optimizer, rate in zip(("adam", "sgd"), rates, strict=True):
+        for seed in range(2):
+            write(tmp_path / f"{optimizer},{seed}", result(optimizer, seed, 0.9 + seed / 100, lr=rate, typed=typed))
+    notes = build(tmp_path, *read_runs(tmp_path), Settings())["notes"]
+    found = [note for note in notes if note.startswith("compares ")]
+    assert [note[: len(words)] for note in found] == ([words] if words else [])
+
+
+def test_one_rate_that_a_tuning_chose_for_all_was_not_typed_for_all(tmp_path: Path):
+    candidates = []
+    for optimizer in ("adam", "sgd"):
+        for seed in range(2):
+            run = result(optimizer, seed, 0.9 + seed / 100, lr=0.1, typed=True)
+            write(tmp_path / f"{optimizer},{seed}", run)
+        trials = [{"values": {"optimizer.lr": "0.1"}, "scores": [0.9], "statuses": ["completed"], "fit_s": 1.0}]
+        candidates.append(
+            {"overrides": [f"optimizer={optimizer}"], "space": {"optimizer.lr": "0.1,0.2"}, "trials": trials,
+             "chosen": 0, "at_edge": []}
+        )  # fmt: skip
+    record = {"schema": 1, "method": "lr", "objective": "val/acc", "seeds": [1000], "candidates": candidates}
+    (tmp_path / "tuning.json").write_text(json.dumps(record))
+    notes = build(tmp_path, *read_runs(tmp_path), Settings())["notes"]
+    assert any("has the best of 1 learning rate" in note for note in notes)
+    assert not any("at one learning rate" in note for note in notes)
 
 
 def test_names_that_have_commas_are_told_apart_by_semicolons():

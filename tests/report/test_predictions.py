@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.report.comparisons import compare
 from cnnlab.report.configurations import Configuration, group
-from cnnlab.report.predictions import Answers
+from cnnlab.report.predictions import Answers, most_contested
 from cnnlab.report.runs import read_runs
 from tests.report.results import result, write
 
@@ -77,6 +77,22 @@ def test_the_predicted_deviation_is_that_of_independent_errors(configurations: l
     share = np.mean(list(answers.correct[0].values()), axis=0)
     expected = np.sqrt((share * (1 - share)).sum() * 3 / 2) / NUM  # 3/2: of three runs
     assert answers.predicted_deviation(0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("num_right", "num_runs", "found", "num_contested", "num_most"),
+    [
+        ([3, 0, 2, 1, 3], 3, [2, 3], 2, 2),
+        ([3, 0, 3], 3, [], 0, 0),
+        ([4] * 5 + [1, 9] * 10, 10, [0, 1, 2, 3, 4, *range(5, 12)], 25, 25),
+        ([5] * 20 + [1] * 5, 10, [*range(12)], 25, 20),
+        ([4, 6] * 6 + [1] * 5, 10, [*range(12)], 17, 12),
+    ],
+)
+def test_how_many_images_are_as_contested_as_the_last_of_those_shown(
+    num_right: list[int], num_runs: int, found: list[int], num_contested: int, num_most: int
+):
+    assert most_contested(np.array(num_right), num_runs) == (found, num_contested, num_most)
 
 
 def test_the_most_contested_image_comes_first_and_classes_have_their_accuracy(configurations: list[Configuration]):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RANGE = re.compile(r"(\d+)\s*(?:-|~|\.\.|:)\s*(\d+)")  # as people write a range of integers
 WITH_UNIT = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s]*)", re.IGNORECASE)
+ACCURACIES = ("target", "report.targets")  # fractions, which some people think of in per cent
 SWITCHES = {"none": None} | {
     **dict.fromkeys(("yes", "on", "y", "1", "enable", "enabled", "true"), True),
     **dict.fromkeys(("no", "off", "n", "0", "disable", "disabled", "false"), False),
@@ -31,9 +32,13 @@ def advice_on(config: DictConfig, key: str, value: Any, rule: "Rule") -> str:
     """
     if type(value) is float and value.is_integer() and rule.holds(int(value)):
         return f": write {key}={int(value)}"
+    if type(value) in (int, float) and rule.holds([value]):
+        return f": write {key}=[{as_typed(value)}]"
     if isinstance(value, ListConfig | list) and value and all(rule.holds(item) for item in value):
         typed = f"{key}={','.join(map(as_typed, value))}"
         return f"; for a sweep: -m {typed}" if len(value) > 1 else f": write {typed}"
+    if advice := percent_advice(key, value, rule):
+        return advice
     switch = SWITCHES.get(as_typed(value).lower(), value)
     if switch is not value and rule.holds(switch):
         return f": write {key}={as_typed(switch)}"
@@ -54,6 +59,23 @@ def advice_on(config: DictConfig, key: str, value: Any, rule: "Rule") -> str:
     words = [word for word in re.split(r" or |, ", rule.allowed) if rule.holds(word)]
     near = difflib.get_close_matches(value.lower(), words, n=1) or [word for word in words if value.startswith(word)]
     return f"; did you mean {key}={near[0]}?" if near else ""
+
+
+def percent_advice(key: str, value: Any, rule: "Rule") -> str:
+    """The end of a message about an accuracy in per cent that has to be a fraction; empty for anything else.
+
+    Args:
+        key: Whose value it is.
+        value: A number, or several; it breaks the rule.
+        rule: What is allowed.
+    """
+    numbers = list(value) if isinstance(value, ListConfig | list) else [value]
+    are_percents = all(type(each) in (int, float) and 1 < each <= 100 for each in numbers)
+    if key not in ACCURACIES or not numbers or not are_percents:
+        return ""
+    fractions = [each / 100 for each in numbers]
+    is_right = rule.holds(fractions) or rule.holds(fractions[0])
+    return f" (fractions: {fractions[0]:g}, not {numbers[0]:g})" if is_right else ""
 
 
 def _number_in(text: str) -> int | float | None:

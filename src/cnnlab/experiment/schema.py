@@ -203,10 +203,12 @@ RULES = {
         )
     ),
     "report.language": _one_of("en", "ko"),
-    "report.margin": or_null(_number("> 0 and < 100, in points", lambda value: 0 < value < 100)),
-    "report.baseline": or_null(LINE),
+    "report.margin": or_null(_number("of points above 0 and below 100, such as 0.1", lambda value: 0 < value < 100)),
+    "report.baseline": or_null(
+        Rule("the name of a configuration, such as momentum", lambda value: LINE.holds(value) and value != "")
+    ),
     "report.targets": Rule(
-        "a list of different validation accuracies, such as [0.97,0.99]",
+        "a list of different numbers above 0 and up to 1, such as [0.97,0.99]",
         lambda value: (
             _is_list_of((int, float), value)
             and len(value) == len(set(value))

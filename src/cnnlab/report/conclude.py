@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from cnnlab.errors import UserError
+from cnnlab.program import repository_script
 from cnnlab.report import tensorboard
 from cnnlab.report.content import Settings
 from cnnlab.report.tables import print_summary
-from cnnlab.report.write import FOLDER, write_report
+from cnnlab.report.write import FOLDER, UnknownBaseline, write_report
 
 
 def conclude(config: DictConfig) -> None:
@@ -31,9 +32,11 @@ def conclude(config: DictConfig) -> None:
         mix_versions=chosen.mix_versions,
     )
     try:
-        content = write_report(folder, settings)
+        content = write_report(folder, settings, "report.{name}={value}")
     except UserError as error:
-        print(f"no report: {error}", file=sys.stderr, flush=True)
+        script = repository_script("scripts/report.py") if isinstance(error, UnknownBaseline) else ()
+        later = f"; then: {script[0]} {shlex.quote(str(folder))} --baseline …" if script else ""
+        print(f"no report: {error}{later}", file=sys.stderr, flush=True)
         return
     print_report(folder, content)
 

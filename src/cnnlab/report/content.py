@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
 from cnnlab.report.comparisons import Comparison, compare, groups
 from cnnlab.report.configurations import Configuration, group
@@ -65,11 +64,8 @@ def build(
         folder: The sweep's folder.
         runs: Its runs, at least one.
         left_out: What is in the folder and does not count.
-        settings: The user's choices.
+        settings: The user's choices; the baseline is one of the configurations.
         previous: The content of the sweep's earlier report, if any: its plan of a second stage.
-
-    Raises:
-        UserError: If no configuration is the baseline.
     """
     tuning = Tuning.of(folder, runs)
     names, configurations = ranked(runs, tuning, settings)
@@ -116,7 +112,9 @@ def build(
             *_of_stages(folder, stage, planned, num_waiting, sentences),
             *_of_tuning(tuned, configurations, sentences),
             *code_notes(configurations, comparisons, settings.mix_versions, sentences),
-            *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
+            *notes(
+                configurations, comparisons, None if settings.baseline else baseline, planned is not None, sentences
+            ),
         ],
         "runs": counts(runs, left_out),
         "data": data_sets(runs),
@@ -233,8 +231,6 @@ def _pairs(
         return list(combinations(range(len(names)), 2)), None, None
     if baseline is None:
         baseline, family = names[0], num_pairs
-    if baseline not in names:
-        raise UserError(f"baseline={baseline} is not in the sweep; it must be one of {', '.join(names[:50])}")
     index = names.index(baseline)
     return [(other, index) for other in range(len(names)) if other != index], baseline, family
 

@@ -9,13 +9,16 @@ from cnnlab.report.configurations import Configuration, data_files
 from cnnlab.report.runs import Run
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.summaries import summarise
+from cnnlab.report.tuning import Tuning
 
 TEST = ACCURACY.of("test")
 ENOUGH_SEEDS = 10
 MOST_NAMES = 12  # in a sentence
 MOST_SURVIVORS = 4  # with a sentence each
 TUNABLE = {"activation", "init", "pool", "loss", "optimizer", "model"}  # whose best learning rates differ
+RATE = "optimizer.lr"
 DOUBTFUL = 0.9985  # above, MNIST's own labels are in doubt
+DOUBTFUL_DATA = ("mnist", 10_000)  # whose labels were looked at: name, test images
 
 
 def headline(
@@ -118,6 +121,7 @@ def notes(
     configurations: Sequence[Configuration],
     comparisons: Sequence[Comparison],
     chosen_baseline: str | None,
+    is_planned: bool,
     sentences: Sentences,
 ) -> list[str]:
     """What a reader has to know before any number.
@@ -126,22 +130,30 @@ def notes(
         configurations: In the order of the report.
         comparisons: Of them.
         chosen_baseline: The configuration that all are compared with since there are too many pairs, if so.
+        is_planned: Whether a first stage has decided on the number of seeds.
         sentences: In the report's language.
     """
-    found = []
+    found = _of_rate(configurations, sentences)
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
-    found += _of_seeds(configurations, comparisons, sentences)
+    found += _of_seeds(configurations, comparisons, is_planned, sentences)
     found += _of_survivors([each for each in configurations if each.num_lost and each.measured(TEST)], sentences)
     found += _of_data([run for each in configurations for run in each.runs], sentences)
-    means = [statistics.fmean(values.values()) for each in configurations if (values := each.measured(TEST))]
-    if any(mean > DOUBTFUL for mean in means):
+    if any(_is_in_doubt(each) for each in configurations):
         found.append(sentences.of("doubtful"))
     return found
 
 
+def _is_in_doubt(configuration: Configuration) -> bool:
+    """Whether so few of MNIST's test images are wrong that their labels may be."""
+    values = configuration.measured(TEST)
+    used = [run.result["data"] for run in configuration.runs]
+    is_mnist = all((data.get("name"), data.get("test")) == DOUBTFUL_DATA for data in used)
+    return is_mnist and bool(values) and statistics.fmean(values.values()) > DOUBTFUL
+
+
 def _of_seeds(
-    configurations: Sequence[Configuration], comparisons: Sequence[Comparison], sentences: Sentences
+    configurations: Sequence[Configuration], comparisons: Sequence[Comparison], is_planned: bool, sentences: Sentences
 ) -> list[str]:
     """Whether there are enough, which configurations have too few to be compared, and whether they do anything."""
     found = []
@@ -151,7 +163,7 @@ def _of_seeds(
         found.append(sentences.of("no_result"))
     elif most == 1:
         found.append(sentences.of("one_seed"))
-    elif comparisons and min(each.n for each in comparisons) < ENOUGH_SEEDS:
+    elif comparisons and not is_planned and min(each.n for each in comparisons) < ENOUGH_SEEDS:
         detectable = points(statistics.median(each.detectable for each in comparisons))
         seeds = sentences.seeds([each.n for each in comparisons])
         found += [sentences.of("few_seeds", seeds=seeds, detectable=detectable)] if float(detectable) else []
@@ -187,6 +199,23 @@ def _of_data(runs: Sequence[Run], sentences: Sentences) -> list[str]:
 
 
 def compares_defaults(configurations: Sequence[Configuration]) -> bool:
-    """Whether parts of the training are compared, and each at one learning rate, which suits some more than others."""
+    """Whether parts of the training are compared, each at the learning rate of its optimiser's file."""
+    return _compares_parts(configurations) and not any(
+        RATE in run.typed for each in configurations for run in each.runs
+    )
+
+
+def _of_rate(configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
+    """Whether parts of the training are compared at one learning rate that was typed for all, rather than tuned."""
+    runs = [run for each in configurations for run in each.runs]
+    typed = {run.typed.get(RATE) for run in runs}
+    (rate,) = typed if len(typed) == 1 else (None,)
+    if rate is None or not _compares_parts(configurations) or Tuning.of(runs[0].path.parent, runs) is not None:
+        return []
+    return [sentences.of("one_rate", rate=rate)]
+
+
+def _compares_parts(configurations: Sequence[Configuration]) -> bool:
+    """Whether options are compared whose best learning rates differ, and the rate is not varied with them."""
     names = {name for each in configurations for name in each.values}
-    return bool(names & TUNABLE) and "optimizer.lr" not in names
+    return bool(names & TUNABLE) and RATE not in names

@@ -90,14 +90,15 @@ class Answers:
         names = class_names(self.example) or []
         names = names if len(names) >= num_classes else [str(number) for number in range(num_classes)]
         counts = np.maximum(np.bincount(self.label, minlength=num_classes), 1)
-        overall = np.mean([correct for runs in self.correct for correct in runs.values()], axis=0)
-        order = np.argsort(np.abs(overall - 0.5), kind="stable")[:NUM_CONTESTED]
-        contested = [int(image) for image in order if 0 < overall[image] < 1]
+        votes = [correct for runs in self.correct for correct in runs.values()]
+        num_right = np.sum(votes, axis=0)
+        contested, num_contested, num_most = most_contested(num_right, len(votes))
         read = read_test_images(self.example, contested)
         pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
-            "num_runs": sum(len(runs) for runs in self.correct),
-            "num_contested": int(((overall > 0) & (overall < 1)).sum()),
+            "num_runs": len(votes),
+            "num_contested": num_contested,
+            "num_most": num_most,
             "classes": names,
             "per_class": [
                 {
@@ -110,7 +111,7 @@ class Answers:
                 {
                     "index": image,
                     "label": names[int(self.label[image])],
-                    "share_correct": float(overall[image]),
+                    "share_correct": float(num_right[image] / len(votes)),
                     "pixels": drawn,
                     "answers": [
                         {"configuration": index, "share_correct": float(share[image])}
@@ -124,6 +125,25 @@ class Answers:
     def _by_seed(self, index: int, seeds: Sequence[int]) -> NDArray[np.bool_] | None:
         runs = self.correct[index]
         return np.array([runs[seed] for seed in seeds]) if seeds and all(seed in runs for seed in seeds) else None
+
+
+def most_contested(num_right: NDArray[np.int_], num_runs: int) -> tuple[list[int], int, int]:
+    """The images that runs agree on least, at most `NUM_CONTESTED`.
+
+    Args:
+        num_right: How many runs recognise each image, (N,).
+        num_runs: Of how many.
+
+    Returns:
+        Their indices, the most contested first; on how many images any two runs disagree; and how many are at least as
+        contested as the last of the indices: more than these, if some are tied with it.
+    """
+    is_contested = (num_right > 0) & (num_right < num_runs)
+    imbalance = np.abs(2 * num_right - num_runs)  # whole numbers, so that ties are ties
+    order = np.argsort(imbalance, kind="stable")[:NUM_CONTESTED]
+    found = [int(image) for image in order if is_contested[image]]
+    num_most = int((is_contested & (imbalance <= imbalance[found[-1]])).sum()) if found else 0
+    return found, int(is_contested.sum()), num_most
 
 
 def _ends(low: SupportsFloat, high: SupportsFloat) -> dict[str, float]:

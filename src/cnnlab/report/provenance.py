@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.experiment.axes import AXES
+from cnnlab.report.configurations import Configuration
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences
 from cnnlab.report.stages import typed_command
 from cnnlab.report.versions import TELLING
 from cnnlab.run.status import Status
+
+TOLD = ("threads", "kernels")  # of a machine, in the report's language
 
 
 def counts(runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[
     return {
         "versions": {name: sorted(found) for name, found in versions.items()},
         "devices": sorted({str(result["device"]) for result in results if result.get("device")}),
-        "machines": sorted({_machine(each) for each in machines if each}),
+        "machines": sorted({_machine(each, sentences) for each in machines if each}),
         "commits": sorted(commits),
         "commands": [] if typed is None else [shlex.join(typed)],
         "warnings": [
@@ -82,8 +85,24 @@ def provenance(folder: Path, runs: Sequence[Run], sentences: Sentences) -> dict[
     }
 
 
-def _machine(machine: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" if name != "processor" else str(value) for name, value in machine.items())
+def fingerprints(configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
+    """The fingerprint of each run's experiment: of each configuration, by seed; a run that records none has none.
+
+    Args:
+        configurations: In the order of the report.
+    """
+    found = (
+        {str(run.seed): str(run.result["fingerprint"]) for run in each.runs if run.result.get("fingerprint")}
+        for each in configurations
+    )
+    return [{"configuration": index, "by_seed": by_seed} for index, by_seed in enumerate(found) if by_seed]
+
+
+def _machine(machine: dict[str, Any], sentences: Sentences) -> str:
+    """A machine on one line: `AMD EPYC, threads 1, kernels cnnlab`."""
+    told = {name: sentences.of(f"machine_{name}", value=machine[name]) for name in TOLD if name in machine}
+    others = {name: str(value) if name == "processor" else f"{name} {value}" for name, value in machine.items()}
+    return ", ".join((others | told).values())
 
 
 def _mapping(value: Any) -> dict[str, Any]:

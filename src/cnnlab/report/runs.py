@@ -1,9 +1,10 @@
 """The runs in a sweep's folder, as their results tell."""
 
 import io
+import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from cnnlab.errors import UserError
 from cnnlab.experiment.axes import MODEL_AXES
 from cnnlab.experiment.identity import numeric
+from cnnlab.file_errors import remedy, why_unreadable
 from cnnlab.files import read_file
 from cnnlab.report.run_curve import read_metrics
 from cnnlab.run.flaws import find_flaw
@@ -24,6 +26,8 @@ from cnnlab.sweep.current import current_names
 
 PREDICTIONS_MAX_BYTES = 1 << 24
 DAMAGES = (OSError, ValueError, LookupError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+NO_RUNS = {"logs", "report", "tuning"}  # what a sweep's folder has beside its runs' folders
+EXAMPLE = "give a sweep's folder, such as outputs/sweeps/optimizers"
 UNCOUNTED = ("seed", "callbacks.pruning.")  # a pruner stops a search's trials, each at another epoch
 
 
@@ -32,7 +36,7 @@ class LeftOut:
     """What is in a sweep's folder without being counted.
 
     Attributes:
-        path: The folder of a run, or a file.
+        path: A folder in it.
         reason: Why it is not counted, in words.
     """
 
@@ -157,21 +161,71 @@ def read_runs(folder: Path) -> tuple[list[Run], list[LeftOut]]:
     Raises:
         UserError: If there are none.
     """
+    _check_folder(folder)
     found: list[Run] = []
     left_out: list[LeftOut] = []
-    for run_folder in RunFolder.all_in(folder):
+    for run_folder in _subfolders(folder):
+        if not run_folder.has_result:
+            if run_folder.path.name not in NO_RUNS:
+                left_out.append(LeftOut(run_folder.path, _why_without_result(run_folder)))
+            continue
         result = run_folder.result()
-        flaw = "not readable, or without a status" if result is None else find_flaw(result)
+        flaw = "it is not readable, or has no status" if result is None else find_flaw(result)
         if flaw is None and result is not None and not result["params"]:  # it failed before they were known
             flaw = f"it does not say what was run ({result['status']})"
         if flaw is None and result is not None:
             found.append(Run(run_folder.path, result))
         else:
-            left_out.append(LeftOut(run_folder.result_json, str(flaw)))
+            left_out.append(LeftOut(run_folder.path, f"its result.json: {flaw}"))
+    if not found:
+        raise UserError(_why_none(folder, left_out))
     current = current_names(folder, (run.path.name for run in found))
     replaced = [run for run in found if run.path.name not in current]
     left_out += [LeftOut(run.path, "the last command gave its job another config") for run in replaced]
-    runs = [run for run in found if run.path.name in current]
-    if not runs:
-        raise UserError(f"{folder} has no finished runs; give a sweep's folder, such as outputs/sweeps/optimizers")
-    return runs, left_out
+    return [run for run in found if run.path.name in current], left_out
+
+
+def _check_folder(folder: Path) -> None:
+    """Rejects what cannot be a sweep's folder."""
+    if not os.path.lexists(folder):
+        raise UserError(f"{folder} does not exist; {EXAMPLE}")
+    if (reason := why_unreadable(folder)) is not None:
+        raise UserError(reason)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is {'a file' if folder.is_file() else 'no folder'}; {EXAMPLE}")
+
+
+def _subfolders(folder: Path) -> list[RunFolder]:
+    try:
+        return RunFolder.subfolders_of(folder)
+    except OSError as error:
+        raise UserError(f"cannot read {folder} ({error.strerror}); {remedy(error)}") from None
+
+
+def _why_without_result(folder: RunFolder) -> str:
+    """What is in a subfolder that has no result.json."""
+    if (reason := folder.unreadable) is not None:
+        return reason
+    if folder.is_running:
+        return "still running, without a result yet"
+    if folder.has_started:
+        return "killed before it had a result"
+    return "killed before it started" if ".hydra" in folder.names() else "not a run: it has no result.json"
+
+
+def _why_none(folder: Path, left_out: Sequence[LeftOut]) -> str:
+    """What a folder without finished runs is, and what to do."""
+    itself = RunFolder(folder)
+    if itself.has_result or itself.has_started:
+        return f"{folder} is one run; give the sweep's folder, its parent: {folder.absolute().parent}"
+    if _is_sweep(folder):
+        more = f", and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        first = f" ({left_out[0].path.relative_to(folder)}: {left_out[0].reason}{more})" if left_out else ""
+        return f"{folder} has no finished runs{first}; start its command again, or give another sweep's folder"
+    near = next(filter(_is_sweep, (folder.absolute().parent, *sorted(folder.glob("[!.]*")))), None)
+    place = EXAMPLE if near is None else f"give a sweep's folder, such as {near}"
+    return f"{folder} has no finished runs; {place}"
+
+
+def _is_sweep(folder: Path) -> bool:
+    return (folder / "multirun.yaml").is_file()

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
@@ -12,8 +13,10 @@ from rich.text import Text
 from cnnlab.metrics import RESULT_METRICS
 from cnnlab.report.messages import Texts
 from cnnlab.report.runs import Run
+from cnnlab.report.sentences import Sentences
 
 MOST_ROWS = 40  # on a terminal
+MOST_LEFT_OUT = 5  # that are named
 MOST_NAMES = 2  # that have a column each, beside those of the numbers; 80 characters have no room for more
 
 
@@ -61,17 +64,26 @@ def summary_csv(content: Mapping[str, Any]) -> str:
 def comparisons_csv(content: Mapping[str, Any]) -> str:
     """A row a comparison: differences of test accuracy as fractions, of the first less the second configuration.
 
+    Intervals are for new seeds, for new test images, and for both.
+
     Args:
         content: Of report.json.
     """
     names = [each["name"] for each in content["configurations"]]
     columns = ("verdict", "difference", "low", "high", "n", "is_paired", "df", "p", "p_adjusted", "p_equivalence",
                "p_equivalence_adjusted", "detectable", "needed_seeds")  # fmt: skip
+    ends = [(part, end) for part in ("images", "images_and_seeds") for end in ("low", "high")]
     rows = [
-        [names[each["first"]], names[each["second"]], *(each[name] for name in columns), " ".join(each["other_code"])]
+        [
+            names[each["first"]],
+            names[each["second"]],
+            *(each[name] for name in columns),
+            *((each[part] or {}).get(end) for part, end in ends),
+            " ".join(each["other_code"]),
+        ]
         for each in content["comparisons"]
     ]
-    return _csv(["first", "second", *columns, "other_code"], rows)
+    return _csv(["first", "second", *columns, *(f"{part}_{end}" for part, end in ends), "other_code"], rows)
 
 
 def tuning_csv(content: Mapping[str, Any]) -> str | None:
@@ -120,7 +132,7 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             *(Text("–" if value is None else str(value)) for value in named),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
-            "" if test is None or test["low"] is None else f"{100 * test['low']:.2f} to {100 * test['high']:.2f}",
+            "" if test is None or test["low"] is None else texts("terminal.range", **_ends(test)),
             texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),
             "" if each["fit_s"] is None else f"{each['fit_s']:.1f}",
         )
@@ -128,11 +140,25 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
     if len(configurations) > MOST_ROWS:
         console.print(Text(texts("terminal.more", n=len(configurations) - MOST_ROWS)))
     order = "val" if any(each["val"] for each in configurations) else "name"
-    console.print(Text(texts(f"terminal.order.{order}"), style="dim"))
+    console.print(Text("; ".join([texts(f"terminal.order.{order}"), *_data(content, texts)]), style="dim"))
     for sentence in content["headline"]:
         console.print(Text(f"• {sentence}"))
     for note in (*content["notes"], *content["provenance"]["warnings"]):
         console.print(Text(f"! {note}"))
+    if left_out := [PurePath(each["path"]).name for each in content["runs"]["left_out"]]:
+        listed = Sentences(content["language"]).names(left_out, MOST_LEFT_OUT)
+        console.print(Text(f"! {texts('terminal.left_out', n=len(left_out), names=listed)}"))
+
+
+def _ends(interval: Mapping[str, float]) -> dict[str, str]:
+    return {end: f"{100 * interval[end]:.2f}" for end in ("low", "high")}
+
+
+def _data(content: Mapping[str, Any], texts: Texts) -> list[str]:
+    """On which test images: the fallback must never pass for the data set that it replaced."""
+    tested = [(each["name"], each["test"]) for each in content["data"]]
+    names = [str(name) if num is None else texts("terminal.data", name=name, test=num) for name, num in tested]
+    return [*dict.fromkeys(names)]
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

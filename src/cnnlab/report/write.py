@@ -1,7 +1,8 @@
 """Writes a sweep's report into its folder."""
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cnnlab.report.content import Settings, build, ranked
 from cnnlab.report.page import render
 from cnnlab.report.page.content import Cleaned, cleaned
 from cnnlab.report.page.figures import draw_figures, save_png, save_svg
+from cnnlab.report.provenance import fingerprints
 from cnnlab.report.runs import read_runs
 from cnnlab.report.stages import previous_report
 from cnnlab.report.tables import comparisons_csv, runs_csv, summary_csv, tuning_csv
@@ -20,24 +22,38 @@ from cnnlab.report.tensorboard import write_tensorboard
 from cnnlab.report.tuning import Tuning
 
 FOLDER = "report"  # in the sweep's folder
+MOST_NAMES = 50  # in a message
 
 
-def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
+class UnknownBaseline(UserError):
+    """The user's baseline is no configuration of the sweep."""
+
+
+def write_report(folder: Path, settings: Settings, option: str = "{name}={value}") -> dict[str, Any]:
     """Writes `report/` into a sweep's folder: report.json and, from the same numbers, tables, page, TensorBoard's.
 
     Args:
         folder: The sweep's folder.
         settings: The user's choices.
+        option: How the user types one, for messages: with places for its `name` and `value`.
 
     Returns:
         The content of report.json.
 
     Raises:
+        UnknownBaseline: If no configuration is the baseline.
         UserError: If the sweep has no runs, or the report cannot be written.
     """
     runs, left_out = read_runs(folder)
+    names, configurations = ranked(runs, Tuning.of(folder, runs), settings)
+    _check_baseline(settings.baseline, [each.name for each in configurations], option)
     previous = previous_report(folder / FOLDER / "report.json")
-    content: dict[str, Any] = cleaned(build(folder, runs, left_out, settings, previous))
+    built = build(folder, runs, left_out, settings, previous)
+    seen = [run for run in runs if run.seed in built["budget"]["seeds"]]
+    if len(seen) < len(runs):  # a second stage is at work
+        names, configurations = ranked(seen, Tuning.of(folder, seen), settings)
+    built["provenance"]["fingerprints"] = fingerprints(configurations)
+    content: dict[str, Any] = cleaned(built)
     figures = draw_figures(Cleaned(content))
     files = {
         "report.json": json.dumps(content, ensure_ascii=False, allow_nan=False),
@@ -56,12 +72,29 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
             else:
                 write_atomically(path / name, text.encode(errors="replace"))
         _write_figures(path / "figures", figures)
-        seen = [run for run in runs if run.seed in content["budget"]["seeds"]]
-        write_tensorboard(path, content, *ranked(seen, Tuning.of(folder, seen), settings))
+        write_tensorboard(path, content, names, configurations)
     except OSError as error:
         what = f"cannot write {error.filename or path} ({error.strerror})"
         raise UserError(f"{what}; free its place, or report on a copy of the sweep") from None
     return content
+
+
+def _check_baseline(baseline: str | None, names: Sequence[str], option: str) -> None:
+    """Rejects a baseline that is no configuration.
+
+    Args:
+        baseline: The user's, if any.
+        names: Of all configurations.
+        option: As for `write_report`.
+    """
+    if baseline is None or (baseline in names and len(names) > 1):
+        return
+    typed = option.format(name="baseline", value=shlex.quote(baseline))
+    if len(names) == 1:
+        raise UnknownBaseline(f"{typed}: the sweep has one configuration, and none to compare it with; leave it out")
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    listed = ", ".join(map(shlex.quote, names[:MOST_NAMES]))
+    raise UnknownBaseline(f"{typed} is not in the sweep; it must be one of {listed}{more}")
 
 
 def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:

@@ -1,6 +1,7 @@
 """A run's folder: its files, and the status that they imply. `claim.py` has which process may use it."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,24 @@ class RunFolder:
     @classmethod
     def all_in(cls, folder: Path) -> list["RunFolder"]:
         """The run folders directly inside a folder that have a result, by name."""
-        return [cls(path.parent) for path in sorted(folder.glob("[!.]*/result.json"))]
+        return [run for run in cls.subfolders_of(folder) if run.has_result]
+
+    @classmethod
+    def subfolders_of(cls, folder: Path) -> list["RunFolder"]:
+        """The folders directly inside a folder that are not hidden, by name, whatever is in them.
+
+        Args:
+            folder: Of a sweep, or of single runs.
+
+        Raises:
+            OSError: If it cannot be read; a folder that is missing has none.
+        """
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(each.name for each in entries if not each.name.startswith(".") and _is_folder(each))
+        except FileNotFoundError:
+            return []
+        return [cls(Path(folder, name)) for name in names]
 
     def __str__(self) -> str:
         return str(self.path)
@@ -84,6 +102,11 @@ class RunFolder:
     def result_json(self) -> Path:
         """The result, written last."""
         return self.path / "result.json"
+
+    @property
+    def has_result(self) -> bool:
+        """Whether there is a result.json, whatever is in it."""
+        return os.path.lexists(self.result_json)
 
     @property
     def has_started(self) -> bool:
@@ -251,6 +274,13 @@ def find_runs(outputs: Path) -> Iterator[RunFolder]:
     paths = (path for place in places for path in outputs.glob(f"{place}/result.json"))
     for path in sorted(paths, key=_modified, reverse=True):
         yield RunFolder(path.parent)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads nowhere
 
 
 def _modified(path: Path) -> float:
