@@ -93,11 +93,13 @@ class Answers:
         overall = np.mean([correct for runs in self.correct for correct in runs.values()], axis=0)
         order = np.argsort(np.abs(overall - 0.5), kind="stable")[:NUM_CONTESTED]
         contested = [int(image) for image in order if 0 < overall[image] < 1]
+        last = abs(overall[contested[-1]] - 0.5) if contested else -1.0
         read = read_test_images(self.example, contested)
         pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
             "num_runs": sum(len(runs) for runs in self.correct),
             "num_contested": int(((overall > 0) & (overall < 1)).sum()),
+            "num_as_contested": int((np.abs(overall - 0.5) <= last + 1e-9).sum()),  # more than are shown if some tie
             "classes": names,
             "per_class": [
                 {
