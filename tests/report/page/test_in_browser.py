@@ -221,3 +221,13 @@ def test_print_is_on_white_without_what_only_a_screen_needs_and_with_whole_table
     cut = """return Array.from(document.querySelectorAll('.scroll')).filter((box) =>
         getComputedStyle(box).overflowX !== 'visible').length"""
     assert browser.execute_script(cut) == 0
+
+
+def test_print_repeats_the_head_of_a_table_on_each_of_its_pages(browser: Any, big: str):
+    """A browser does not repeat buttons, so the heads are texts there."""
+    look(browser, big)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    shown = """const head = document.querySelector('#table-comparisons thead th');
+        return [getComputedStyle(head.querySelector('button')).display, getComputedStyle(head, '::before').content,
+                getComputedStyle(head.closest('thead')).display]"""
+    assert browser.execute_script(shown) == ["none", '"first vs second"', "table-header-group"]
