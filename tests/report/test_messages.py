@@ -102,7 +102,14 @@ def test_every_english_message_is_right_for_one_and_for_many():
 # never with one: a figure is cut, or a group is one, from three on; images are thousands
 ONLY_MANY = {
     *(key for key in read_messages() if key.startswith("drawn_of.")),
-    *("fact.compared_text", "fact.data_text", "caption.contested", "sentence.seeds_between", "sentence.many_survivors"),
+    *(
+        "fact.compared_text",
+        "fact.data_text",
+        "caption.contested",
+        "caption.contested_tied",
+        "sentence.seeds_between",
+        "sentence.many_survivors",
+    ),
     "each_alone",
     *("sentence.none_told_apart", "sentence.all_equivalent"),
 }
