@@ -113,7 +113,7 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     items = content["comparisons"]
     if not items:
         return None
-    notes = []
+    notes = each_alone(content, texts)
     if len(items) > MAX_ROWS:
         items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_ROWS]
         notes.append(texts("decided_first"))
@@ -144,7 +144,6 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     if any(pair["images"] for pair in items):
         notes.append(texts("intervals"))
     notes.append(texts("all_paired" if all(pair["is_paired"] for pair in items) else "pairing"))
-    notes += each_alone(content, texts)
     caption = "table.comparisons" if split_shown(content) == "test" else "table.comparisons_val"
     return Table("table-comparisons", texts(caption), columns, items, notes)
 
