@@ -23,7 +23,7 @@ HEAD = (
     "|---|---|---|---|---|---|---|",
 )
 BASELINES = {  # the first configuration is the one that all others are compared with
-    "equal": EQUAL,
+    f"equal, {EQUAL[0]}": EQUAL,
     **{f"real, {REAL[index]}": (REAL[index], *REAL[:index], *REAL[index + 1 :]) for index in (1, 5, 0)},
 }
 BASELINE_HEAD = (

@@ -31,7 +31,7 @@ def test_seeds_are_run_once_and_summed_up(tmp_path: Path):
     mean = sum(result["metrics"]["test/acc"] for result in results) / 2
     lines = both.stdout.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["seed 0", "seed 1"]
-    assert lines[2].startswith(f"test accuracy {mean:.3%} ± ")
+    assert lines[2].startswith(f"test accuracy {mean:.3%}, 95 % interval ")
     assert "over 2 seeds" in lines[2]
     other = accuracy("speedrun", "--seeds", "1", "--out", str(tmp_path), *SHORT, "optimizer.lr=0.02")
     assert other.returncode == 2

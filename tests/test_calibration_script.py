@@ -16,13 +16,9 @@ def cells(line: str) -> list[str]:
 
 def test_all_tables_are_printed_with_a_row_for_each_setting(capsys: pytest.CaptureFixture[str]):
     calibration.main(["--repetitions", "20"])
-    first, second, third = capsys.readouterr().out.split("\n\n")
-    assert len(first.splitlines()) == 2 + 2 * 4 * 4
-    assert len(second.splitlines()) == 2 + 2 * 4
-    assert len(third.splitlines()) == 2 + 4 * 3
-    assert {len(cells(line)) for line in first.splitlines()} == {7}
-    assert {len(cells(line)) for line in second.splitlines()} == {5}
-    assert {len(cells(line)) for line in third.splitlines()} == {6}
+    tables = [table.splitlines() for table in capsys.readouterr().out.split("\n\n")]
+    assert [len(table) for table in tables] == [2 + 2 * 4 * 4, 2 + 4 * 4, 2 + 2 * 4, 2 + 4 * 3]
+    assert [{len(cells(line)) for line in table} for table in tables] == [{7}, {5}, {6}, {6}]
 
 
 def test_the_documented_tables_have_the_same_settings_in_the_same_order():
@@ -31,6 +27,8 @@ def test_the_documented_tables_have_the_same_settings_in_the_same_order():
     assert [row[:3] for row in documented if row[0] in ("deviations", "equal", "real")] == [
         row[:3] for row in printed if row[0] in ("deviations", "equal", "real")
     ]
+    baselines = ("deviations, the baseline's", *calibration.BASELINES)
+    assert [row[:2] for row in documented if row[0] in baselines] == [row[:2] for row in printed if row[0] in baselines]
     assert [row[:2] for row in documented if row[0] in ("values", "normal", "skewed")] == [
         row[:2] for row in printed if row[0] in ("values", "normal", "skewed")
     ]
@@ -45,6 +43,13 @@ def test_the_documented_numbers_are_measured(setting):
     [expected] = [row for row in documented if row[:3] == [str(value) for value in setting]]
     measured = cells(calibration.row(*setting, repetitions=10_000))
     assert [float(cell) for cell in measured[3:]] == pytest.approx([float(cell) for cell in expected[3:]], abs=0.3)
+
+
+def test_the_documented_rates_against_a_baseline_are_measured():
+    documented = [cells(line) for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    [expected] = [row for row in documented if row[:2] == ["real, 0.08", "5"]]
+    measured = cells(calibration.baseline_row("real, 0.08", 5, repetitions=10_000))
+    assert [float(cell) for cell in measured[2:]] == pytest.approx([float(cell) for cell in expected[2:]], abs=0.3)
 
 
 def test_the_documented_coverage_is_measured():

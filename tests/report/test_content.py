@@ -82,7 +82,7 @@ def test_the_sentences_say_what_differs_and_what_cannot_be_told_apart(sweep: Pat
     assert "not told apart" in verdicts[0, 1]["sentence"]
     assert "would have been detected with 80\xa0% power" in verdicts[0, 1]["sentence"]
     assert any("compares defaults, not methods" in note for note in content["notes"])
-    assert any("5 seeds a configuration" in note for note in content["notes"])
+    assert any("5 seeds per configuration" in note for note in content["notes"])
     text = summary(content)
     assert "in the order of validation accuracy" in text
     assert all(sentence in text for sentence in content["headline"])

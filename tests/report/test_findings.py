@@ -33,7 +33,7 @@ def test_if_all_are_equivalent_the_headline_says_that_first(tmp_path: Path):
 def test_how_many_are_equivalent_stands_beside_what_differs(tmp_path: Path):
     content = report(tmp_path, {"adam": 0.98, "lion": 0.98, "sgd": 0.95}, margin=0.005)
     assert content["headline"][:2] == [
-        "2 of 3 comparisons tell two configurations apart, with at most 5\xa0% risk of any false verdict among them",
+        "2 of 3 comparisons tell two configurations apart, with about 5\xa0% risk of any false verdict among them",
         "1 of 3 comparisons ends in equivalence within 0.50 points",
     ]
     without = report(tmp_path / "2", {"adam": 0.98, "lion": 0.98, "sgd": 0.95})
@@ -61,7 +61,7 @@ def test_a_configuration_without_results_is_named_and_counted_nowhere(tmp_path: 
     content = report(tmp_path, {"adam": 0.98, "lion": 0.98, "muon": 0.98, "sgd": None})
     assert "not compared, with fewer than two results: sgd" in content["notes"]
     assert content["headline"][0].startswith("no two of the 3 configurations can be told apart; with 80\xa0% power, 6 ")
-    assert any(note.startswith("6 seeds a configuration") for note in content["notes"])
+    assert any(note.startswith("6 seeds per configuration") for note in content["notes"])
     assert content["groups"] == [[0, 1, 2]], "what has no result is in no bracket"
 
 
@@ -78,7 +78,7 @@ def test_one_seed_more_of_one_configuration_makes_a_range(tmp_path: Path):
     write(tmp_path / "adam,4", result("adam", 4, 0.98))
     write(tmp_path / "lion,4", result("lion", 4, 0.98))
     content = build(tmp_path, *read_runs(tmp_path), Settings())
-    assert any(note.startswith("4 to 5 seeds a configuration: ") for note in content["notes"])
+    assert any(note.startswith("4 to 5 seeds per configuration: ") for note in content["notes"])
 
 
 @pytest.mark.parametrize(("num", "sentences"), [(3, 3), (9, 1)])

@@ -66,6 +66,60 @@ def test_while_the_second_stage_is_at_work_its_seeds_are_not_looked_at(sweep: Pa
     assert content["settings"]["stage"] == 1
     assert content["comparisons"][0]["seeds"] == [0, 1, 2, 3, 4]
     assert content["plan"] == first["plan"]
+    assert content["notes"][0].startswith("4 runs of further seeds are not looked at")
+    assert [each["n"] for each in content["configurations"]] == [5, 5]
+    assert content["headline"] == first["headline"]
+
+
+def test_a_plan_stands_whatever_margin_is_asked_for_later(sweep: Path):
+    planned = write_report(sweep, Settings(margin=MARGIN))["plan"]
+    for margin in (None, 2 * MARGIN, MARGIN / 2):
+        assert write_report(sweep, Settings(margin=margin))["plan"] == planned
+
+
+def test_there_is_no_third_stage(sweep: Path):
+    total = write_report(sweep, Settings(margin=MARGIN))["plan"]["total"]
+    add(sweep, range(5, total))
+    write_report(sweep, Settings(margin=MARGIN))
+    add(sweep, range(total, total + 2))
+    for margin in (MARGIN, MARGIN / 2):
+        content = write_report(sweep, Settings(margin=margin))
+        assert f"seeds were added after a look at {total}" in content["notes"][0]
+        assert content["plan"] is None
+
+
+def test_seeds_that_were_added_after_a_look_are_never_planned_again(sweep: Path):
+    write_report(sweep, Settings())
+    add(sweep, range(5, 6))
+    write_report(sweep, Settings())
+    assert write_report(sweep, Settings(margin=MARGIN))["plan"] is None
+
+
+def test_a_sweep_whose_comparisons_are_all_decided_needs_no_second_stage(tmp_path: Path):
+    for optimizer, mean in (("adam", 0.98), ("sgd", 0.9)):
+        for seed in range(3):
+            noise = 0.002 * seed * (optimizer == "sgd")
+            write(tmp_path / f"{optimizer},{seed}", result(optimizer, seed, mean + noise))
+    content = write_report(tmp_path, Settings(margin=0.0001))
+    assert content["comparisons"][0]["verdict"] == "better"
+    assert content["plan"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "task"),
+    [({"seed": "range(0,8)"}, []), ({}, ["seed=range(0,8)"]), ({"seed": "0,1"}, ["seed=0,1,2,3,4,5,6,7"])],
+)
+def test_a_look_at_a_sweep_at_work_is_no_look_too_many(sweep: Path, params: dict[str, str], task: list[str]):
+    """The command asked for eight seeds before anybody looked at five."""
+    hydra = {"overrides": {"task": task}, "runtime": {"choices": {}}, "sweeper": {"params": params}}
+    (sweep / "multirun.yaml").write_text(json.dumps({"hydra": hydra}))
+    assert write_report(sweep, Settings())["planned_seeds"] == list(range(8))
+    add(sweep, range(5, 8))
+    hydra["overrides"]["task"] = ["seed=range(0,20)"]  # a later command plans nothing for an earlier look
+    (sweep / "multirun.yaml").write_text(json.dumps({"hydra": hydra}))
+    assert not any("after a look" in note for note in write_report(sweep, Settings())["notes"])
+    add(sweep, range(8, 9))
+    assert "seeds were added after a look at 8" in write_report(sweep, Settings())["notes"][0]
 
 
 def test_seeds_that_nobody_planned_are_flagged(sweep: Path):

@@ -21,7 +21,7 @@ from cnnlab.report.predictions import Answers
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
 from cnnlab.report.runs import LeftOut, Run
 from cnnlab.report.sentences import Sentences, points
-from cnnlab.report.stages import Stage, command, plan, stage_of
+from cnnlab.report.stages import Stage, command, plan, seeds_of_command, stage_of
 from cnnlab.report.summaries import TARGETS, correlation, curve, summarise, times_to
 from cnnlab.report.tuning import Tuning, tuning_notes
 from cnnlab.report.versions import code_notes, with_code
@@ -73,12 +73,21 @@ def build(
     """
     tuning = Tuning.of(folder, runs)
     names, configurations = ranked(runs, tuning, settings)
+    stage = stage_of(previous, _common_seeds(configurations), seeds_of_command(folder))
+    num_waiting = 0
+    if stage.is_halfway:
+        looked_at = [run for run in runs if run.seed in stage.first_seeds]
+        num_waiting, runs = len(runs) - len(looked_at), looked_at
+        names, configurations = ranked(runs, tuning, settings)
     sentences = Sentences(settings.language)
     pairs, baseline, family = _pairs(configurations, settings)
-    stage = stage_of(previous, _common_seeds(configurations), settings.margin)
-    comparisons = compare(_values(configurations, stage), pairs, settings.margin, stage.first_seeds, family)
+    comparisons = compare(
+        [each.measured(TEST) for each in configurations], pairs, settings.margin, stage.first_seeds, family
+    )
     comparisons = with_code(comparisons, configurations, names)
-    planned = stage.plan or (None if settings.margin is None else plan(comparisons, settings.margin))
+    planned = stage.plan
+    if planned is None and settings.margin is not None and not stage.looked_at:
+        planned = plan(comparisons, settings.margin)
     answers = Answers.of(configurations)
     tuned = None if tuning is None else tuning.content(configurations)
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
@@ -100,10 +109,11 @@ def build(
         },
         "plan": planned,
         "looked_at": list(stage.looked_at),
+        "planned_seeds": list(stage.planned_seeds),
         "varied": names,
         "shared": shared(runs),
         "notes": [
-            *_of_stages(folder, stage, planned, sentences),
+            *_of_stages(folder, stage, planned, num_waiting, sentences),
             *_of_tuning(tuned, configurations, sentences),
             *code_notes(configurations, comparisons, settings.mix_versions, sentences),
             *notes(configurations, comparisons, None if settings.baseline else baseline, sentences),
@@ -133,15 +143,6 @@ def ranked(runs: Sequence[Run], tuning: Tuning | None, settings: Settings) -> tu
     """
     names, found = group(runs, () if tuning is None else tuning.names, settings.mix_versions)
     return names, sorted(found, key=_by_validation)
-
-
-def _values(configurations: Sequence[Configuration], stage: Stage) -> list[dict[int, float]]:
-    """The accuracies to compare; those of a second stage that is still at work are not looked at."""
-    is_halfway = stage.plan is not None and stage.number == 1
-    return [
-        {seed: value for seed, value in each.measured(TEST).items() if not is_halfway or seed in stage.first_seeds}
-        for each in configurations
-    ]
 
 
 def _comparisons(
@@ -193,18 +194,21 @@ def _common_seeds(configurations: Sequence[Configuration]) -> set[int]:
     return set.intersection(*measured) if measured else set()
 
 
-def _of_stages(folder: Path, stage: Stage, planned: dict[str, Any] | None, sentences: Sentences) -> list[str]:
+def _of_stages(
+    folder: Path, stage: Stage, planned: dict[str, Any] | None, num_waiting: int, sentences: Sentences
+) -> list[str]:
     """What the reader has to know about the choice of the number of seeds, and the command for the others."""
     if stage.looked_at:
         return [sentences.of("looked", n=len(stage.looked_at))]
     if planned is None:
         return []
-    first, total = planned["first_seeds"], planned["total"]
+    first, total, margin = len(planned["first_seeds"]), planned["total"], points(planned["margin"])
     if stage.number == 2:
-        return [sentences.of("second_stage", first=len(first), total=total)]
+        return [sentences.of("second_stage", first=first, total=total)]
+    waiting = [sentences.of("waiting", waiting=num_waiting, first=first)] if num_waiting else []
     typed = command(folder, planned)
-    values = {"margin": points(planned["margin"]), "total": total}
-    return [sentences.of("plan", **values) + ("" if typed is None else f": {typed}")]
+    note = sentences.of("plan", margin=margin, total=total) + ("" if typed is None else f": {typed}")
+    return [*waiting, note]
 
 
 def _by_validation(configuration: Configuration) -> tuple[bool, float]:

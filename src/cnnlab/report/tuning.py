@@ -134,6 +134,7 @@ def tuning_notes(
             minutes=f"{content['fit_s'] / 60:.0f}",
         )
     ]
+    found.append(sentences.of("tuned_choice"))
     for name in sorted({name for each in tuned for name in each["at_edge"]}):
         names = [configurations[each["configuration"]].name for each in tuned if name in each["at_edge"]]
         found.append(sentences.of("at_edge", names=", ".join(names), name=name))

@@ -56,7 +56,8 @@ def write_report(folder: Path, settings: Settings) -> dict[str, Any]:
             else:
                 write_atomically(path / name, text.encode(errors="replace"))
         _write_figures(path / "figures", figures)
-        write_tensorboard(path, content, *ranked(runs, Tuning.of(folder, runs), settings))
+        seen = [run for run in runs if run.seed in content["budget"]["seeds"]]
+        write_tensorboard(path, content, *ranked(seen, Tuning.of(folder, seen), settings))
     except OSError as error:
         what = f"cannot write {error.filename or path} ({error.strerror})"
         raise UserError(f"{what}; free its place, or report on a copy of the sweep") from None
