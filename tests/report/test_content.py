@@ -80,7 +80,7 @@ def test_the_sentences_say_what_differs_and_what_cannot_be_told_apart(sweep: Pat
     }
     assert "beats sgd by 3.0" in content["headline"][2]
     assert "not told apart" in verdicts[0, 1]["sentence"]
-    assert "would have been seen with 80\xa0% power" in verdicts[0, 1]["sentence"]
+    assert "would have been detected with 80\xa0% power" in verdicts[0, 1]["sentence"]
     assert any("compares defaults, not methods" in note for note in content["notes"])
     assert any("5 seeds per configuration" in note for note in content["notes"])
     text = summary(content)
@@ -178,8 +178,11 @@ def test_a_report_may_be_in_korean(sweep: Path):
     assert "검증 정확도 순" in summary(content)
 
 
-@pytest.mark.parametrize(("fraction", "text"), [(0.0085, "0.85"), (0.0012345, "0.12"), (0.00012, "0.012"), (0, "0.00")])
-def test_points_have_two_digits(fraction: float, text: str):
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0.0085, "0.85"), (0.0012345, "0.12"), (0.00012, "0.01"), (-0.000013, "0.00"), (-0.0012, "−0.12"), (0, "0.00")],
+)
+def test_points_have_two_decimals_and_a_true_minus(fraction: float, text: str):
     assert points(fraction) == text
 
 

@@ -42,7 +42,8 @@ def test_no_korean_message_is_left_in_english():
         "fact.n",
         "column.rank",
         "column.n",
-        "column.interval",
+        "provenance.file",
+        "cell.pair",
         "cell.unpaired",
         "cell.survivors",
         "provenance.hash",
@@ -101,7 +102,15 @@ def test_every_english_message_is_right_for_one_and_for_many():
 # never with one: a figure is cut, or a group is one, from three on; images are thousands
 ONLY_MANY = {
     *(key for key in read_messages() if key.startswith("drawn_of.")),
-    *("fact.compared_text", "fact.data_text", "caption.contested", "sentence.seeds_between", "sentence.many_survivors"),
+    *(
+        "fact.compared_text",
+        "fact.data_text",
+        "caption.contested",
+        "caption.contested_tied",
+        "sentence.seeds_between",
+        "sentence.many_survivors",
+    ),
+    "each_alone",
     *("sentence.none_told_apart", "sentence.all_equivalent"),
 }
 
@@ -113,6 +122,14 @@ def test_no_korean_particle_follows_a_name_whose_end_is_unknown():
         for text in [message["ko"]] if isinstance(message["ko"], str) else message["ko"]:
             found = [match for match in re.finditer(r"\{(\w+)" + particles, text) if match[1] not in numbers]
             assert not found, (key, text)
+
+
+def test_korean_has_no_space_before_a_per_cent_sign_and_one_style():
+    assert Texts("ko")("percent", value="97") == "97%"
+    assert Texts("en")("percent", value="97") == "97\N{NO-BREAK SPACE}%"
+    for key, message in read_messages().items():
+        text = message["ko"]
+        assert not re.search(r"습니다|입니다|합니다|십시오", str(text)), key
 
 
 def test_a_name_with_braces_is_no_placeholder():

@@ -80,7 +80,7 @@ def test_the_predicted_deviation_is_that_of_independent_errors(configurations: l
 
 
 @pytest.mark.parametrize(
-    ("num_right", "num_runs", "found", "num_contested", "num_most"),
+    ("num_right", "num_runs", "found", "num_contested", "num_as_contested"),
     [
         ([3, 0, 2, 1, 3], 3, [2, 3], 2, 2),
         ([3, 0, 3], 3, [], 0, 0),
@@ -90,9 +90,9 @@ def test_the_predicted_deviation_is_that_of_independent_errors(configurations: l
     ],
 )
 def test_how_many_images_are_as_contested_as_the_last_of_those_shown(
-    num_right: list[int], num_runs: int, found: list[int], num_contested: int, num_most: int
+    num_right: list[int], num_runs: int, found: list[int], num_contested: int, num_as_contested: int
 ):
-    assert most_contested(np.array(num_right), num_runs) == (found, num_contested, num_most)
+    assert most_contested(np.array(num_right), num_runs) == (found, num_contested, num_as_contested)
 
 
 def test_the_most_contested_image_comes_first_and_classes_have_their_accuracy(configurations: list[Configuration]):
@@ -104,8 +104,21 @@ def test_the_most_contested_image_comes_first_and_classes_have_their_accuracy(co
     assert first["share_correct"] == 0.5
     assert len(found["contested"]) <= 12
     assert 7 in {each["index"] for each in found["contested"]}
+    assert found["num_as_contested"] >= len(found["contested"])
     label, correct = answers.label, np.mean(list(answers.correct[1].values()), axis=0)
     assert found["per_class"][1]["accuracy"] == pytest.approx([correct[label == digit].mean() for digit in range(10)])
+
+
+def test_images_that_tie_with_the_contested_ones_are_counted(configurations: list[Configuration]):
+    halves = np.array([image < 20 for image in range(NUM)])  # of which one run in two is right
+    for number, configuration in enumerate(configurations):
+        for run in configuration.runs:
+            save(run.path, halves == bool(number), np.zeros(NUM, dtype=np.uint8))
+    answers = Answers.of(configurations)
+    assert answers is not None
+    found = answers.disagreement()
+    assert found is not None
+    assert (len(found["contested"]), found["num_as_contested"], found["num_contested"]) == (12, NUM, NUM)
 
 
 def test_runs_that_saw_other_images_are_not_mixed(configurations: list[Configuration]):

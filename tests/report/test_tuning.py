@@ -83,6 +83,20 @@ def test_the_report_has_budget_space_chosen_values_and_edges(folder: Path):
     assert tuned["sgd"]["at_edge"] == ["optimizer.lr"]
 
 
+def test_trials_at_chance_are_counted_apart_from_what_diverged(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    assert content_of(folder)["tuning"]["chance"] is None  # the runs' record does not tell the classes
+    monkeypatch.setattr("cnnlab.report.tuning.class_names", lambda run: [str(number) for number in range(10)])
+    changed = record()
+    changed["candidates"][1]["trials"][0]["scores"] = [0.2]
+    (folder / "tuning.json").write_text(json.dumps(changed))
+    content = content_of(folder)
+    names = {each["id"]: each["name"] for each in content["configurations"]}
+    tuned = {names[each["configuration"]]: each for each in content["tuning"]["configurations"]}
+    assert content["tuning"]["chance"] == 0.2
+    assert [(each["num_diverged"], each["num_at_chance"]) for each in (tuned["adam"], tuned["sgd"])] == [(0, 0), (1, 1)]
+    assert tuned["sgd"]["parameters"] == {"optimizer.lr": {"low": 0.001, "high": 0.01, "is_log": True}}
+
+
 def test_the_notes_say_how_it_was_tuned_and_not_that_defaults_are_compared(folder: Path):
     notes = " | ".join(content_of(folder)["notes"])
     assert "each configuration has the best of 3 learning rates, by val/acc on 1 seed that is not reported" in notes

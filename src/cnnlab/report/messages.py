@@ -1,4 +1,4 @@
-"""The texts of reports in every language: `messages.yaml`, a message a key."""
+"""The texts of reports in every language: `messages.yaml`, one message per key."""
 
 import re
 import string
@@ -59,6 +59,8 @@ class Texts:
     def __call__(self, key: str, /, **values: Any) -> str:
         """The message with its values; numbers get separators of thousands, a per cent sign stays with its number.
 
+        Korean has no space before the sign.
+
         Args:
             key: A key of messages.yaml.
             **values: One for each placeholder. `n` decides between the singular and the plural of a list, and any
@@ -68,4 +70,4 @@ class Texts:
         if isinstance(message, list):
             message = message[0 if values.get("n") == 1 else 1]
         text = Plurals().format(message, **values)
-        return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+        return re.sub(r"(?<=\d) %", "%" if self.language == "ko" else "\N{NO-BREAK SPACE}%", text)

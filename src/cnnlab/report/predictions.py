@@ -92,13 +92,13 @@ class Answers:
         counts = np.maximum(np.bincount(self.label, minlength=num_classes), 1)
         votes = [correct for runs in self.correct for correct in runs.values()]
         num_right = np.sum(votes, axis=0)
-        contested, num_contested, num_most = most_contested(num_right, len(votes))
+        contested, num_contested, num_as_contested = most_contested(num_right, len(votes))
         read = read_test_images(self.example, contested)
         pixels: list[Pixels | None] = [None] * len(contested) if read is None else [*read]
         return {
             "num_runs": len(votes),
             "num_contested": num_contested,
-            "num_most": num_most,
+            "num_as_contested": num_as_contested,
             "classes": names,
             "per_class": [
                 {
@@ -142,8 +142,8 @@ def most_contested(num_right: NDArray[np.int_], num_runs: int) -> tuple[list[int
     imbalance = np.abs(2 * num_right - num_runs)  # whole numbers, so that ties are ties
     order = np.argsort(imbalance, kind="stable")[:NUM_CONTESTED]
     found = [int(image) for image in order if is_contested[image]]
-    num_most = int((is_contested & (imbalance <= imbalance[found[-1]])).sum()) if found else 0
-    return found, int(is_contested.sum()), num_most
+    num_as_contested = int((is_contested & (imbalance <= imbalance[found[-1]])).sum()) if found else 0
+    return found, int(is_contested.sum()), num_as_contested
 
 
 def _ends(low: SupportsFloat, high: SupportsFloat) -> dict[str, float]:

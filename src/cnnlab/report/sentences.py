@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from cnnlab.report.comparisons import DEFAULT_MARGIN, Comparison, Verdict
 from cnnlab.report.messages import Texts
 
-LEAST_POINTS = 0.0005  # a twentieth of an image among 10,000, of which nobody can speak
-
 
 class Sentences:
     """Sentences in one language.
@@ -88,13 +86,12 @@ class Sentences:
         return listed if len(names) <= most else self.of("more_names", names=listed, n=len(names) - most)
 
 
-def points(fraction: float) -> str:
-    """A difference of accuracies in percentage points, with two decimals or, below a tenth, two digits.
+def points(fraction: float, *, sign: bool = False) -> str:
+    """A difference of accuracies in percentage points, with two decimals and a true minus; what rounds to 0 has none.
 
     Args:
         fraction: Of all images.
+        sign: Whether what is positive has a plus.
     """
-    value = 100 * fraction
-    if abs(value) < LEAST_POINTS:
-        return "0.00"
-    return f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.2g}"
+    text = f"{100 * fraction:{'+' if sign else ''}.2f}"
+    return "0.00" if text.lstrip("+-") == "0.00" else text.replace("-", "\N{MINUS SIGN}")

@@ -8,6 +8,7 @@ from typing import Any
 from cnnlab.errors import UserError
 from cnnlab.metrics import ACCURACY
 from cnnlab.report.configurations import IGNORED, Configuration
+from cnnlab.report.images import class_names
 from cnnlab.report.inference.tuning_curves import tuning_curve
 from cnnlab.report.runs import Run
 from cnnlab.report.sentences import Sentences
@@ -57,6 +58,7 @@ class Tuning:
         found = [(index, self._candidate(each.runs[0])) for index, each in enumerate(configurations)]
         tuned = [(index, candidate) for index, candidate in found if candidate is not None]
         trials = [trial for _, candidate in tuned for trial in candidate["trials"]]
+        chance = self._chance(configurations[0].runs[0]) if configurations else None
         return {
             "method": record["method"],
             "objective": record["objective"],
@@ -64,10 +66,11 @@ class Tuning:
             "num_trials": max((len(candidate["trials"]) for _, candidate in tuned), default=0),
             "num_runs": sum(len(trial["statuses"]) for trial in trials),
             "fit_s": sum(trial["fit_s"] for trial in trials),
-            "configurations": [self._configuration(index, candidate) for index, candidate in tuned],
+            "chance": chance,
+            "configurations": [self._configuration(index, candidate, chance) for index, candidate in tuned],
         }
 
-    def _configuration(self, index: int, candidate: Mapping[str, Any]) -> dict[str, Any]:
+    def _configuration(self, index: int, candidate: Mapping[str, Any], chance: float | None) -> dict[str, Any]:
         trials = [{"values": trial["values"], "score": _score(trial)} for trial in candidate["trials"]]
         chosen = candidate["chosen"]
         scores = [trial["score"] for trial in trials]
@@ -77,15 +80,22 @@ class Tuning:
         return {
             "configuration": index,
             "space": {name: _in_words(name, text) for name, text in candidate["space"].items()},
+            "parameters": {name: _parameter(name, text) for name, text in candidate["space"].items()},
             "chosen": None if chosen is None else trials[chosen]["values"],
             "score": None if chosen is None else scores[chosen],
             "at_edge": candidate["at_edge"],
             "num_trials": len(trials),
             "num_diverged": sum("diverged" in trial["statuses"] for trial in candidate["trials"]),
+            "num_at_chance": None if chance is None else sum(each is not None and each <= chance for each in scores),
             "num_near": near,
             "trials": trials,
             "curve": tuning_curve(scores) if by_accuracy and self._is_drawn(candidate) else None,
         }
+
+    def _chance(self, run: Run) -> float | None:
+        """The accuracy up to which a trial has learnt nothing: twice that of guessing; None if it cannot be told."""
+        names = class_names(run) if self.record["objective"] == VAL else None
+        return min(2 / len(names), 0.5) if names and len(names) > 1 else None
 
     def _is_drawn(self, candidate: Mapping[str, Any]) -> bool:
         """Whether the trials are independent draws, rather than a grid or all that there is."""
@@ -143,6 +153,17 @@ def _in_words(name: str, declared: str) -> str:
         return str(Parameter.of(name, declared))
     except UserError:
         return declared  # by another version
+
+
+def _parameter(name: str, declared: str) -> dict[str, Any] | None:
+    """The ends of an interval, or what is listed; None if it is another version's."""
+    try:
+        parameter = Parameter.of(name, declared)
+    except UserError:
+        return None
+    if parameter.listed:
+        return {"listed": list(parameter.listed)}
+    return {"low": parameter.low, "high": parameter.high, "is_log": parameter.is_log}
 
 
 def _score(trial: Mapping[str, Any]) -> float | None:

@@ -206,13 +206,14 @@ def tuned(method: str = "random", names: tuple[str, ...] = ("adam", "sgd"), num_
         configurations.append({
             "configuration": index, "space": {"optimizer.lr": "0.0001 to 0.1, logarithmic"},
             "chosen": trials[best]["values"], "score": scores[best], "at_edge": ["optimizer.lr"] if is_last else [],
+            "parameters": {"optimizer.lr": {"low": 0.0001, "high": 0.1, "is_log": True}}, "num_at_chance": 2 * is_last,
             "num_trials": num_trials, "num_diverged": int(is_last), "num_near": 7, "trials": trials,
             "curve": {"trials": list(range(1, num_trials + 1)), "mean": means, "low": [mean - 0.02 for mean in means],
                       "high": [1.0] * num_trials} if method == "random" else None,
         })  # fmt: skip
     content["tuning"] = {
         "method": method, "objective": "val/acc", "seeds": [1000], "num_trials": num_trials,
-        "num_runs": num_trials * len(names), "fit_s": 1234.0, "configurations": configurations,
+        "num_runs": num_trials * len(names), "fit_s": 1234.0, "chance": 0.2, "configurations": configurations,
     }  # fmt: skip
     return content
 

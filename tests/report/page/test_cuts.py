@@ -47,6 +47,8 @@ def test_contested_images_are_counted():
     assert "The 12 test images that the runs disagree on most, of 345 on which any two disagree" in captions(
         "contested", content
     )
+    content["disagreement"] |= {"num_as_contested": 20}
+    assert captions("contested", content).startswith("12 of the 20 test images, ties included, that the runs disagree")
 
 
 def test_every_limit_of_a_figure_is_one_that_its_caption_knows():

@@ -47,7 +47,8 @@ def test_the_dot_plot_has_a_row_for_each_configuration_in_the_lists_order_with_i
     texts = texts_of(svg_of("dot_plot", content))
     assert "4/5†" in texts
     assert "  no run completed" in texts
-    assert "test accuracy, %" in texts
+    assert "accuracy, %" in texts  # of both splits
+    assert "test accuracy, %" in texts_of(svg_of("dot_plot", contents.sweep(["adam", "sgd"], 2, splits=("test",))))
 
 
 def test_a_configuration_far_behind_does_not_squeeze_the_others():
@@ -196,6 +197,14 @@ def test_an_inline_svg_has_the_pages_colours_and_font_and_no_rule_for_the_whole_
     assert 'role="img" aria-label="title"' in svg
 
 
+@pytest.mark.parametrize(("num_epochs", "ticks"), [(5, [1, 2, 3, 4, 5]), (10, [*range(1, 11)]), (40, [10, 20, 30, 40])])
+def test_each_epoch_has_a_tick_if_they_are_few(num_epochs: int, ticks: list[int]):
+    figure = FIGURES["curves_by_epoch"](contents.sweep(["adam", "sgd"], 2, num_epochs=num_epochs))
+    assert figure is not None
+    low, high = figure.axes[0].get_xlim()
+    assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high and tick > 0] == ticks
+
+
 def test_files_have_texts_as_text_and_the_same_bytes_each_time(tmp_path: Path):
     for name in ("a", "b"):
         figure = FIGURES["effects"](contents.factorial())
@@ -204,4 +213,4 @@ def test_files_have_texts_as_text_and_the_same_bytes_each_time(tmp_path: Path):
         save_png(figure, tmp_path / f"{name}.png")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert ">61.0 %<" in (tmp_path / "a.svg").read_text()
+    assert ">61.0\N{NO-BREAK SPACE}%<" in (tmp_path / "a.svg").read_text()

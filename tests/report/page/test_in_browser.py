@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cnnlab.report.page import render
-from tests.browser import chromium, console, look, requests
+from tests.browser import chromium, console, look, requests, wait_for
 from tests.report.page import contents
 
 pytestmark = pytest.mark.slow
@@ -100,13 +100,59 @@ def test_a_text_field_filters_rows_and_counts_them(browser: Any, big: str):
     field.send_keys("ADAM  undecided")
     shown = rows(browser, "table-comparisons")
     assert 0 < len(shown) < 78
-    assert all("undecided" in row[1] and "adam" in "".join(row) for row in shown)
+    assert all("undecided" in row[1] and "adam" in row[0] for row in shown)
     count = browser.find_element("css selector", "output[for=table-comparisons]").text
     assert count == f"{len(shown)} of 78 rows"
+    field.clear()
+    field.send_keys('"adam" beTTer')
+    assert {row[0].split(" vs ")[0] for row in rows(browser, "table-comparisons")} == {"adam"}
+    field.clear()
+    field.send_keys('"adam', "*")  # a quote that is not closed, and a character of regular expressions
+    assert rows(browser, "table-comparisons") == []
     field.clear()
     field.send_keys("no such row")
     assert rows(browser, "table-comparisons") == []
     assert_quiet(browser, big)
+
+
+def test_numbers_in_texts_are_sorted_by_size(browser: Any, tmp_path: Path):
+    names = ["lr=0.1", "lr=0.03", "lr=0.004", "lr=1e-05", "lr=10"]
+    url = write(tmp_path, contents.sweep(names, 2, [{"lr": name} for name in names]))
+    look(browser, url)
+    head(browser, "table-configurations", "configuration").click()
+    assert [row[1] for row in rows(browser, "table-configurations")] == [
+        "lr=1e-05",
+        "lr=0.004",
+        "lr=0.03",
+        "lr=0.1",
+        "lr=10",
+    ]
+    head(browser, "table-comparisons", "both").click()
+    bounds = [row[-1] for row in rows(browser, "table-comparisons")]
+    lows = [float(text.strip("[]").split(",")[0].replace("\N{MINUS SIGN}", "-")) for text in bounds]
+    assert lows == sorted(lows)
+
+
+def test_a_wide_table_says_so_and_keeps_its_rows_names_under_their_head(browser: Any, big: str):
+    hints = """return Array.from(document.querySelectorAll('.hint'), (hint) => [
+        hint.parentElement.querySelector('table')?.id ?? 'figure', hint.hidden])"""
+    look(browser, big, 390)
+    assert ["table-comparisons", False] in wait_for(
+        lambda: [hint for hint in browser.execute_script(hints) if not hint[1]]
+    )
+    lefts = """const table = document.getElementById('table-comparisons');
+        table.parentElement.scrollLeft = 300;
+        return [table.querySelector('thead .row-head'), table.querySelector('tbody th')].map((cell) => {
+            const { left, top } = cell.getBoundingClientRect();
+            return [left, document.elementFromPoint(left + 15, top + 15).closest('th') === cell];
+        })"""
+    browser.execute_script("document.getElementById('table-comparisons').scrollIntoView()")
+    (head_left, head_shows), (row_left, row_shows) = browser.execute_script(lefts)
+    assert head_left == row_left == 16
+    assert head_shows
+    assert row_shows
+    look(browser, big, 1280)
+    assert ["table-configurations", True] in browser.execute_script(hints)
 
 
 def test_the_keyboard_reaches_everything_with_a_visible_focus(browser: Any, big: str):
@@ -175,3 +221,13 @@ def test_print_is_on_white_without_what_only_a_screen_needs_and_with_whole_table
     cut = """return Array.from(document.querySelectorAll('.scroll')).filter((box) =>
         getComputedStyle(box).overflowX !== 'visible').length"""
     assert browser.execute_script(cut) == 0
+
+
+def test_print_repeats_the_head_of_a_table_on_each_of_its_pages(browser: Any, big: str):
+    """A browser does not repeat buttons, so the heads are texts there."""
+    look(browser, big)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    shown = """const head = document.querySelector('#table-comparisons thead th');
+        return [getComputedStyle(head.querySelector('button')).display, getComputedStyle(head, '::before').content,
+                getComputedStyle(head.closest('thead')).display]"""
+    assert browser.execute_script(shown) == ["none", '"first vs second"', "table-header-group"]

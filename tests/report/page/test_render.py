@@ -70,13 +70,13 @@ def test_a_page_of_14_by_5_runs_is_small_and_asks_for_nothing():
 def test_the_top_says_what_was_compared_on_what_at_what_cost_and_what_came_out():
     content, html = big()
     text = Page(html).text
-    top = text[: text.index("test accuracy, %")]
+    top = text[: text.index(" accuracy, % ")]
     for part in (
         "14 configurations that differ in optimizer",
         "70 runs: 64 completed, 5 diverged, 1 failed; 1 folder was left out",
         "0–5 completed runs of each configuration; seeds 0–4",
         "mnist: 55,000 training, 5,000 validation and 10,000 test images",
-        "5 epochs a run; 43 min of training in all",
+        "5 epochs per run; 43 min of training",
         "78 comparisons, family-wise error 5 % (Holm); equivalent within 0.1 points",
         "Compares defaults, not methods.",
         *content["headline"],
@@ -85,7 +85,10 @@ def test_the_top_says_what_was_compared_on_what_at_what_cost_and_what_came_out()
 
 
 def test_the_list_says_that_validation_orders_it_and_the_test_set_does_not():
-    assert "Ordered by mean validation accuracy, best first. The test set orders nothing." in Page(small()).text
+    assert (
+        "Ordered by mean validation accuracy, best first. The test set plays no part in the order."
+        in Page(small()).text
+    )
     unvalidated = Page(render(contents.sweep(["adam", "sgd"], 2, splits=("test",)))).text
     assert "Ordered by name, since nothing was validated." in unvalidated
 
@@ -143,7 +146,7 @@ def test_a_korean_page_is_korean():
     assert '<html lang="ko">' in html
     text = Page(html).text
     assert "스윕 보고서" in text
-    for word in ("Compared", "Learning curves", "Filter", "Make it again", "Provenance"):
+    for word in ("Compared", "Learning curves", "Filter", "To reproduce", "Provenance"):
         assert word not in text
 
 
@@ -158,6 +161,62 @@ def test_targets_that_no_run_reached_are_named_and_have_no_row():
     page = Page(render(content))
     assert "No run reached 99 %." in page.text
     assert "1 of 2 ∞ ∞" in page.text
+
+
+def test_the_budget_has_the_tuning_beside_the_training():
+    text = Page(render(contents.tuned())).text
+    assert "5 epochs per run; 4 min of training, and 21 min for tuning" in text
+
+
+def test_intervals_are_said_to_be_uncorrected_where_verdicts_are_corrected():
+    said = "corrected for all 78 comparisons, so an interval may exclude 0 where the verdict is “undecided”"
+    assert Page(big()[1]).text.count(said) == 2  # at the verdicts in words and at the table
+    assert "an interval may exclude 0" not in Page(small()).text  # of one comparison
+
+
+def test_a_single_comparison_is_counted_as_what_it_is():
+    content = contents.sweep(["adam", "sgd"], 2)
+    content["comparisons"][0]["verdict"] = "better"
+    text = Page(render(content)).text
+    assert "The only comparison: better. Correlation" in text
+    content["comparisons"][0]["verdict"] = "undecided"
+    assert "The only comparison: undecided. Undecided is not equal." in Page(render(content)).text
+
+
+def test_seconds_have_a_caveat_wherever_they_are_shown():
+    text = Page(small()).text
+    assert text.count("Seconds: wall-clock time, not corrected") == 4  # two figures, two tables
+    untimed = contents.sweep(["adam", "sgd"], 2, splits=("test",))
+    for configuration in untimed["configurations"]:
+        configuration["fit_s"] = None
+    assert "wall-clock" not in Page(render(untimed)).text
+
+
+def test_a_comparisons_row_is_named_by_both_in_one_cell_and_each_is_isolated():
+    html = small()
+    assert "<bdi>adam</bdi> vs <bdi>sgd</bdi></div></th>" in html
+    assert 'class="row-head"><button type="button">first vs second<' in html
+    names = ["<b>{0}", "long " * 60]
+    html = render(contents.sweep(names, 2, [{"n": name} for name in names], splits=("test",)))
+    assert "<bdi>&lt;b&gt;{0}</bdi> vs <bdi>long long" in html
+    assert f'title="&lt;b&gt;{{0}} vs {names[1].strip()}' in html
+
+
+def test_data_files_and_machines_are_named():
+    content = contents.sweep(["adam", "sgd"], 2, splits=("test",), language="ko")
+    assert "ab12" * 16 in Page(render(content)).text
+    content["data"][0]["files"] = {"t10k-images-idx3-ubyte": "0fa7"}
+    content["provenance"]["machines"] = ["AMD EPYC 7B13, threads 1, kernels cnnlab"]
+    text = Page(render(content)).text
+    for part in ("t10k-images-idx3-ubyte: sha256 0fa7", "7B13, 스레드 1, 커널 cnnlab"):
+        assert part in text
+
+
+def test_a_bracket_is_spoken_of_where_one_is_drawn():
+    content = contents.sweep()
+    assert "A bracket at the right" in Page(render(content)).text
+    content["groups"] = [[0], [1]]
+    assert "A bracket at the right" not in Page(render(content)).text
 
 
 def test_a_single_epoch_is_no_curve():
@@ -213,7 +272,7 @@ def test_at_most_a_thousand_comparisons_are_rows_those_that_differ_first():
         in page.text
     )
     table = page.text[page.text.index("Every comparison") :]
-    assert table.index("undecided") > table.index("+ better")
+    assert table.index("? undecided") > table.index("+ better")
 
 
 def test_light_and_dark_have_every_colour_with_enough_contrast():

@@ -4,20 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from cnnlab.report.messages import Texts
-from cnnlab.report.page.content import median_with_misses
+from cnnlab.report.page.content import median_with_misses, shortened
 from cnnlab.report.page.figures.grids import SIGNS
+from cnnlab.report.sentences import points as points_text
 
 INFINITE = float("inf")
+MAX_NAME = 60  # characters of a name that shares its cell with another
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, what sorts it (None is last), a word for its style."""
+    """A cell: its text, what sorts it (None is last), a word for its style, and its HTML if the text alone is none."""
 
     text: str
     value: float | str | None = None
     kind: str = ""
+    html: Markup | None = None
 
     @property
     def sort_key(self) -> str:
@@ -53,11 +58,11 @@ def points(value: float | None, sign: bool = False) -> Cell:
         value: From -1 to 1.
         sign: Whether what is positive has a plus.
     """
-    return number(value, lambda value: _hundredths(value, sign))
+    return number(value, lambda value: points_text(value, sign=sign))
 
 
 def interval(bounds: dict[str, Any] | None, sign: bool = False, value: Cell | None = None) -> Cell:
-    """Two bounds in per cent or in points, after the value that they are about; sorted by it or by their width.
+    """Two bounds in per cent or in points, after the value that they are about; sorted by it or by the lower bound.
 
     Args:
         bounds: `low` and `high`, fractions.
@@ -66,10 +71,10 @@ def interval(bounds: dict[str, Any] | None, sign: bool = False, value: Cell | No
     """
     if not bounds or bounds["low"] is None or bounds["high"] is None:
         return value or Cell("–")
-    low, high = (_hundredths(bounds[end], sign) for end in ("low", "high"))
+    low, high = (points_text(bounds[end], sign=sign) for end in ("low", "high"))
     if value:
         return Cell(f"{value.text} [{low}, {high}]", value.value)
-    return Cell(f"[{low}, {high}]", bounds["high"] - bounds["low"])
+    return Cell(f"[{low}, {high}]", bounds["low"])
 
 
 def probability(value: float | None) -> Cell:
@@ -107,6 +112,20 @@ def name_cell(configuration: dict[str, Any]) -> Cell:
     return Cell(configuration["name"] or "–", kind="name")
 
 
+def pair_cell(first: dict[str, Any], second: dict[str, Any], texts: Texts) -> Cell:
+    """Two configurations that were compared, as a row's head; each name is isolated, whatever its direction.
+
+    Args:
+        first: Of report.json.
+        second: The other.
+        texts: In the page's language.
+    """
+    names = [configuration["name"] or "–" for configuration in (first, second)]
+    shown = [Markup("<bdi>{}</bdi>").format(shortened(name, MAX_NAME)) for name in names]
+    html = Markup(texts("cell.pair", first="{}", second="{}")).format(*shown)  # a text of ours
+    return Cell(texts("cell.pair", first=names[0], second=names[1]), kind="name", html=html)
+
+
 def verdict_cell(verdict: str, texts: Texts) -> Cell:
     """A verdict's sign and word.
 
@@ -125,8 +144,3 @@ def group_letters(groups: list[int]) -> Cell:
     """
     letters = [chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "") for number in groups]
     return Cell(" ".join(letters) or "–")
-
-
-def _hundredths(value: float, sign: bool) -> str:
-    text = f"{100 * value:{'+' if sign else ''}.2f}".replace("-", "−")
-    return "0.00" if text in ("+0.00", "−0.00") else text

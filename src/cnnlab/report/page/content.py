@@ -105,7 +105,7 @@ def _fitting(characters: Iterable[str], width: int) -> str:
 
 
 def median_with_misses(values: list[float | None]) -> float | None:
-    """The median time to a target, where a run that never reached it took for ever: None if that is the median.
+    """The median time to a target, where a run that never reached it counts as infinite: None if that is the median.
 
     Args:
         values: A time for each run, None for a miss.

@@ -1,6 +1,7 @@
 """The sections of the page: their figures, tables and sentences. A section without data does not exist."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -8,11 +9,14 @@ from matplotlib.figure import Figure
 from cnnlab.report.messages import Texts
 from cnnlab.report.page import tables
 from cnnlab.report.page.content import Content, split_shown
+from cnnlab.report.page.contested import contested_table
 from cnnlab.report.page.figures import FIGURES, inline_svg
 from cnnlab.report.page.figures.curves import MAX_BEHIND, curves_of
 from cnnlab.report.page.figures.cuts import cuts
+from cnnlab.report.page.figures.dot_plot import has_brackets
 from cnnlab.report.page.figures.style import MAX_LINES, NARROW_INCHES
-from cnnlab.report.page.figures.tuning import drawn_name
+from cnnlab.report.page.figures.tuning import band_leaves, drawn_name, has_ranges, num_lost
+from cnnlab.report.page.summary import num_seeds
 from cnnlab.report.page.tables import Table
 from cnnlab.report.page.tuning import tuning_table
 
@@ -46,6 +50,7 @@ class Section:
     sentences: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     num_sentences: int = 0  # of which `sentences` are the first
+    sentence_notes: list[str] = field(default_factory=list)  # above them
 
     @property
     def has_data(self) -> bool:
@@ -72,9 +77,12 @@ def sections_of(content: Content, texts: Texts, figures: dict[str, Figure]) -> l
     )
     comparisons.sentences = [pair["sentence"] for pair in _decided_first(content)[:MAX_SENTENCES]]
     comparisons.num_sentences = len(content["comparisons"] or [])
+    comparisons.sentence_notes = tables.each_alone(content, texts)
     targets = tables.targets_table(content, texts)
-    missed = [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content)) else []
-    contested = tables.contested_table(content, texts)
+    missed = (
+        [texts("never_reached", targets=", ".join(never))] if (never := tables.never_reached(content, texts)) else []
+    )
+    contested = contested_table(content, texts)
     sections = [
         section("configurations", "dot_plot", table=configurations),
         comparisons,
@@ -109,13 +117,24 @@ def draw(name: str, figure: Figure, content: Content, texts: Texts) -> Drawing:
 
 
 def _captions(name: str, content: Content, texts: Texts) -> list[str]:
-    captions = [texts(f"caption.{name}", **_values(name, content))]
+    values = _values(name, content)
+    is_tied = name == "contested" and values["tied"] > values["shown"]
+    captions = [texts("caption.contested_tied" if is_tied else f"caption.{name}", **values)]
     if name == "dot_plot":
         shown = [configuration[split_shown(content)] for configuration in content["configurations"]]
         if any(summary and summary["low"] is not None for summary in shown):
             captions.append(texts("caption.intervals"))
-        if content["groups"]:
+        if has_brackets(content):
             captions.append(texts("caption.groups"))
+    if name == "tuning_trials":
+        captions += [texts("caption.tuning_lost")] if num_lost(content) else []
+        captions += [texts("caption.tuning_ranges")] if has_ranges(content) else []
+    if name == "tuning_curves" and band_leaves(content):
+        captions.append(texts("caption.tuning_band"))
+    if name in ("per_class", "heat_map"):
+        captions.append(texts("caption.seeds", n=num_seeds(content)))
+    if name.endswith("_by_second"):
+        captions.append(texts("wall_clock"))
     num_curves = len(curves_of(content, "epochs")[1]) if name == "curves_by_epoch" else 0
     if num_curves > MAX_LINES:
         captions.append(texts("caption.curves_others" if num_curves <= MAX_BEHIND else "caption.curves_first"))
@@ -125,7 +144,7 @@ def _captions(name: str, content: Content, texts: Texts) -> list[str]:
     return captions
 
 
-def _values(name: str, content: Content) -> dict[str, object]:
+def _values(name: str, content: Content) -> dict[str, Any]:
     """Of the places in a figure's caption."""
     if name == "sensitivity":
         return {"name": content["sensitivity"]["name"]}
@@ -133,7 +152,9 @@ def _values(name: str, content: Content) -> dict[str, object]:
         return {"name": drawn_name(content)}
     if name == "contested":
         found = content["disagreement"]
-        return {"shown": len(found["contested"]), "total": found.get("num_contested", len(found["contested"]))}
+        shown = len(found["contested"])
+        tied, total = (found.get(key, shown) for key in ("num_as_contested", "num_contested"))
+        return {"shown": shown, "tied": tied, "total": total}
     return {}
 
 
@@ -152,12 +173,15 @@ def _verdicts(content: Content, texts: Texts) -> list[str]:
     different = len(verdicts) - sum(counts.values())
     if content["settings"]["margin"] is None:
         counts.pop("equivalent")
-    key = "verdict_counts" if "equivalent" in counts else "verdict_counts_without_margin"
-    notes = [texts(key, total=len(verdicts), different=different, **counts)]
+    if len(verdicts) == 1:
+        notes = [texts("only_verdict", verdict=texts(f"verdict.{verdicts[0]}"))]
+    else:
+        key = "verdict_counts" if "equivalent" in counts else "verdict_counts_without_margin"
+        notes = [texts(key, total=len(verdicts), different=different, **counts)]
+    notes[0] += " " + texts("not_equal") if counts["undecided"] else ""
     if content["correlation"] is not None:
-        notes.append(
-            texts("correlation", split=texts(f"split.{split_shown(content)}"), value=f"{content['correlation']:.2f}")
-        )
+        value = f"{content['correlation']:.2f}".replace("-", "\N{MINUS SIGN}")
+        notes.append(texts("correlation", split=texts(f"split.{split_shown(content)}"), value=value))
     return notes
 
 

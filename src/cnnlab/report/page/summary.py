@@ -69,6 +69,16 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in parts)
 
 
+def num_seeds(content: Content) -> int | str:
+    """How many completed runs the configurations have: `5`, or `3–5` if they differ.
+
+    Args:
+        content: report.json's, with at least one configuration.
+    """
+    counts = [configuration["n"] for configuration in content["configurations"]]
+    return int(counts[0]) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+
+
 def _compared(content: Content, texts: Texts) -> str:
     num = len(content["configurations"])
     if num == 1 or not content["varied"]:
@@ -86,16 +96,14 @@ def _runs(content: Content, texts: Texts) -> str:
 
 
 def _n(content: Content, texts: Texts) -> str:
-    counts = [configuration["n"] for configuration in content["configurations"]]
-    if not counts:
+    if not content["configurations"]:
         return ""
-    n = counts[0] if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
     seeds = content["budget"]["seeds"]
     parts = ranges(seeds).split(", ")
     listed = ", ".join(parts[:MOST_RANGES])
     if len(parts) > MOST_RANGES:
         listed = texts("sentence.more_names", names=listed, n=len(parts) - MOST_RANGES)
-    return texts("fact.n_text", n=n, seeds=listed)
+    return texts("fact.n_text", n=num_seeds(content), seeds=listed)
 
 
 def _budget(content: Content, texts: Texts) -> str:
@@ -104,7 +112,9 @@ def _budget(content: Content, texts: Texts) -> str:
         return ""
     *others, last = sorted(budget["epochs"])
     epochs = "".join(f"{epochs:g}, " for epochs in others) + texts("epochs", n=last)
-    return texts("fact.budget_text", epochs=epochs, time=duration(budget["fit_s"], texts))
+    text = texts("fact.budget_text", epochs=epochs, time=duration(budget["fit_s"], texts))
+    tuning = content["tuning"]
+    return text + (texts("fact.budget_tuning", time=duration(tuning["fit_s"], texts)) if tuning else "")
 
 
 def _procedure(content: Content, texts: Texts) -> str:

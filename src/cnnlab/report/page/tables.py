@@ -12,6 +12,7 @@ from cnnlab.report.page.cells import (
     median_time,
     name_cell,
     number,
+    pair_cell,
     percent,
     points,
     probability,
@@ -97,6 +98,8 @@ def configurations_table(content: Content, texts: Texts) -> Table:
         notes.append(texts("groups"))
     if any(configuration["survivors_only"] for _, configuration in items):
         notes.append(texts("survivors"))
+    if any(configuration["fit_s"] is not None for _, configuration in items):
+        notes.append(texts("wall_clock"))
     return Table("table-configurations", texts("table.configurations"), columns, items, notes)
 
 
@@ -110,16 +113,15 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     items = content["comparisons"]
     if not items:
         return None
-    notes = []
+    notes = each_alone(content, texts)
     if len(items) > MAX_ROWS:
         items = sorted(items, key=lambda pair: (pair["verdict"] == "undecided", pair["p_adjusted"]))[:MAX_ROWS]
         notes.append(texts("decided_first"))
         notes += _left_out(len(content["comparisons"]), "comparisons.csv", texts)
     configurations = {configuration["id"]: configuration for configuration in content["configurations"]}
     columns = [
-        Column(texts("column.first"), False, lambda pair: name_cell(configurations[pair["first"]])),
+        Column(texts("column.pair"), False, lambda pair: pair_cell(*_of_pair(pair, configurations), texts)),
         Column(texts("column.verdict"), False, lambda pair: verdict_cell(pair["verdict"], texts)),
-        Column(texts("column.second"), False, lambda pair: name_cell(configurations[pair["second"]])),
         Column(texts("column.difference"), True, _difference),
         Column(texts("column.n"), True, lambda pair: number(pair["n"])),
         Column(texts("column.p"), True, lambda pair: probability(pair["p_adjusted"])),
@@ -146,6 +148,17 @@ def comparisons_table(content: Content, texts: Texts) -> Table | None:
     return Table("table-comparisons", texts(caption), columns, items, notes)
 
 
+def each_alone(content: Content, texts: Texts) -> list[str]:
+    """That intervals are not corrected for the number of comparisons and verdicts are; nothing for a single one.
+
+    Args:
+        content: report.json's.
+        texts: In its language.
+    """
+    num = content["settings"]["family"]
+    return [texts("each_alone", n=num)] if num > 1 and content["comparisons"] else []
+
+
 def targets_table(content: Content, texts: Texts) -> Table | None:
     """A row for each configuration and target that some run reached; None if there are none.
 
@@ -153,12 +166,12 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
         content: report.json's.
         texts: In its language.
     """
-    missed = never_reached(content)
+    missed = never_reached(content, texts)
     items = [
         (configuration, target)
         for configuration in content["configurations"]
         for target in configuration["targets"] or []
-        if _target_text(target) not in missed
+        if _target_text(target, texts) not in missed
     ]
     if not items:
         return None
@@ -176,52 +189,25 @@ def targets_table(content: Content, texts: Texts) -> Table | None:
         Column(texts("column.median_seconds"), True, lambda item: median_time(item[1]["seconds"], "{:.1f}")),
     ]
     notes = [texts("targets_note"), *_left_out(len(items), "report.json", texts)]
+    notes += [texts("wall_clock")] if any(target["seconds"] for _, target in items) else []
     return Table("table-targets", texts("table.targets"), columns, items[:MAX_ROWS], notes)
 
 
-def never_reached(content: Content) -> list[str]:
+def never_reached(content: Content, texts: Texts) -> list[str]:
     """The targets that no run reached, in their order: `["99 %"]`.
-
-    Args:
-        content: report.json's.
-    """
-    hits: dict[float, bool] = {}
-    texts: dict[float, str] = {}
-    for configuration in content["configurations"]:
-        for target in configuration["targets"] or []:
-            accuracy, times = target["accuracy"], target["epochs"] or target["seconds"] or []
-            texts[accuracy] = _target_text(target)
-            hits[accuracy] = hits.get(accuracy, False) or any(time is not None for time in times)
-    return [texts[accuracy] for accuracy in sorted(hits) if not hits[accuracy]]
-
-
-def contested_table(content: Content, texts: Texts) -> Table | None:
-    """A row for each of the most contested images; None if there are none.
 
     Args:
         content: report.json's.
         texts: In its language.
     """
-    items = (content["disagreement"] or {}).get("contested") or []
-    if not items:
-        return None
-    names = {configuration["id"]: configuration["name"] for configuration in content["configurations"]}
-
-    def extreme(image: dict[str, Any], choose: Callable[..., Any]) -> Cell:
-        if not image["answers"]:
-            return Cell("–")
-        answer = choose(image["answers"], key=lambda answer: answer["share_correct"])
-        share = f"{100 * answer['share_correct']:.0f}"
-        return Cell(texts("cell.share", name=names[answer["configuration"]], share=share), kind="name")
-
-    columns = [
-        Column(texts("column.image"), True, lambda image: number(image["index"], "{:.0f}".format)),
-        Column(texts("column.label"), False, lambda image: Cell(str(image["label"]))),
-        Column(texts("column.right"), True, lambda image: number(image["share_correct"], lambda x: f"{100 * x:.0f}")),
-        Column(texts("column.most"), False, lambda image: extreme(image, max)),
-        Column(texts("column.least"), False, lambda image: extreme(image, min)),
-    ]
-    return Table("table-contested", texts("table.contested"), columns, items)
+    hits: dict[float, bool] = {}
+    names: dict[float, str] = {}
+    for configuration in content["configurations"]:
+        for target in configuration["targets"] or []:
+            accuracy, times = target["accuracy"], target["epochs"] or target["seconds"] or []
+            names[accuracy] = _target_text(target, texts)
+            hits[accuracy] = hits.get(accuracy, False) or any(time is not None for time in times)
+    return [names[accuracy] for accuracy in sorted(hits) if not hits[accuracy]]
 
 
 def _left_out(num: int, file: str, texts: Texts) -> list[str]:
@@ -268,6 +254,10 @@ def _unusable_cell(configuration: dict[str, Any], texts: Texts) -> Cell:
     return Cell(", ".join(words) or "0", _unusable(configuration))
 
 
+def _of_pair(pair: dict[str, Any], configurations: dict[int, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return configurations[pair["first"]], configurations[pair["second"]]
+
+
 def _difference(pair: dict[str, Any]) -> Cell:
     return interval(pair, sign=True, value=points(pair["difference"], sign=True))
 
@@ -287,5 +277,5 @@ def _other_code(pair: dict[str, Any], texts: Texts) -> Cell:
     return Cell(", ".join(parts) or "–", kind="worse" if parts else "")
 
 
-def _target_text(target: dict[str, Any]) -> str:
-    return f"{100 * target['accuracy']:g} %"
+def _target_text(target: dict[str, Any], texts: Texts) -> str:
+    return texts("percent", value=f"{100 * target['accuracy']:g}")

@@ -30,24 +30,53 @@ def tuning_table(content: Content, texts: Texts) -> Table | None:
     columns = [
         Column(texts("column.configuration"), False, lambda each: name_cell(configurations[each["configuration"]])),
         Column(texts("column.chosen"), False, lambda each: _chosen(each, texts)),
+        *([Column(texts("column.at_edge"), False, _edges)] if any(each["at_edge"] for each in items) else []),
         Column(head, True, score),
         Column(texts("column.num_trials"), True, lambda each: number(each["num_trials"])),
-        Column(texts("column.num_diverged"), True, lambda each: number(each["num_diverged"])),
-        Column(texts("column.space"), False, _space),
+        _lost_column(items, texts),
     ]
     if any(each["num_near"] is not None for each in items):
-        columns.insert(5, Column(texts("column.num_near"), True, lambda each: number(each["num_near"])))
-    if any(each["at_edge"] for each in items):
-        columns.append(Column(texts("column.at_edge"), False, _edges))
-    return Table("table-tuning", texts("table.tuning"), columns, items, [texts("tuning_note")])
+        columns.append(Column(texts("column.num_near"), True, lambda each: number(each["num_near"])))
+    columns.append(Column(texts("column.space"), False, lambda each: _space(each, texts)))
+    notes = [texts("tuning_note")]
+    if tuning["chance"] is not None:
+        notes.append(texts("chance_note", chance=f"{100 * tuning['chance']:g}"))
+    return Table("table-tuning", texts("table.tuning"), columns, items, notes)
+
+
+def _lost_column(items: list[dict[str, Any]], texts: Texts) -> Column:
+    """How many trials learnt nothing: those at chance too, if it is known what that is."""
+    if any(each["num_at_chance"] is None for each in items):
+        return Column(texts("column.num_diverged"), True, lambda each: number(each["num_diverged"]))
+    head = texts("column.num_lost")
+    return Column(head, True, lambda each: number(each["num_diverged"] + each["num_at_chance"]))
 
 
 def _chosen(tuned: dict[str, Any], texts: Texts) -> Cell:
     return Cell(texts("cell.defaults")) if tuned["chosen"] is None else _listed(tuned["chosen"])
 
 
-def _space(tuned: dict[str, Any]) -> Cell:
-    return Cell("; ".join(f"{_short(name)} {words}" for name, words in tuned["space"].items()))
+def _space(tuned: dict[str, Any], texts: Texts) -> Cell:
+    parts = [
+        f"{_short(name)} {in_words(tuned['parameters'][name], texts) or words}"
+        for name, words in tuned["space"].items()
+    ]
+    return Cell("; ".join(parts), kind="wrapped")
+
+
+def in_words(parameter: dict[str, Any] | None, texts: Texts) -> str:
+    """The values that are chosen from, in the page's language; nothing if they cannot be told.
+
+    Args:
+        parameter: Of report.json.
+        texts: In its language.
+    """
+    if parameter is None:
+        return ""
+    if "listed" in parameter:
+        return texts("cell.or").join(parameter["listed"])
+    low, high = (f"{parameter[end]:g}" for end in ("low", "high"))
+    return texts("cell.log_range" if parameter["is_log"] else "cell.range", low=low, high=high)
 
 
 def _edges(tuned: dict[str, Any]) -> Cell:

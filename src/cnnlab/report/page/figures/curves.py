@@ -18,6 +18,7 @@ from cnnlab.report.page.figures.style import (
     MARKERS,
     MAX_LINES,
     SERIES,
+    epoch_axis,
     error_axis,
     name_axes,
     panels,
@@ -152,7 +153,10 @@ def _scale(axes: Axes, curves: list[Curve]) -> None:
     room = 0.03 * max(max(ends) - start, 1e-9)
     axes.set_xlim(start - room if start > 0 else 0, max(ends) + room)
     are_epochs = all(np.array_equal(curve.x, np.round(curve.x)) for curve in curves)  # and not seconds
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=are_epochs or max(ends) >= 4))
+    if are_epochs:
+        epoch_axis(axes, max(ends))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=max(ends) >= 4))
 
 
 def errors_of(accuracies: list[float | None] | None, num: int) -> np.ndarray:

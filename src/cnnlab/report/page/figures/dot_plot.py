@@ -23,6 +23,7 @@ from cnnlab.report.page.figures.style import (
 
 MAX_ROWS = 40
 LANE_INCHES = 0.12
+BRACKET = [(-1, 2), (1, 2), (1, -2), (-1, -2), (1, -2), (1, 2)]  # there and back: a marker is closed
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,15 @@ def lanes_of(content: Content, num_rows: int) -> list[tuple[int, list[int]]]:
     return placed
 
 
+def has_brackets(content: Content) -> bool:
+    """Whether the dot plot has a bracket.
+
+    Args:
+        content: report.json's.
+    """
+    return bool(lanes_of(content, min(len(content["configurations"]), MAX_ROWS)))
+
+
 @styled
 def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
     """Accuracy of each configuration in the list's order: mean, interval, every seed, brackets of groups.
@@ -137,7 +147,8 @@ def draw_dot_plot(content: Content, width_inches: float) -> Figure | None:
         (left / width_inches, bottom / height, 1 - (left + right) / width_inches, 1 - (bottom + top) / height)
     )
     low, high = window(rows)
-    axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=texts(f"axis.{split}_accuracy"))
+    measured = "accuracy" if any(row.val_mean is not None for row in rows) else f"{split}_accuracy"  # of both splits
+    axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=texts(f"axis.{measured}"))
     axes.xaxis.set_major_locator(MaxNLocator(7 if width_inches > 6 else 5, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="x")
     axes.spines["left"].set_visible(False)
@@ -165,7 +176,7 @@ def _draw_row(axes: Axes, y: int, row: Row, limits: tuple[float, float], texts: 
         axes.text(limits[0], y, "  " + texts("nothing_measured"), va="center", color=ORANGE)
         return
     if row.mean < limits[0]:
-        axes.text(limits[0], y, f"  ◂ {row.mean:.2f} %", va="center", color=MUTED)
+        axes.text(limits[0], y, "  ◂ " + texts("percent", value=f"{row.mean:.2f}"), va="center", color=MUTED)
         return
     if len(row.values) > 1:
         axes.plot(row.values, [y + 0.25] * len(row.values), "|", color=MUTED, markersize=4, markeredgewidth=0.9)
@@ -196,7 +207,8 @@ def _legend(split: str, rows: list[Row], has_groups: bool, texts: Texts) -> list
         ),
         *([sample("legend.val_mean", marker="D", markersize=4, linestyle="none", color=MUTED, markerfacecolor=GROUND)]
           if any(row.val_mean is not None for row in rows) else []),
-        *([sample("legend.group", linewidth=1, color=INK)] if has_groups else []),
+        *([sample("legend.group", marker=BRACKET, markersize=9, linestyle="none", color=INK, markerfacecolor="none")]
+          if has_groups else []),
         *([sample("legend.survivors", marker="o", markersize=6.5, linestyle="none", markerfacecolor=GROUND)]
           if survivors else []),
     ]  # fmt: skip

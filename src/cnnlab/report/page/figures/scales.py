@@ -92,12 +92,13 @@ def draw_effects(content: Content, width_inches: float) -> Figure | None:
     axes = figure.add_axes(
         (left / width_inches, 0.45 / height, 1 - (left + 0.6) / width_inches, 0.3 * len(factors) / height)
     )
+    texts = Texts(content["language"])
     shares = [100 * factor["share"] for factor in factors]
     axes.barh(range(len(factors)), shares, height=0.62, color=BLUE)
     for y, share in enumerate(shares):
-        axes.text(max(share, 0) + 0.8, y, f"{share:.1f} %", va="center", color=INK)
+        axes.text(max(share, 0) + 0.8, y, texts("percent", value=f"{share:.1f}"), va="center", color=INK)
     axes.set(ylim=(len(factors) - 0.5, -0.5), xlim=(min(0, *shares), 100))
-    axes.set_xlabel(Texts(content["language"])("axis.share"))
+    axes.set_xlabel(texts("axis.share"))
     axes.set_yticks(range(len(factors)), names, color=INK)
     axes.grid(visible=True, axis="x")
     return figure
@@ -105,7 +106,7 @@ def draw_effects(content: Content, width_inches: float) -> Figure | None:
 
 @styled
 def draw_parallel(content: Content, width_inches: float) -> Figure | None:
-    """Parallel coordinates, for three varied values or more: a line a configuration, the best quarter in blue.
+    """Parallel coordinates, for three varied values or more: one line per configuration, the best quarter in blue.
 
     Args:
         content: report.json's.

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullLocator
 
 from cnnlab.report.page.content import Cleaned, Content, cleaned
 
@@ -36,6 +36,7 @@ MAX_LINES = len(SERIES)  # in one pair of axes; more configurations get a pair o
 
 WIDE_INCHES, NARROW_INCHES = 9.4, 4.7  # for a desktop and for a phone
 KOREAN = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo")
+MANY_EPOCHS = 11  # from here on not each has a tick
 CHARACTER_INCHES = 0.078  # of DejaVu Sans at 9 points, on average
 
 Draw = Callable[..., Figure | None]  # of the content, and of the width in inches if it is not wide
@@ -96,6 +97,17 @@ def error_axis(axes: Axes, lowest: float, highest: float) -> None:
     axes.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def epoch_axis(axes: Axes, last: float, most: int = 5) -> None:
+    """Ticks of an axis of epochs: each if they are few.
+
+    Args:
+        axes: Whose x axis it is.
+        last: The last epoch.
+        most: How many ticks there are at most if there are more epochs.
+    """
+    axes.xaxis.set_major_locator(MultipleLocator(1) if last < MANY_EPOCHS else MaxNLocator(most, integer=True))
 
 
 def name_axes(figure: Figure, x: str, y: str, x_inches: float = 0.06) -> None:

@@ -1,4 +1,4 @@
-"""Time to target as survival curves: the share of runs that have reached an accuracy, where a miss takes for ever."""
+"""Time to target as survival curves: the share of runs that have reached an accuracy; a miss counts as infinite."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from cnnlab.report.page.figures.style import (
     MARKERS,
     MAX_LINES,
     SERIES,
+    epoch_axis,
     name_axes,
     panels,
     styled,
@@ -94,7 +95,7 @@ def _draw_panels(curves: list[Reached], against: Against, texts: Texts, width_in
     labels = list(dict.fromkeys(curve.label for curve in curves))
     targets = sorted({curve.accuracy for curve in curves})
     by_target = len(labels) <= MAX_LINES
-    titles = [f"{100 * target:g} %" for target in targets]
+    titles = [texts("percent", value=f"{100 * target:g}") for target in targets]
     heads, lines = (titles, labels) if by_target else (labels, titles)
     figure, grid = panels(len(heads), width_inches, 2.4 if by_target else 1.15)
     end = max(time for curve in curves for time in curve.times if time is not None) * 1.08
@@ -111,7 +112,10 @@ def _draw_panels(curves: list[Reached], against: Against, texts: Texts, width_in
         axes.grid(visible=True, axis="y")
     grid[0].set(xlim=(0, end), ylim=(-0.03, 1.05), yticks=[0, 0.5, 1])
     grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    grid[0].xaxis.set_major_locator(MaxNLocator(4, integer=end >= 4))
+    if against == "epochs":
+        epoch_axis(grid[0], end, 4)
+    else:
+        grid[0].xaxis.set_major_locator(MaxNLocator(4, integer=end >= 4))
     _finish(figure, lines, against, texts)
     return figure
 
