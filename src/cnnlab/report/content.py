@@ -204,7 +204,7 @@ def _of_stages(
     if stage.number == 2:
         return [sentences.of("second_stage", first=first, total=total)]
     waiting = [sentences.of("waiting", waiting=num_waiting, first=first)] if num_waiting else []
-    typed = command(folder, planned)
+    typed = command(folder, planned, sentences.language)
     note = sentences.of("plan", margin=margin, total=total) + ("" if typed is None else f": {typed}")
     return [*waiting, note]
 

@@ -40,7 +40,8 @@ def data_sets(runs: Sequence[Run]) -> list[dict[str, Any]]:
             digests = data.get("sha256")
             sha256 = " ".join(sorted(map(str, digests.values()))) if isinstance(digests, dict) else ""
             entry = {name: data.get(name) for name in ("name", "train", "val", "test")}
-            found[repr((entry, sha256))] = {**entry, "sha256": sha256}
+            files = digests if isinstance(digests, dict) else {}
+            found[repr((entry, sha256))] = {**entry, "sha256": sha256, "files": files}
     return list(found.values())
 
 

@@ -14,6 +14,7 @@ class Sentences:
     """
 
     def __init__(self, language: str) -> None:
+        self.language = language
         self._texts = Texts(language)
 
     def of(self, key: str, **values: object) -> str:

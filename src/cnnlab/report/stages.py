@@ -96,12 +96,13 @@ def plan(comparisons: Sequence[Comparison], margin: float) -> dict[str, Any] | N
     return {"first_seeds": list(seeds), "total": total, "margin": margin}
 
 
-def command(sweep: Path, planned: Mapping[str, Any]) -> str | None:
+def command(sweep: Path, planned: Mapping[str, Any], language: str) -> str | None:
     """The command that runs the seeds of a sweep's second stage; None if the sweep's own is unknown.
 
     Args:
         sweep: Its folder.
         planned: From `plan`.
+        language: Of its report.
     """
     seeds, total = planned["first_seeds"], planned["total"]
     typed = typed_command(sweep)
@@ -110,9 +111,12 @@ def command(sweep: Path, planned: Mapping[str, Any]) -> str | None:
     more = range(max(seeds) + 1, max(seeds) + 1 + total - len(seeds))
     is_range = list(seeds) == list(range(len(seeds)))
     wanted = f"seed=range(0,{total})" if is_range else "seed=" + ",".join(map(str, [*seeds, *more]))
-    kept = [text for text in typed if not text.startswith(("seed=", "report.margin="))]
-    margin = f"report.margin={100 * planned['margin']:g}"  # else it would be another plan
-    return shlex.join([*kept, wanted, margin])
+    kept = [text for text in typed if not text.startswith(("seed=", "report.margin=", "report.language="))]
+    of_report = [
+        f"report.margin={100 * planned['margin']:g}",
+        *([] if language == "en" else [f"report.language={language}"]),
+    ]
+    return shlex.join([*kept, wanted, *of_report])
 
 
 def typed_command(sweep: Path) -> list[str] | None:
