@@ -51,7 +51,7 @@ def test_nothing_is_logged_and_drawn_unless_requested(compose_run, tmp_path: Pat
     assert build_loggers(compose_run("logger=none"), tmp_path) == []
     assert build_callbacks(compose_run("callbacks=light"), tmp_path) == []
     names = [type(callback).__name__ for callback in build_callbacks(compose_run("callbacks=full"), tmp_path)]
-    assert names == ["Pictures", "LayerStatistics"]
+    assert names == ["Pictures", "Diagnostics"]
 
 
 @pytest.mark.parametrize("model", ["lecture", "cnn", "compact", "mlp", "softmax_regression"])

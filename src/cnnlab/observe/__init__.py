@@ -1,6 +1,6 @@
 """Diagnostics and pictures of a network."""
 
-from cnnlab.observe.layers import LayerStatistics
+from cnnlab.observe.diagnostics import Diagnostics
 from cnnlab.observe.pictures import Pictures
 
-__all__ = ["LayerStatistics", "Pictures"]
+__all__ = ["Diagnostics", "Pictures"]

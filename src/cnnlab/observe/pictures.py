@@ -72,7 +72,7 @@ class Pictures(Callback):
             "first_layer": draw_filters(first_layer_weights(pl_module, data.effective.image_shape)),
         }
         for name, figure in figures.items():
-            _save(figure, name, trainer)
+            save_picture(figure, name, trainer)
 
 
 def first_layer_weights(network: nn.Module, image_shape: Sequence[int]) -> torch.Tensor:
@@ -93,7 +93,14 @@ def first_layer_weights(network: nn.Module, image_shape: Sequence[int]) -> torch
     return pictures[:100].mean(dim=1)
 
 
-def _save(figure: Figure, name: str, trainer: Trainer) -> None:
+def save_picture(figure: Figure, name: str, trainer: Trainer) -> None:
+    """Saves a figure in `pictures/` of the run folder, and gives it to the loggers that take pictures.
+
+    Args:
+        figure: To draw.
+        name: Of the file, without `.png`.
+        trainer: Whose run it is.
+    """
     folder = Path(trainer.default_root_dir, "pictures")
     make_folder(folder)
     canvas = FigureCanvasAgg(figure)

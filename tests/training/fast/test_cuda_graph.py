@@ -14,7 +14,7 @@ from lightning import Callback
 from torch.nn.utils import parametrizations
 
 from cnnlab.errors import Diverged, UserError
-from cnnlab.observe import LayerStatistics
+from cnnlab.observe import Diagnostics
 from cnnlab.run.execution import run
 from cnnlab.training import build
 from cnnlab.training.fast import cuda_graph
@@ -227,13 +227,13 @@ def test_a_hooked_step_is_eager_and_one_line_says_so(
     assert (recorder.num_recordings, recorder.num_aside) == (1, NUM_EAGER + 4)
 
 
-def test_layer_statistics_make_one_step_of_an_epoch_eager(compose_run, tmp_path: Path):
-    statistics = LayerStatistics(), LayerStatistics()
-    graph, recorder = graphed(compose_run, tmp_path, *EXACT, callbacks=(statistics[0],))
-    assert_same(graph, eager(compose_run, tmp_path, *EXACT, callbacks=(statistics[1],)))
-    assert (recorder.num_recordings, recorder.num_aside) == (1, NUM_EAGER + 2)
-    assert len(statistics[0]._scalars) > 4
-    assert statistics[0]._scalars == statistics[1]._scalars
+def test_diagnostics_make_two_steps_of_an_epoch_eager(compose_run, tmp_path: Path):
+    graph, recorder = graphed(compose_run, tmp_path, *EXACT, callbacks=(Diagnostics(),))
+    of_graph = (tmp_path / "diagnostics.csv").read_text()
+    assert_same(graph, eager(compose_run, tmp_path, *EXACT, callbacks=(Diagnostics(),)))
+    assert (recorder.num_recordings, recorder.num_aside) == (1, NUM_EAGER + 4)
+    assert "update_cosine" in of_graph
+    assert of_graph == (tmp_path / "diagnostics.csv").read_text()
 
 
 def test_a_parametrization_is_replayed(compose_run, tmp_path: Path):
@@ -320,7 +320,7 @@ def test_the_switch_of_the_config_is_all_that_a_run_needs(compose_run, tmp_path:
     assert results[0]["metrics"] == results[1]["metrics"]
     assert results[0]["fingerprint"] != results[1]["fingerprint"]
     assert recorders[0].num_recordings == 1
-    assert recorders[0].num_replays == 2 * 63 - NUM_EAGER - 2 - 2  # a smaller batch and a measured step an epoch
+    assert recorders[0].num_replays == 2 * 63 - NUM_EAGER - 2 - 4  # a smaller batch and two measured steps an epoch
 
 
 @pytest.mark.parametrize("hook", HOOKS_IN_GRAPH)
@@ -331,7 +331,7 @@ def test_a_callback_that_would_be_passed_over_is_refused(hook: str):
         UserError, match=rf"cuda_graph=true cannot call {hook} of Watching, .*; remove the callback, or"
     ):
         check_graph(trainer)
-    trainer.callbacks = [LayerStatistics(), Saving("on_train_batch_end", 1, Path())]
+    trainer.callbacks = [Diagnostics(), Saving("on_train_batch_end", 1, Path())]
     check_graph(trainer)
 
 

@@ -1,4 +1,4 @@
-"""Measures of whether a layer learns, computed from tensors alone."""
+"""Whether activations pass gradients back: measures of one layer's inputs and outputs, from tensors alone."""
 
 from collections.abc import Callable
 
@@ -8,22 +8,9 @@ from torch import nn
 # Slopes are relative to the activation's own largest: sigmoid's is 1/4, tanh's 1, gelu's 1.13.
 FLAT = 0.05  # passes almost no gradient back: tanh beyond ±2.2, sigmoid beyond ±4.4, relu and leaky_relu below 0
 DEAD = 0.001  # leaky_relu's 0.01 still learns; below 0.001, an epoch of 860 steps counts for less than one
+SATURATED = 0.97  # of tanh and sigmoid: outputs beyond
+NEAR_ZERO = 0.05
 STEEPEST = 20.0  # activations have their largest slope within ±20
-
-
-def gradient_norm(parameter: nn.Parameter) -> float:
-    """The Euclidean norm of a parameter's gradient; 0 without one."""
-    return 0.0 if parameter.grad is None else float(parameter.grad.norm())
-
-
-def update_ratio(before: torch.Tensor, after: torch.Tensor) -> float:
-    """|Δw| / |w|: the length of one step relative to the weights; about 1e-3 is healthy.
-
-    Args:
-        before: The weights before the step.
-        after: The weights after it.
-    """
-    return float((after - before).norm() / before.norm().clamp(min=torch.finfo(before.dtype).tiny))
 
 
 def activation_slopes(activation: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
@@ -61,13 +48,35 @@ def relative_slopes(activation: Callable[[torch.Tensor], torch.Tensor], inputs: 
     return activation_slopes(activation, inputs).abs() / largest.clamp(min=torch.finfo(largest.dtype).tiny)
 
 
-def flat_fraction(slopes: torch.Tensor) -> float:
-    """The fraction of activations whose slope is below `FLAT`: saturated, or off.
+def saturated_fraction(activation: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> float:
+    """The fraction of activations in a region where the function is nearly flat.
+
+    Of tanh these are outputs beyond ±0.97, of the sigmoid outputs outside [0.03, 0.97], as Glorot and Bengio draw them;
+    of every other function slopes below `FLAT` of its largest, which includes a ReLU that is off.
 
     Args:
-        slopes: (B, units, …), relative.
+        activation: Elementwise.
+        inputs: (B, units, …).
+
+    Reference:
+        X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     """
-    return float((slopes < FLAT).float().mean())
+    if isinstance(activation, nn.Tanh | nn.Sigmoid):
+        outputs = activation(inputs)
+        low = -SATURATED if isinstance(activation, nn.Tanh) else 1 - SATURATED
+        is_saturated = (outputs < low) | (outputs > SATURATED)
+    else:
+        is_saturated = relative_slopes(activation, inputs) < FLAT
+    return float(is_saturated.float().mean())
+
+
+def near_zero_fraction(outputs: torch.Tensor) -> float:
+    """The fraction of outputs within ±`NEAR_ZERO`: silent, whatever their slope.
+
+    Args:
+        outputs: Of any shape.
+    """
+    return float((outputs.abs() <= NEAR_ZERO).float().mean())
 
 
 def dead_fraction(slopes: torch.Tensor) -> float:

@@ -1,17 +1,14 @@
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
-from cnnlab.observe.statistics import (
+from cnnlab.observe.activations import (
     activation_slopes,
     dead_fraction,
-    flat_fraction,
-    gradient_norm,
     largest_slope,
+    near_zero_fraction,
     relative_slopes,
-    update_ratio,
+    saturated_fraction,
 )
 
 POINTS = torch.tensor([[-2.0, -0.5, 0.25, 3.0]])
@@ -25,10 +22,13 @@ def test_slopes_are_the_hand_written_derivatives():
     assert activation_slopes(nn.LeakyReLU(0.01), POINTS).tolist() == [[pytest.approx(0.01)] * 2 + [1, 1]]
 
 
-def test_flat_counts_activations_and_dead_counts_units():
+def test_dead_counts_units():
     slopes = torch.tensor([[0.0, 1.0, 0.0, 0.01], [0.0, 0.0, 0.0009, 0.01]])  # units 0 and 2 learn nothing
-    assert flat_fraction(slopes) == pytest.approx(7 / 8)
     assert dead_fraction(slopes) == pytest.approx(2 / 4)
+
+
+def test_near_zero_are_outputs_within_a_twentieth():
+    assert near_zero_fraction(torch.tensor([-0.05, 0.0, 0.05, 0.051, -1.0])) == pytest.approx(3 / 5)
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,21 @@ def test_prelu_may_have_a_slope_for_each_unit():
 
 
 def test_a_constant_activation_is_dead():
-    slopes = relative_slopes(nn.Hardtanh(-0.0, 1e-9), torch.ones(4, 2))
-    assert (flat_fraction(slopes), dead_fraction(slopes)) == (1, 1)
+    activation, inputs = nn.Hardtanh(-0.0, 1e-9), torch.ones(4, 2)
+    assert (saturated_fraction(activation, inputs), dead_fraction(relative_slopes(activation, inputs))) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("activation", "inputs", "flat", "dead"),
+    ("activation", "inputs", "saturated", "dead"),
     [
         (nn.LeakyReLU(0.01), -3.0, 1, 0),  # off, but it still learns
         (nn.ReLU(), -3.0, 1, 1),
         (nn.Sigmoid(), 0.0, 0, 0),
-        (nn.Sigmoid(), 4.0, 0, 0),  # a slope of 0.018 is 7 % of its largest
-        (nn.Sigmoid(), 5.0, 1, 0),
+        (nn.Sigmoid(), 3.4, 0, 0),  # an output of 0.968
+        (nn.Sigmoid(), -3.5, 1, 0),  # of 0.029
         (nn.Sigmoid(), 9.0, 1, 1),
-        (nn.Tanh(), 2.0, 0, 0),
-        (nn.Tanh(), 2.5, 1, 0),
+        (nn.Tanh(), 2.0, 0, 0),  # an output of 0.964
+        (nn.Tanh(), -2.1, 1, 0),  # of -0.971
         (nn.Tanh(), 5.0, 1, 1),
         (nn.Identity(), -100.0, 0, 0),
         (nn.GELU(), -6.0, 1, 1),
@@ -95,25 +95,13 @@ def test_a_constant_activation_is_dead():
     ],
     ids=str,
 )
-def test_what_is_flat_and_what_is_dead(activation: nn.Module, inputs: float, flat: float, dead: float):
-    slopes = relative_slopes(activation, torch.full((5, 2), inputs))
-    assert (flat_fraction(slopes), dead_fraction(slopes)) == (flat, dead)
+def test_what_is_saturated_and_what_is_dead(activation: nn.Module, inputs: float, saturated: float, dead: float):
+    values = torch.full((5, 2), inputs)
+    assert saturated_fraction(activation, values) == saturated
+    assert dead_fraction(relative_slopes(activation, values)) == dead
 
 
 def test_a_channel_lives_if_it_responds_anywhere():
     slopes = torch.zeros(2, 3, 4, 4)
     slopes[1, 2, 3, 3] = 1.0
     assert dead_fraction(slopes) == pytest.approx(2 / 3)
-
-
-@given(st.lists(st.floats(-5, 5).filter(lambda value: abs(value) > 1e-3), min_size=1, max_size=5), st.floats(0.001, 2))
-def test_a_scaled_weight_has_that_update_ratio(weights: list[float], scale: float):
-    before = torch.tensor(weights, dtype=torch.float64)
-    assert update_ratio(before, before * (1 + scale)) == pytest.approx(scale, rel=1e-6)
-
-
-def test_a_gradients_norm():
-    parameter = nn.Parameter(torch.tensor([1.0, 2.0]))
-    assert gradient_norm(parameter) == 0
-    parameter.grad = torch.tensor([3.0, -4.0])
-    assert gradient_norm(parameter) == 5
