@@ -57,11 +57,11 @@ def test_a_run_leaves_its_result(compose_run, folder: Path):
     assert float(rows[-1]["val/acc"]) == result["metrics"]["val/acc"]
 
     assert {path.name for path in folder.iterdir()} - {"run.log"} == {
-        "checkpoints", "metrics.csv", "pictures", "predictions.npz", "result.json",
+        "checkpoints", "diagnostics.csv", "metrics.csv", "pictures", "predictions.npz", "result.json",
         *(path.name for path in folder.glob("events.out.tfevents.*")),
     }  # fmt: skip
     assert len(list(folder.glob("events.*"))) == 1
-    for picture in ("confusion_matrix", "mistakes", "first_layer"):
+    for picture in ("confusion_matrix", "mistakes", "first_layer", "layers"):
         assert (folder / "pictures" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 

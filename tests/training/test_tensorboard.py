@@ -38,11 +38,11 @@ def test_curves_and_pictures(compose_run, tmp_path: Path):
     assert [point.step for point in accumulator.Scalars("train/loss_step")] == [0, 2, 4, 6, 8, 10]
     assert len(accumulator.Scalars("val/acc")) == 2
     assert len(accumulator.Scalars("~result/test/acc")) == 1
-    pictures = ("confusion_matrix", "mistakes", "first_layer")
+    pictures = ("confusion_matrix", "mistakes", "first_layer", "layers")
     assert set(accumulator.Tags()["images"]) == {f"~pictures/{name}" for name in pictures}
-    layers = {f"network.layers.{index}" for index in (1, 4, 7)}
-    assert {f"~flat/{layer}" for layer in layers} | {f"~dead/{layer}" for layer in layers} <= scalars
-    assert {"~gradient_norm/network.layers.0.0.weight", "~update_ratio/network.layers.9.weight"} <= scalars
+    quantities = ("saturated_fraction", "dead_fraction")
+    assert {f"~{quantity}/layers.{index}" for quantity in quantities for index in (1, 4, 7)} <= scalars
+    assert {"~gradient_norm/layers.0.0.weight", "~update_ratio/layers.9.weight"} <= scalars
 
 
 def test_the_lectures_test_curve_is_among_the_first_cards(compose_run, tmp_path: Path):
