@@ -14,7 +14,7 @@ from cnnlab.metrics import ACCURACY
 from cnnlab.report.comparisons import Comparison, compare, groups
 from cnnlab.report.configurations import Configuration, group
 from cnnlab.report.factors import heat_map, sensitivity, shares_of_variance
-from cnnlab.report.findings import compares_defaults, headline, notes
+from cnnlab.report.findings import common_rate, compares_defaults, headline, notes
 from cnnlab.report.inference.differences import ALPHA, POWER
 from cnnlab.report.predictions import Answers
 from cnnlab.report.provenance import budget, counts, data_sets, provenance, shared
@@ -83,7 +83,7 @@ def build(
     comparisons = with_code(comparisons, configurations, names)
     planned = stage.plan
     if planned is None and settings.margin is not None and not stage.looked_at:
-        planned = plan(comparisons, settings.margin)
+        planned = plan(comparisons, settings.margin, family)
     answers = Answers.of(configurations)
     tuned = None if tuning is None else tuning.content(configurations)
     brackets = groups(len(configurations), comparisons) if baseline is None and comparisons else []
@@ -183,6 +183,8 @@ def _of_tuning(
     """How the configurations were tuned, or that they were not."""
     if tuned is not None:
         return tuning_notes(tuned, configurations, sentences)
+    if (rate := common_rate(configurations)) is not None:
+        return [sentences.of("one_rate", rate=rate)]
     return [sentences.of("defaults")] if compares_defaults(configurations) else []
 
 

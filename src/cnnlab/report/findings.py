@@ -9,7 +9,6 @@ from cnnlab.report.configurations import Configuration, data_files
 from cnnlab.report.runs import Run
 from cnnlab.report.sentences import Sentences, points
 from cnnlab.report.summaries import summarise
-from cnnlab.report.tuning import Tuning
 
 TEST = ACCURACY.of("test")
 ENOUGH_SEEDS = 10
@@ -133,7 +132,7 @@ def notes(
         is_planned: Whether a first stage has decided on the number of seeds.
         sentences: In the report's language.
     """
-    found = _of_rate(configurations, sentences)
+    found = []
     if chosen_baseline is not None:
         found.append(sentences.of("family", name=chosen_baseline))
     found += _of_seeds(configurations, comparisons, is_planned, sentences)
@@ -205,14 +204,14 @@ def compares_defaults(configurations: Sequence[Configuration]) -> bool:
     )
 
 
-def _of_rate(configurations: Sequence[Configuration], sentences: Sentences) -> list[str]:
-    """Whether parts of the training are compared at one learning rate that was typed for all, rather than tuned."""
-    runs = [run for each in configurations for run in each.runs]
-    typed = {run.typed.get(RATE) for run in runs}
-    (rate,) = typed if len(typed) == 1 else (None,)
-    if rate is None or not _compares_parts(configurations) or Tuning.of(runs[0].path.parent, runs) is not None:
-        return []
-    return [sentences.of("one_rate", rate=rate)]
+def common_rate(configurations: Sequence[Configuration]) -> str | None:
+    """The learning rate that was typed for all runs, if parts of the training are compared at it; else None.
+
+    Args:
+        configurations: Of a sweep that was not tuned.
+    """
+    typed = {run.typed.get(RATE) for each in configurations for run in each.runs}
+    return typed.pop() if len(typed) == 1 and _compares_parts(configurations) else None
 
 
 def _compares_parts(configurations: Sequence[Configuration]) -> bool:

@@ -73,12 +73,13 @@ def stage_of(previous: Mapping[str, Any] | None, seeds: Collection[int], asked_f
     return Stage(planned_seeds=planned_seeds)
 
 
-def plan(comparisons: Sequence[Comparison], margin: float) -> dict[str, Any] | None:
+def plan(comparisons: Sequence[Comparison], margin: float, family: int | None = None) -> dict[str, Any] | None:
     """The number of seeds with which every comparison would show a difference of the margin, with 80 % power.
 
     Args:
         comparisons: Of the first stage, by seed.
         margin: The user's, as a fraction.
+        family: As for `compare`.
 
     Returns:
         For report.json; None if every comparison has its verdict, or the configurations do not have the same seeds,
@@ -90,7 +91,7 @@ def plan(comparisons: Sequence[Comparison], margin: float) -> dict[str, Any] | N
         return None
     seeds = comparisons[0].seeds
     estimate = Estimate(*(np.array([getattr(each, name) for each in comparisons]) for name in Estimate._fields))
-    total = int(total_seeds(estimate, len(seeds), len(comparisons), margin).max())
+    total = int(total_seeds(estimate, len(seeds), len(comparisons) if family is None else family, margin).max())
     if not len(seeds) < total <= MOST_PLANNED:
         return None
     return {"first_seeds": list(seeds), "total": total, "margin": margin}
