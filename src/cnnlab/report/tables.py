@@ -132,7 +132,7 @@ def print_summary(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             *(Text("–" if value is None else str(value)) for value in named),
             *("" if part is None else f"{100 * part['mean']:.2f}" for part in (val, test)),
-            "" if test is None or test["low"] is None else texts("terminal.range", **_ends(test)),
+            "" if test is None or test["low"] is None else texts("cell.range", **_ends(test)),
             texts("terminal.of", n=each["n"], total=each["n"] + lost) if lost else str(each["n"]),
             "" if each["fit_s"] is None else f"{each['fit_s']:.1f}",
         )

@@ -4,7 +4,6 @@ import base64
 import functools
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,6 @@ def render(content: dict[str, Any], figures: dict[str, Figure] | None = None) ->
         texts=texts,
         summary=summary_of(content, texts),
         sections=sections_of(content, texts, draw_figures(content) if figures is None else figures),
-        machines=[machine_in_words(machine, texts) for machine in content["provenance"]["machines"]],
         style=Markup(_read("page.css")),
         created=content["created"].replace("T", " ").replace("+00:00", " UTC"),
         script=Markup(script),
@@ -59,16 +57,6 @@ def embedded(content: dict[str, Any]) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
-
-
-def machine_in_words(machine: str, texts: Texts) -> str:
-    """A machine, with the words in its description in the page's language.
-
-    Args:
-        machine: Of report.json, such as `AMD EPYC 7B13, threads 4, kernels cnnlab`.
-        texts: In its language.
-    """
-    return re.sub(r"(?<=, )(threads|kernels)(?= )", lambda word: texts(f"machine.{word[1]}"), machine)
 
 
 def plain(value: Any) -> str:
