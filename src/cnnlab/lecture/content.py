@@ -1,0 +1,77 @@
+"""All that the page shows: verdicts, texts, figures, tables and widgets of every section, in every language."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnlab.lecture.claims import AnyClaim, Claim
+from cnnlab.lecture.judge import Judgement, judge
+from cnnlab.lecture.store import load, sources_digest
+from cnnlab.lecture.study import Study
+from cnnlab.lecture.texts import Words
+from cnnlab.report.messages import LANGUAGES
+
+
+def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[str, Any]:
+    """The content of the page.
+
+    Its form: `{"sections": [section, …]}`, and a section is
+    `{"name", "is_measured", "is_ready" (its numbers come with the repository), "is_old" (older than the code),
+    "provenance": {"budget", "created", "seconds", "machine", "commit"}, "commands": [text],
+    "claims": [{"name", "verdict", "expected", "margin", "unit", "is_exact", "findings": [{"condition", "verdict",
+    "num_seeds", "mean", "low", "high", "p_value"}]}],
+    "en": of_language, "ko": of_language}`, where of_language is `{"texts": the study's texts in that language,
+    "shown": a `Shown`}`. A section without measurements has neither claims' verdicts nor anything shown.
+
+    Args:
+        folder: The lecture's.
+        ready: Where results that come with the repository are; None without any.
+        studies: All, in the order of the page.
+    """
+    found = [(study, *_stored(folder, ready, study)) for study in studies]
+    claims = [claim for study, stored, _ in found if stored for claim in study.claims]
+    effects = {name: each for _, stored, _ in found if stored for name, each in stored["effects"].items()}
+    family = [claim for study in studies for claim in study.claims]
+    judgements = {each.claim.name: each for each in judge(claims, effects, family)}
+    return {"sections": [_section(study, stored, is_ready, judgements) for study, stored, is_ready in found]}
+
+
+def _stored(folder: Path, ready: Path | None, study: Study) -> tuple[dict[str, Any] | None, bool]:
+    """What is known of a study, and whether it comes with the repository."""
+    own = load(folder, study)
+    if own is not None or ready is None:
+        return own, False
+    return load(ready, study), True
+
+
+def _section(
+    study: Study, stored: dict[str, Any] | None, is_ready: bool, judgements: dict[str, Judgement]
+) -> dict[str, Any]:
+    section: dict[str, Any] = {
+        "name": study.name,
+        "is_measured": stored is not None,
+        "is_ready": is_ready and stored is not None,
+        "is_old": stored is not None and stored["sources"] != sources_digest(study),
+        "commands": [f"python train.py sweep={sweep}" for sweep in study.sweeps],
+        "claims": [_claim(claim, judgements.get(claim.name)) for claim in study.claims],
+    }
+    if stored is not None:
+        names = ("budget", "created", "seconds", "machine", "commit")
+        section["provenance"] = {name: stored[name] for name in names}
+    for language in LANGUAGES:
+        words = Words(study.name, language)
+        shown = study.show(stored["data"], words) if stored is not None else None
+        section[language] = {"texts": words.texts, "shown": shown}
+    return section
+
+
+def _claim(claim: AnyClaim, judgement: Judgement | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": claim.name,
+        "is_exact": not isinstance(claim, Claim),
+        "verdict": None if judgement is None else str(judgement.verdict),
+        "findings": [] if judgement is None else [each._asdict() for each in judgement.findings],
+    }
+    if isinstance(claim, Claim):
+        found |= {"expected": str(claim.expected), "margin": claim.margin, "unit": claim.unit}
+    return found

@@ -1,0 +1,79 @@
+"""`make lecture`: runs what is missing, measures, judges, and writes the page."""
+
+import contextlib
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cnnlab.errors import UserError
+from cnnlab.lecture.store import load, save, sources_digest
+from cnnlab.lecture.study import Budget, Study, Workspace
+
+INTERRUPTED = 130  # the exit code of a sweep after SIGINT
+Progress = Callable[[str], None]
+
+
+def measure(
+    studies: Sequence[Study], budget: Budget, program: Path, sweeps: Path, folder: Path, progress: Progress
+) -> None:
+    """Runs and measures studies, each unless its stored result is of this budget and of this code.
+
+    A sweep does only what is missing, so that what was interrupted continues with the same command.
+
+    Args:
+        studies: Which.
+        budget: How much.
+        program: train.py.
+        sweeps: The folder of all sweeps.
+        folder: The lecture's, for results.
+        progress: Called with a line for each study.
+
+    Raises:
+        UserError: If a sweep fails.
+        KeyboardInterrupt: If a sweep was interrupted.
+    """
+    for study in studies:
+        stored = load(folder, study)
+        if stored and stored["budget"] == budget.name and stored["sources"] == sources_digest(study):
+            progress(f"{study.name}: measured {stored['created']}, nothing to do")
+            continue
+        started = time.monotonic()
+        for sweep in study.sweeps:
+            run_sweep(sweep, budget, program, sweeps, progress)
+        progress(f"{study.name}: measuring")
+        measured = study.measure(Workspace(budget, sweeps))
+        save(folder, study, budget, measured, time.monotonic() - started)
+        progress(f"{study.name}: done, {time.monotonic() - started:.0f} s")
+
+
+def run_sweep(sweep: str, budget: Budget, program: Path, sweeps: Path, progress: Progress) -> None:
+    """Runs a sweep as a user would type it.
+
+    Args:
+        sweep: An option of conf/sweep/, which is its folder's name, too.
+        budget: Its overrides.
+        program: train.py.
+        sweeps: The folder of all sweeps.
+        progress: Called with the command.
+
+    Raises:
+        UserError: If it fails.
+        KeyboardInterrupt: If it was interrupted.
+    """
+    arguments = [f"sweep={sweep}", *budget.overrides]
+    if sweeps != program.parent / "outputs" / "sweeps":
+        arguments.append(f"hydra.sweep.dir={sweeps / sweep}")
+    progress(f"$ python train.py {shlex.join(arguments)}")
+    with subprocess.Popen([sys.executable, str(program), *arguments], cwd=program.parent) as process:
+        while process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):  # the sweep has the signal too, and ends in order
+                process.wait()
+    if process.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    if exit_code := process.returncode:
+        raise UserError(
+            f"sweep={sweep} ended with exit code {exit_code}; mend what it says, and run make lecture again"
+        )

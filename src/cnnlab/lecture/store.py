@@ -1,0 +1,95 @@
+"""What a study has measured, as a file: `<study>.json`, small enough for the repository."""
+
+import ast
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cnnlab.errors import UserError
+from cnnlab.files import make_folder, read_text, write_atomically
+from cnnlab.lecture.study import Budget, Measured, Study
+from cnnlab.run.machine import ROOT, commit, processor
+
+SCHEMA = 1
+PACKAGE = Path(__file__).parents[1]
+
+
+def save(folder: Path, study: Study, budget: Budget, measured: Measured, seconds: float) -> None:
+    """Writes what was measured, with what computed it and how long it took.
+
+    Args:
+        folder: The lecture's, such as outputs/lecture.
+        study: Which.
+        budget: With how much.
+        measured: The numbers.
+        seconds: Of the study's runs and computations, as far as this command made them.
+    """
+    content = {
+        "schema": SCHEMA,
+        "study": study.name,
+        "budget": budget.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "machine": processor(),
+        "commit": commit(),
+        "sources": sources_digest(study),
+        "effects": {
+            claim: {name: list(values) for name, values in each.items()} for claim, each in measured.effects.items()
+        },
+        "data": measured.data,
+    }
+    make_folder(folder)
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_atomically(folder / f"{study.name}.json", text.encode())
+
+
+def load(folder: Path, study: Study) -> dict[str, Any] | None:
+    """What was stored of a study; None if there is nothing, or it is of another schema.
+
+    Args:
+        folder: Where `save` wrote.
+        study: Which.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
+    path = folder / f"{study.name}.json"
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(read_text(path))
+        return content if content["schema"] == SCHEMA else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); remove it, and run make lecture ONLY={study.name}") from None
+
+
+def sources_digest(study: Study) -> str:
+    """A digest of the code that decides a study's numbers: its module, its sweeps, and what it names as sources.
+
+    Comments and layout do not count, nor do docstrings.
+
+    Args:
+        study: Which.
+    """
+    digest = hashlib.sha256()
+    for path in _sources(study):
+        text = path.read_text(encoding="utf-8")
+        digest.update(_code(text).encode() if path.suffix == ".py" else text.encode())
+    return digest.hexdigest()
+
+
+def _sources(study: Study) -> list[Path]:
+    conf = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else ROOT / "conf"  # in a wheel, in the repository
+    own = [Path("lecture/studies") / f"{study.name}.py", *map(Path, study.sources)]
+    return [*(PACKAGE / path for path in own), *(conf / "sweep" / f"{sweep}.yaml" for sweep in study.sweeps)]
+
+
+def _code(text: str) -> str:
+    """A module's syntax tree without docstrings, as text."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

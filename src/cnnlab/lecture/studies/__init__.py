@@ -1,0 +1,7 @@
+"""The studies, a module each: what a section of the lecture claims, measures and shows."""
+
+from cnnlab.lecture.study import Study
+
+STUDIES: tuple[Study, ...] = ()
+
+__all__ = ["STUDIES"]

@@ -1,0 +1,128 @@
+"""A study: what it claims, runs, measures and shows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from cnnlab.errors import UserError
+from cnnlab.lecture.claims import AnyClaim
+from cnnlab.lecture.judge import Effects
+from cnnlab.lecture.texts import Words
+from cnnlab.report.runs import Run, read_runs
+from cnnlab.run.status import Status
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is measured.
+
+    Attributes:
+        name: `default`, `long` or `quick`.
+        seeds: Of the runs that are reported; seeds from 1000 on are for tuning.
+        overrides: What is typed after `python train.py sweep=<study's>`; nothing for the default, whose seeds the
+            sweep's own file has.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    overrides: tuple[str, ...] = ()
+
+
+BUDGETS = {
+    "default": Budget("default", tuple(range(5))),
+    "long": Budget("long", tuple(range(20)), ("seed=range(0,20)",)),
+    "quick": Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1")),  # for tests
+}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a study finds its runs.
+
+    Attributes:
+        budget: How much is measured.
+        sweeps: The folder that has a folder for each sweep.
+    """
+
+    budget: Budget
+    sweeps: Path
+
+    def runs(self, sweep: str) -> list[Run]:
+        """The completed runs of a sweep whose seeds are the budget's, in the order of their folders' names.
+
+        Args:
+            sweep: Its name, such as `lecture_init`.
+
+        Raises:
+            UserError: If there are none.
+        """
+        found = [run for run in read_runs(self.sweeps / sweep)[0] if run.status is Status.COMPLETED]
+        found = [run for run in found if run.seed in self.budget.seeds]
+        if not found:
+            raise UserError(f"{self.sweeps / sweep} has no completed runs; run python train.py sweep={sweep}")
+        return found
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a study has measured.
+
+    Attributes:
+        effects: Of its claims: claim, condition, a value for each seed; 0 or 1 of an exact claim's check.
+        data: What its figures, tables and widgets show: of json's types, finite numbers or None.
+    """
+
+    effects: Effects
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a section; its caption is in the texts.
+
+    Attributes:
+        head: Of the columns, in the language of the page.
+        rows: Texts; the first of each is the row's head. Numbers are formatted.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a section shows; every name has a caption in the texts.
+
+    Attributes:
+        figures: By name, drawn with the colours of `cnnlab.report.page.figures.style`.
+        tables: By name.
+        widgets: By name: what the page's scripts need, of json's types, with its `kind`.
+    """
+
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    widgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A section of the lecture.
+
+    Attributes:
+        name: `ONLY=<name>` runs it alone; its texts are `texts/<name>.yaml`.
+        claims: With their rules.
+        measure: Reads the runs, computes.
+        show: From what was measured, as it was written and read again, and the words of a language.
+        sweeps: The options of conf/sweep/ that it runs, each `lecture_<…>`; their folders have the same names.
+        sources: Other modules and files whose change makes a stored measurement old, relative to the package.
+    """
+
+    name: str
+    claims: tuple[AnyClaim, ...]
+    measure: Callable[[Workspace], Measured]
+    show: Callable[[dict[str, Any], Words], Shown]
+    sweeps: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
