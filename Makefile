@@ -7,7 +7,7 @@ CONSTRAINTS := $(if $(LOCKED),--constraint constraints.txt)
 VARIANT := $(if $(LOCKED),-locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev lock train bench bench-gpu test test-fast torture coverage lint format clean
+.PHONY: help install install-dev lock train lecture bench bench-gpu test test-fast torture coverage lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,18 @@ $(VENV)/installed-dev$(VARIANT): pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@ $(VENV)/installed$(VARIANT)
 
+$(VENV)/installed-lecture$(VARIANT): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable '.[lecture]'
+	@touch $@ $(VENV)/installed$(VARIANT)
+
 lock:  ## writes the versions in .venv to constraints.txt; run the tests first
 	$(BIN)/pip freeze --exclude-editable --exclude cnnlab > constraints.txt
 
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
 	$(BIN)/python train.py $(ARGS)
+
+lecture: $(VENV)/installed-lecture$(VARIANT)  ## every claim measured, half an hour: outputs/lecture/index.html; ONLY=init, BUDGET=long
+	$(BIN)/python scripts/lecture.py $(if $(ONLY),--only '$(ONLY)') $(if $(BUDGET),--budget '$(BUDGET)') $(if $(RUN),--run '$(RUN)') $(ARGS)
 
 bench: install  ## how fast an epoch is, against the loops that anybody could write: outputs/bench, under 5 minutes
 	$(BIN)/python scripts/bench.py $(ARGS)

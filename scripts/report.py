@@ -7,17 +7,16 @@ TensorBoard's curves; prints the summary.
 import argparse
 import math
 import shlex
-from typing import NoReturn
 
 from cnnlab.cli.output import safe_output
-from cnnlab.errors import EXIT_USER_ERROR, UserError, one_line
+from cnnlab.cli.parser import Parser
+from cnnlab.errors import UserError
 from cnnlab.experiment.advice import percent_advice
 from cnnlab.experiment.schema import RULES
 from cnnlab.files import user_path
 from cnnlab.report.conclude import print_report
 from cnnlab.report.content import Settings
 from cnnlab.report.messages import LANGUAGES
-from cnnlab.report.page.content import cleaned
 from cnnlab.report.summaries import TARGETS
 from cnnlab.report.write import write_report
 
@@ -26,18 +25,6 @@ ALLOWED = {
     "targets": "different numbers above 0 and up to 1, such as 0.97,0.99",
     "language": " or ".join(LANGUAGES),
 }
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line each."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the program.
-
-        Args:
-            message: What is wrong, and what to do.
-        """
-        self.exit(EXIT_USER_ERROR, f"error: {cleaned(one_line(UserError(message)))}\n")
 
 
 def main() -> None:
