@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed, or ssh lost; Windows has none
 SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
@@ -54,6 +57,18 @@ def ignored() -> Iterator[None]:
     """Ignores the signals, while a run's last file is written."""
     with restored():
         ignore()
+        yield
+
+
+@contextmanager
+def passed_on(process: "subprocess.Popen[Any]") -> Iterator[None]:
+    """Passes the signals on to a process in a session of its own, which then ends in order; this one goes on.
+
+    Args:
+        process: That was started with `start_new_session=True`: else a Ctrl-C would reach it twice.
+    """
+    with restored():
+        _set(lambda signum, _: process.send_signal(signum))
         yield
 
 

@@ -1,6 +1,5 @@
 """`make lecture`: runs what is missing, measures, judges, and writes the page."""
 
-import contextlib
 import shlex
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from pathlib import Path
 from cnnlab.errors import UserError
 from cnnlab.lecture.store import load, save, sources_digest
 from cnnlab.lecture.study import Budget, Study, Workspace
+from cnnlab.signals import EXIT_SIGNAL, SIGNALS, Interrupted, passed_on
 
-INTERRUPTED = 130  # the exit code of a sweep after SIGINT
 Progress = Callable[[str], None]
 
 
@@ -33,7 +32,7 @@ def measure(
 
     Raises:
         UserError: If a sweep fails.
-        KeyboardInterrupt: If a sweep was interrupted.
+        Interrupted: If a sweep was interrupted.
     """
     for study in studies:
         stored = load(folder, study)
@@ -61,19 +60,18 @@ def run_sweep(sweep: str, budget: Budget, program: Path, sweeps: Path, progress:
 
     Raises:
         UserError: If it fails.
-        KeyboardInterrupt: If it was interrupted.
+        Interrupted: If it was interrupted.
     """
     arguments = [f"sweep={sweep}", *budget.overrides]
     if sweeps != program.parent / "outputs" / "sweeps":
         arguments.append(f"hydra.sweep.dir={sweeps / sweep}")
     progress(f"$ python train.py {shlex.join(arguments)}")
-    with subprocess.Popen([sys.executable, str(program), *arguments], cwd=program.parent) as process:
-        while process.poll() is None:
-            with contextlib.suppress(KeyboardInterrupt):  # the sweep has the signal too, and ends in order
-                process.wait()
-    if process.returncode == INTERRUPTED:
-        raise KeyboardInterrupt
-    if exit_code := process.returncode:
+    command = [sys.executable, str(program), *arguments]
+    with subprocess.Popen(command, cwd=program.parent, start_new_session=True) as process, passed_on(process):
+        exit_code = process.wait()
+    if exit_code in (EXIT_SIGNAL + signum for signum in SIGNALS):
+        raise Interrupted(exit_code - EXIT_SIGNAL)
+    if exit_code:
         raise UserError(
             f"sweep={sweep} ended with exit code {exit_code}; mend what it says, and run make lecture again"
         )

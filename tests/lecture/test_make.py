@@ -1,0 +1,127 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cnnlab.errors import UserError
+from cnnlab.lecture import make, store
+from cnnlab.lecture.make import measure, run_sweep
+from cnnlab.lecture.study import BUDGETS, Measured, Shown, Study
+
+PROGRAM = """
+import json, pathlib, sys
+pathlib.Path(__file__).with_name("typed.json").write_text(json.dumps(sys.argv[1:]))
+sys.exit({exit_code})
+"""
+SLOW_PROGRAM = """
+import pathlib, signal, sys, time
+signals = []
+def end(*_):
+    signals.append(1)
+    time.sleep(0.5)  # writes its checkpoints
+    pathlib.Path(__file__).with_name("ended").write_text(str(sum(signals)))
+    sys.exit(128 + SIGNUM)
+signal.signal(SIGNUM, end)
+pathlib.Path(__file__).with_name("started").touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(PROGRAM.format(exit_code=0))
+    return path
+
+
+@pytest.fixture
+def lines():
+    return []
+
+
+def typed(program):
+    return json.loads(program.with_name("typed.json").read_text())
+
+
+def test_a_sweep_is_run_as_a_user_types_it(program, lines):
+    sweeps = program.parent / "outputs" / "sweeps"
+    run_sweep("lecture_init", BUDGETS["default"], program, sweeps, lines.append)
+    assert typed(program) == ["sweep=lecture_init"]
+    assert lines == ["$ python train.py sweep=lecture_init"]
+    run_sweep("lecture_init", BUDGETS["long"], program, sweeps, lines.append)
+    assert typed(program) == ["sweep=lecture_init", "seed=range(0,20)"]
+
+
+def test_another_folder_of_sweeps_is_said(program, lines, tmp_path):
+    run_sweep("lecture_init", BUDGETS["default"], program, tmp_path / "a b", lines.append)
+    assert typed(program) == ["sweep=lecture_init", f"hydra.sweep.dir={tmp_path / 'a b' / 'lecture_init'}"]
+
+
+def test_a_failed_sweep_is_one_line(program, lines):
+    program.write_text(PROGRAM.format(exit_code=1))
+    with pytest.raises(UserError, match="sweep=lecture_init ended with exit code 1; mend"):
+        run_sweep("lecture_init", BUDGETS["default"], program, program.parent, lines.append)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signum", "is_for_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_an_interrupted_sweep_ends_in_order(program, signum, is_for_all):
+    """A Ctrl-C, which is for all processes of a terminal, and a kill of this one: the sweep has the signal once."""
+    program.write_text(SLOW_PROGRAM.replace("SIGNUM", str(int(signum))))
+    code = (
+        "import sys; from pathlib import Path; from cnnlab.lecture.make import run_sweep\n"
+        "from cnnlab.lecture.study import BUDGETS\n"
+        "path = Path(sys.argv[1])\n"
+        "run_sweep('lecture_init', BUDGETS['default'], path, path.parent, print)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(program)], start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not program.with_name("started").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (os.killpg if is_for_all else os.kill)(process.pid, signum)
+    assert process.returncode == 128 + signum
+    assert program.with_name("ended").read_text() == "1"
+
+
+def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
+    (tmp_path / "package" / "lecture" / "studies").mkdir(parents=True)
+    (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 1\n")
+    monkeypatch.setattr(store, "PACKAGE", tmp_path / "package")
+    calls = []
+
+    def count(workspace):
+        calls.append(workspace.budget.name)
+        return Measured({}, {})
+
+    study = Study("planted", (), count, lambda _data, _words: Shown())
+
+    def run(budget="default", study=study):
+        measure([study], BUDGETS[budget], program, tmp_path, tmp_path / "lecture", lines.append)
+
+    run()
+    run()
+    assert calls == ["default"]
+    assert "nothing to do" in lines[-1]
+    run("long")
+    assert calls == ["default", "long"]
+    (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 2\n")
+    run("long")
+    assert calls == ["default", "long", "long"]
+    with pytest.raises(RuntimeError, match="no luck"):
+        run(study=replace(study, measure=fail))
+    assert store.load(tmp_path / "lecture", study)["budget"] == "long"  # what was there stays
+
+
+def fail(_workspace):
+    raise RuntimeError("no luck")
+
+
+def test_the_program_is_this_repository_s():
+    assert (Path(make.__file__).parents[3] / "train.py").is_file()
