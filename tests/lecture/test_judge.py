@@ -42,6 +42,29 @@ def test_the_expected_sign_turns_the_verdict_around():
     assert verdicts(2, 1, opposite)[0] is Verdict.SUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [
+        (0.1, Verdict.SUPPORTED),
+        (-0.1, Verdict.SUPPORTED),
+        (2, Verdict.REFUTED),
+        (-2, Verdict.REFUTED),
+        (0.5, Verdict.UNDECIDED),
+    ],
+)
+def test_a_claim_of_equality_is_supported_within_the_margin_and_refuted_on_either_side(effect, verdict):
+    claim = Claim("vanishes", Expected.EQUAL, 0.5, "decades", ("deep",))
+    ((finding,),) = [each.findings for each in judge([claim], {"vanishes": {"deep": effect + SPREAD}}, [claim])]
+    assert finding.verdict is verdict
+    assert finding.mean == pytest.approx(effect)  # its own sign
+    assert family_size([claim]) == 3
+
+
+def test_a_claim_of_equality_needs_a_margin():
+    with pytest.raises(AssertionError):
+        Claim("vanishes", Expected.EQUAL, 0.0, "decades", ("deep",))
+
+
 def test_without_a_margin_nothing_is_no_effect():
     strict = Claim("vanishes", Expected.LESS, 0.0, "decades", CLAIM.conditions)
     assert verdicts(0, 0, strict)[0] is Verdict.UNDECIDED

@@ -19,6 +19,7 @@ class Expected(StrEnum):
 
     GREATER = "greater"
     LESS = "less"
+    EQUAL = "equal"  # no sign: supported within the margin, refuted beyond it on either side
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Claim:
         name: Unique among all claims, such as `sigmoid_vanishes`.
         expected: The sign of the effect that the lecture claims.
         margin: Effects within ± margin do not matter; in the unit of the effect, at least 0. With 0 no verdict says
-            that there is no effect.
+            that there is no effect; a claim that expects `EQUAL` needs more than 0.
         unit: Of the effect: `points` (of accuracy, each 0.01), `fraction`, `decades` (a difference of log10), `nats` or
             `epochs`. Accuracies are stored as fractions, so that a margin of 0.1 points is 0.001.
         conditions: Under which it is measured, each with its own effect; they have names in the texts.
@@ -42,6 +43,9 @@ class Claim:
     margin: float
     unit: str
     conditions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        assert self.margin > 0 or self.expected is not Expected.EQUAL
 
 
 @dataclass(frozen=True)

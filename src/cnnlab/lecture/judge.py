@@ -17,7 +17,13 @@ from cnnlab.report.inference.differences import (
 )
 
 Effects = Mapping[str, Mapping[str, Sequence[float]]]  # claim, condition: one value for each seed (ExactClaim: 0 or 1)
-DECIDED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NO_EFFECT)  # in the order of the p values of a condition
+ORDERED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NO_EFFECT)  # effect above the margin, below it, within it
+DECIDED = {  # what the rejection of each of a condition's null hypotheses means
+    Expected.GREATER: ORDERED,
+    Expected.LESS: ORDERED,  # of the effect with the other sign
+    Expected.EQUAL: (Verdict.REFUTED, Verdict.REFUTED, Verdict.SUPPORTED),
+}
+NUM_HYPOTHESES = len(ORDERED)  # of a condition
 
 
 class Finding(NamedTuple):
@@ -63,7 +69,8 @@ def judge(
 
     A condition can end in three ways, each the rejection of its own null hypothesis by a one-sided t test over seeds:
     supported (the effect is beyond the margin), refuted (beyond it with the other sign), no effect (within it, by two
-    one-sided tests). Holm's procedure goes over all three of all conditions of all claims.
+    one-sided tests). A claim that an effect is zero is supported within the margin and refuted beyond it on either
+    side: the same three tests. Holm's procedure goes over all three of all conditions of all claims.
 
     Args:
         claims: Those that were measured.
@@ -77,9 +84,11 @@ def judge(
     measured = [(claim, condition) for claim in claims if isinstance(claim, Claim) for condition in claim.conditions]
     estimates = [_estimate(claim, condition, effects) for claim, condition in measured]
     p_values = [_p_values(claim, each) for (claim, _), each in zip(measured, estimates, strict=True)]
-    adjusted = holm(np.array(p_values).ravel(), family_size(family)).reshape(-1, len(DECIDED))
+    adjusted = holm(np.array(p_values).ravel(), family_size(family)).reshape(-1, NUM_HYPOTHESES)
     findings = {
-        (claim.name, condition): _finding(condition, estimate, adjusted_p, len(effects[claim.name][condition]), alpha)
+        (claim.name, condition): _finding(
+            claim, condition, estimate, adjusted_p, len(effects[claim.name][condition]), alpha
+        )
         for (claim, condition), estimate, adjusted_p in zip(measured, estimates, adjusted, strict=True)
     }
     judgements = []
@@ -94,7 +103,7 @@ def judge(
 
 def family_size(family: Sequence[AnyClaim]) -> int:
     """How many null hypotheses the claims have that are tested over seeds."""
-    return len(DECIDED) * sum(len(claim.conditions) for claim in family if isinstance(claim, Claim))
+    return NUM_HYPOTHESES * sum(len(claim.conditions) for claim in family if isinstance(claim, Claim))
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
@@ -106,11 +115,11 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _estimate(claim: Claim, condition: str, effects: Effects) -> Estimate:
-    """Of the mean effect, with the sign that is positive if the lecture is right."""
+    """Of the mean effect, with the sign that is positive if the lecture is right, where it claims one."""
     values = _values(claim, condition, effects)
     if len(values) < 2:
         raise ValueError(f"{claim.name}, {condition}: {len(values)} seeds are not allowed; it must be 2 or more")
-    signed = values if claim.expected is Expected.GREATER else -values
+    signed = -values if claim.expected is Expected.LESS else values
     num_seeds = len(signed)
     error = signed.std(ddof=1) / np.sqrt(num_seeds)
     return Estimate(np.asarray(signed.mean()), np.asarray(error), np.asarray(num_seeds - 1.0))
@@ -127,7 +136,7 @@ def _values(claim: AnyClaim, condition: str, effects: Effects) -> NDArray[np.flo
 
 
 def _p_values(claim: Claim, estimate: Estimate) -> list[float]:
-    """Of the three null hypotheses, in the order of `DECIDED`."""
+    """Of the three null hypotheses, in the order of `ORDERED`."""
     beyond = [
         _one_sided(estimate._replace(difference=estimate.difference - claim.margin)),
         _one_sided(estimate._replace(difference=-estimate.difference - claim.margin)),
@@ -143,10 +152,10 @@ def _one_sided(estimate: Estimate) -> float:
 
 
 def _finding(
-    condition: str, estimate: Estimate, p_values: NDArray[np.float64], num_seeds: int, alpha: float
+    claim: Claim, condition: str, estimate: Estimate, p_values: NDArray[np.float64], num_seeds: int, alpha: float
 ) -> Finding:
     best = int(np.argmin(p_values))
-    verdict = DECIDED[best] if p_values[best] < alpha else Verdict.UNDECIDED
+    verdict = DECIDED[claim.expected][best] if p_values[best] < alpha else Verdict.UNDECIDED
     low, high = interval(estimate)
     mean = estimate.difference
     return Finding(condition, verdict, num_seeds, *map(float, (mean, low, high, p_values[best])))
