@@ -81,7 +81,8 @@ def projected(points: torch.Tensor, origin: torch.Tensor, along: torch.Tensor) -
         (T, K) float64: multiples of the directions.
     """
     along = along.double()
-    return torch.linalg.lstsq(along.T, (points.double() - origin.double()).T).solution.T
+    solution: torch.Tensor = torch.linalg.lstsq(along.T, (points.double() - origin.double()).T).solution
+    return solution.T
 
 
 def step_lengths(points: torch.Tensor) -> torch.Tensor:
@@ -90,7 +91,8 @@ def step_lengths(points: torch.Tensor) -> torch.Tensor:
     Args:
         points: (T, D).
     """
-    return torch.linalg.vector_norm(points[1:] - points[:-1], dim=1)
+    lengths: torch.Tensor = torch.linalg.vector_norm(points[1:] - points[:-1], dim=1)
+    return lengths
 
 
 def random_walk(start: torch.Tensor, lengths: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
