@@ -63,7 +63,7 @@ def _finding(finding: dict[str, Any], claim: dict[str, Any], scale: Scale, texts
     unit, margin = claim["unit"], claim["margin"]
     low, mean, high = (finding[key] for key in ("low", "mean", "high"))
     return _condition(finding, texts) | {
-        "plot": draw_interval(low, mean, high, margin, scale),
+        "plot": draw_interval(low, mean, high, margin, claim["expected"] == Expected.GREATER, scale),
         "effect": message(f"effect.{unit}", effect=effect_text(mean, unit)),
         "interval": message("interval", low=effect_text(low, unit), high=effect_text(high, unit)),
         "seeds": message("seeds", n=finding["num_seeds"]),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from cnnlab.lecture.page.numbers import effect_text
+from cnnlab.lecture.page.numbers import tick_text
 
 EDGE = 0.06  # of the width, free on either side
 HEIGHT = 28
@@ -41,17 +41,20 @@ def scale_of(intervals: Sequence[tuple[float, float]], margin: float) -> Scale:
     return Scale(low, high) if high > low else Scale(low - 1, high + 1)
 
 
-def draw_interval(low: float, mean: float, high: float, margin: float, scale: Scale) -> Markup:
-    """An interval as a line with its mean as a dot.
+def draw_interval(
+    low: float, mean: float, high: float, margin: float, is_greater_expected: bool, scale: Scale
+) -> Markup:
+    """An interval as a line with its mean as a dot, on a ground that tells where the lecture expects it.
 
     Args:
         low: The interval's lower end.
         mean: Within.
         high: Its upper end.
         margin: Effects within it do not matter.
+        is_greater_expected: Where the lecture expects the effect: right of the margin, or left.
         scale: Of all conditions.
     """
-    band = _band(margin, scale)
+    band = _expected(margin, is_greater_expected, scale) + _band(margin, scale)
     line = (
         f'<line class="interval" x1="{scale(low)}" x2="{scale(high)}" y1="{HALF}" y2="{HALF}"/>'
         f'<circle class="mean" cx="{scale(mean)}" cy="{HALF}" r="4.5"/>'
@@ -67,7 +70,7 @@ def draw_axis(scale: Scale, unit: str) -> Markup:
         unit: The claim's.
     """
     marks = "".join(
-        f'<text x="{scale(tick)}" y="13">{effect_text(tick, unit)}</text>'
+        f'<text x="{scale(tick)}" y="13">{tick_text(tick, unit)}</text>'
         f'<line class="tick" x1="{scale(tick)}" x2="{scale(tick)}" y1="0" y2="4"/>'
         for tick in ticks(scale, unit)
     )
@@ -88,6 +91,12 @@ def ticks(scale: Scale, unit: str) -> list[float]:
         step = max(1, round(step))
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
     return [step * index for index in range(first, last + 1)]
+
+
+def _expected(margin: float, is_greater: bool, scale: Scale) -> str:
+    edge = float(scale(margin if is_greater else -margin)[:-1])
+    start, width = (edge, 100 - edge) if is_greater else (0, edge)
+    return f'<rect class="expected" x="{start:.2f}%" width="{width:.2f}%" y="0" height="{HEIGHT}"/>'
 
 
 def _band(margin: float, scale: Scale) -> str:

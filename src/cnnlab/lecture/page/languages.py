@@ -62,6 +62,11 @@ def merged(en: Any, ko: Any) -> Any:
     return {"en": en, "ko": ko}
 
 
+def script_texts() -> dict[str, dict[str, str]]:
+    """What the page's scripts say: by key, then by language."""
+    return {key.removeprefix("script."): texts for key, texts in _messages().items() if key.startswith("script.")}
+
+
 @functools.cache
 def _messages() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("page.yaml").read_text(encoding="utf-8"))

@@ -30,7 +30,19 @@ def factor(decades: float) -> str:
     if abs(decades) < 4:
         return f"×{_plain(10**decades)}"
     exponent = math.floor(decades)
-    return f"×{10 ** (decades - exponent):.1f}·10{str(exponent).translate(SUPERSCRIPTS)}"
+    mantissa = f"{10 ** (decades - exponent):.1f}·".removeprefix("1.0·")
+    return f"×{mantissa}10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+def tick_text(value: float, unit: str) -> str:
+    """A round effect, as short as it is.
+
+    Args:
+        value: In the claim's unit.
+        unit: The claim's.
+    """
+    text = effect_text(value, unit)
+    return text.rstrip("0").rstrip(".") if "." in text and unit != "decades" else text
 
 
 def p_text(p_value: float) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from cnnlab.lecture.claims import Verdict
 from cnnlab.lecture.page.claims import chip
-from cnnlab.lecture.page.languages import Pair, message
+from cnnlab.lecture.page.languages import Pair, message, script_texts
 from cnnlab.lecture.page.sections import date, duration, section_view
 from cnnlab.lecture.page.widgets import embedded
 
@@ -37,6 +37,7 @@ def render(content: dict[str, Any]) -> str:
         chips=_counted(sections),
         network=None if network is None else embedded(network),
         made=_made(content),
+        texts=embedded(script_texts()),
         styles=[Markup(text) for text in _read_all("styles", "*.css")],
         scripts=scripts,
         digests=[_digest(script) for script in scripts],

@@ -22,6 +22,7 @@ def section_view(section: dict[str, Any]) -> dict[str, Any]:
     texts: Pair[Any] = Pair(*(section[language]["texts"] for language in LANGUAGES))
     shown: Pair[Any] = Pair(*(section[language]["shown"] for language in LANGUAGES))
     is_measured = section["is_measured"]
+    claims = [claim_view(claim, texts) for claim in section["claims"]]
     return {
         "name": name,
         "title": pair_of(texts, "title"),
@@ -35,7 +36,8 @@ def section_view(section: dict[str, Any]) -> dict[str, Any]:
         ],
         "commands": section["commands"],
         "measure": f"make lecture ONLY={name}",
-        "claims": [claim_view(claim, texts) for claim in section["claims"]],
+        "claims": claims,
+        "has_intervals": any(claim["axis"] for claim in claims),
         "figures": figure_views(name, shown, texts) if is_measured else [],
         "tables": table_views(name, shown, texts) if is_measured else [],
         "widgets": widget_views(name, shown, texts) if is_measured else [],
