@@ -1,0 +1,116 @@
+"use strict";
+
+// Every layer's maps; a click on a unit selects it.
+(() => {
+  const network = (globalThis.lectureNetwork ??= {});
+
+  // The place of the unit under a pointer: [row, column].
+  function placeIn(canvas, event) {
+    const box = canvas.getBoundingClientRect();
+    const along = (at, start, size, count) => Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
+    return [
+      along(event.clientY, box.top, box.height, canvas.height),
+      along(event.clientX, box.left, box.width, canvas.width),
+    ];
+  }
+
+  function strongest(values) {
+    return values.reduce((best, value, at) => (Math.abs(value) > Math.abs(values[best]) ? at : best), 0);
+  }
+
+  // The maps of one layer. `select` gets the layer's index and a unit: [map, row, column].
+  function makeLayer(index, shape, select) {
+    const { element, text } = network;
+    const isVector = shape.length === 1;
+    const [count, height, width] = isVector ? [1, Math.ceil(shape[0] / network.columnsOf(shape[0])), network.columnsOf(shape[0])] : shape;
+    const name = element("span", { class: "network-layer-name" });
+    const facts = element("span", { class: "network-layer-facts" });
+    let shown = null;
+
+    const maps = Array.from({ length: count }, (_, map) => {
+      const canvas = element("canvas");
+      canvas.style.setProperty("--columns", width);
+      const mark = element("span", { class: "network-mark" });
+      const press = (event) => {
+        const values = shown.values;
+        let unit;
+        if (event.detail === 0) { // by the keyboard
+          const start = isVector ? 0 : map * height * width;
+          const best = strongest(isVector ? values : values.subarray(start, start + height * width));
+          unit = isVector ? [best, 0, 0] : [map, Math.floor(best / width), best % width];
+        } else {
+          const [row, column] = placeIn(canvas, event);
+          unit = isVector ? [Math.min(shape[0] - 1, row * width + column), 0, 0] : [map, row, column];
+        }
+        select(index, unit);
+      };
+      const kind = isVector ? "network-map network-vector" : "network-map";
+      const button = element("button", { type: "button", class: kind, "data-map": map, click: press }, canvas, mark);
+      return { canvas, mark, button };
+    });
+    const row = element("div", { class: "network-maps", role: "group" }, ...maps.map((each) => each.button));
+    network.rove(row, maps.map((each) => each.button));
+
+    function update(model) {
+      shown = model.outputs[index];
+      const layer = network.layerName(model.variant.layers[index]);
+      const scale = network.largest(shown.values);
+      name.textContent = layer;
+      const sizes = isVector ? text("units", { n: shape[0] }) : text("maps", { n: count, height, width });
+      facts.textContent = `${sizes} · ${text("scale", { value: network.number(scale) })}`;
+      row.setAttribute("aria-label", `${layer}, ${sizes}`);
+      const chosen = model.selection?.units.get(index);
+      maps.forEach(({ canvas, mark, button }, map) => {
+        const values = isVector ? shown.values : shown.values.subarray(map * height * width, (map + 1) * height * width);
+        network.paintScaled(canvas, Array.from(values), width, height, scale);
+        const label = isVector ? text("vector", { layer, n: shape[0] }) : text("map", { layer, n: map + 1, total: count });
+        button.setAttribute("aria-label", label);
+        const place = chosen && (isVector ? [Math.floor(chosen[0] / width), chosen[0] % width] : chosen[0] === map ? chosen.slice(1) : null);
+        network.frame(mark, place, [1, 1], [height, width]);
+      });
+    }
+
+    return { part: element("div", { class: "network-layer", "data-layer": index }, element("p", {}, name, facts), row), update };
+  }
+
+  // Puts a frame around some units of a map: rows and columns from a place on, in a map of so many; null hides it.
+  network.frame = (mark, place, [rows, columns], [height, width]) => {
+    mark.hidden = !place;
+    if (!place) return;
+    const share = { "--top": place[0] / height, "--left": place[1] / width, "--high": rows / height, "--wide": columns / width };
+    for (const [name, value] of Object.entries(share)) mark.style.setProperty(name, value);
+  };
+
+  network.placeIn = placeIn;
+
+  network.makeMaps = ({ select }) => {
+    const { element, text } = network;
+    const heading = element("h3");
+    const hint = element("p", { class: "network-hint" });
+    const legend = element("p", { class: "network-legend" }, element("span", { class: "network-ramp" }), element("span"));
+    const stages = element("div", { class: "network-stages" });
+    let [built, layers] = [null, []];
+
+    function build(model) {
+      layers = [];
+      const blocks = network.stagesOf(model.variant.layers).map((stage) => {
+        const own = stage.layers.map((index) => makeLayer(index, model.outputs[index].shape, select));
+        layers.push(...own);
+        return element("div", { class: "network-stage" }, ...own.map((each) => each.part));
+      });
+      stages.replaceChildren(...blocks);
+      built = model.variant;
+    }
+
+    function update(model) {
+      heading.textContent = text("layers");
+      hint.textContent = text("layers_hint");
+      legend.lastChild.textContent = text("legend");
+      if (built !== model.variant) build(model);
+      for (const layer of layers) layer.update(model);
+    }
+
+    const part = element("div", { class: "network-inside" }, heading, hint, legend, stages);
+    return { part, update, stageAt: (index) => stages.children[index] };
+  };
+})();
