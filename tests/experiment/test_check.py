@@ -62,6 +62,8 @@ def refusal(config, *overrides: str) -> str:
         ("pool.kernel_size=3", "pool.kernel_size=3 is not allowed; it must be 2, for which"),
         ("model=cnn model.batch_norm=maybe", "model.batch_norm=maybe is not allowed; it must be true or false"),
         ("scheduler=step scheduler.milestones=[0.8,0.2]", "it must be ascending fractions, such as [0.5,0.75]"),
+        ("pool.kernel_size=1", "pool.kernel_size=1 leaves the image as it is; add pool.stride=2, or choose pool=str"),
+        ("pool=stride pool.stride=1", "pool.stride=1 is not allowed; it must be null or 2, for which the networks"),
         ("callbacks.pictures.num_mistakes=x", "it must be an integer >= 1"),
         ("+loss.reduction=none", "loss.reduction=none is not allowed; it must be mean"),
         ("seed=null", "seed=null is not allowed"),

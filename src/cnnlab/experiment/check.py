@@ -74,6 +74,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_texts(config)
     _check_data(config)
     _check_channels(config)
+    _check_pool(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
     _check_scheduler(str(config.scheduler._target_))
@@ -198,6 +199,12 @@ def _check_shapes(config: DictConfig) -> None:
     data = config.data
     for key in ("image_shape", "num_classes"):
         if key in config.model and config.model[key] != data[key]:
+def _check_pool(config: DictConfig) -> None:
+    """A pooling of single pixels halves the image by its stride alone."""
+    if config.pool.get("kernel_size") == 1 and config.pool.get("stride") is None:
+        raise UserError("pool.kernel_size=1 leaves the image as it is; add pool.stride=2, or choose pool=stride")
+
+
             raise UserError(
                 f"model.{key}={config.model[key]} is not allowed; it must equal data.{key}={data[key]}: "
                 f"remove model.{key}"
