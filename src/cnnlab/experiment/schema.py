@@ -158,6 +158,7 @@ RULES = {
     "data.batch_size": integer(1),
     "data.eval_batch_size": integer(1),
     "data.split_seed": integer(0),
+    "data.pixel_order_seed": or_null(integer(0)),
     "model.depth": integer(1),
     "model.width": integer(1),
     "model.channels": Rule(
