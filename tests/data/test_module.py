@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import open_dict
 
 from cnnlab.data import ImageDataModule, Images
+from cnnlab.data.module import pixel_order
 from cnnlab.errors import UserError
+from cnnlab.experiment.check import check
 from cnnlab.training.build import build_data
 
 
@@ -55,6 +58,42 @@ def test_watching_the_test_set_evaluates_it(compose_run):
     data = build_data(compose_run("data=mnist_5k", "watch=test"))
     data.setup()
     assert torch.equal(next(iter(data.val_dataloader()))[0], data.part("test")[0])
+
+
+def test_an_order_of_pixels_is_the_same_for_all_images_of_all_parts(compose_run, small: ImageDataModule):
+    config = compose_run("data=mnist_5k", "data.pixel_order_seed=3", "seed=1")
+    permuted = build_data(config)
+    permuted.setup()
+    order = pixel_order(3, 28 * 28)
+    assert order.sort().values.tolist() == list(range(28 * 28))
+    for part in ("train", "val", "test"):
+        images, labels = permuted.part(part)
+        assert torch.equal(images.flatten(2), small.part(part)[0].flatten(2)[:, :, order])
+        assert torch.equal(labels, small.part(part)[1])
+    assert not torch.equal(order, pixel_order(4, 28 * 28))
+
+
+def test_modules_with_other_orders_of_pixels_do_not_share_their_images(compose_run):
+    seeds = ("null", "0", "1")
+    modules = [build_data(compose_run("data=mnist_5k", f"data.pixel_order_seed={seed}")) for seed in seeds]
+    assert len({module.identity for module in modules}) == 3
+
+
+def test_the_channels_of_a_pixel_stay_together():
+    raw = torch.arange(20 * 28, dtype=torch.uint8).view(1, 1, 20, 28).repeat(3, 3, 1, 1)
+    data = a_module(a_source(raw, [0, 1, 2]), image_shape=[3, 20, 28], pixel_order_seed=0)
+    data.setup()
+    images, _ = data.part("test")
+    assert torch.equal(images[:, 0], images[:, 1])
+    assert images[0, 0].flatten().tolist() != sorted(images[0, 0].flatten().tolist())
+
+
+def test_a_run_of_before_there_was_an_order_of_pixels_has_its_data(compose_run):
+    config = compose_run("data=mnist_5k")
+    with open_dict(config):
+        del config.data["pixel_order_seed"]
+    check(config, {}, [])
+    assert build_data(config).pixel_order_seed is None
 
 
 @pytest.mark.usefixtures("unreachable")

@@ -31,6 +31,15 @@ def test_a_run_of_before_there_were_cuda_graphs_is_one_without(compose_run):
     assert changed == ("trainer.cuda_graph", None, True)
 
 
+def test_a_run_of_before_there_was_an_order_of_pixels_has_them_in_place(compose_run):
+    before, now = compose_run(), compose_run()
+    with open_dict(before):
+        del before.data["pixel_order_seed"]
+    assert fingerprint(before) == fingerprint(now)
+    assert difference(before, now) is None
+    assert difference(before, compose_run("data.pixel_order_seed=0")) == ("data.pixel_order_seed", None, 0)
+
+
 @pytest.mark.parametrize(
     "override",
     [
@@ -46,6 +55,7 @@ def test_a_run_of_before_there_were_cuda_graphs_is_one_without(compose_run):
         "data=mnist_5k",
         "data.batch_size=32",
         "data.split_seed=1",
+        "data.pixel_order_seed=0",
         "select=best",
         "watch=test",
         "trainer.max_epochs=3",

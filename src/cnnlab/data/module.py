@@ -13,6 +13,7 @@ from cnnlab.data.batches import Batch, EpochShuffle, FixedOrder, ResidentBatches
 from cnnlab.data.source import Expected, Images, Source, check_images, with_channels
 from cnnlab.data.split import stratified_split
 from cnnlab.errors import UserError
+from cnnlab.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 WARNING_COLUMNS = 100
@@ -35,6 +36,7 @@ class ImageDataModule(LightningDataModule):
         batch_size: Training images per step and process.
         eval_batch_size: Images per step of an evaluation.
         split_seed: Determines which images validate.
+        pixel_order_seed: Determines a permutation of the pixels, the same for all images; None leaves them in place.
         seed: Determines, with the epoch, the order of the training images.
         watch: The split that Lightning's validation evaluates: `"val"` or `"test"`.
         augmentation: Transforms the training images, a batch at a time; None for none.
@@ -60,6 +62,7 @@ class ImageDataModule(LightningDataModule):
         eval_batch_size: int,
         split_seed: int,
         seed: int,
+        pixel_order_seed: int | None = None,
         watch: str = "val",
         augmentation: Augmentation | None = None,
         fallback: "ImageDataModule | None" = None,
@@ -79,6 +82,7 @@ class ImageDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.split_seed = split_seed
         self.seed = seed
+        self.pixel_order_seed = pixel_order_seed
         self.watch = watch
         self.augmentation = augmentation
         self.fallback = fallback
@@ -126,9 +130,18 @@ class ImageDataModule(LightningDataModule):
         self._check_limits()
 
     def load(self) -> dict[str, Batch]:
-        """Reads, checks, splits and normalises the images and labels of each part."""
+        """Reads, checks, splits and normalises the images and labels of each part, and permutes the pixels."""
         parts = self.split(self.files.load(self._expected))
-        return {part: (_normalise(images, self.mean, self.std), labels) for part, (images, labels) in parts.items()}
+        return {
+            part: (self._in_pixel_order(_normalise(images, self.mean, self.std)), labels)
+            for part, (images, labels) in parts.items()
+        }
+
+    def _in_pixel_order(self, images: torch.Tensor) -> torch.Tensor:
+        if self.pixel_order_seed is None:
+            return images
+        order = pixel_order(self.pixel_order_seed, images[0, 0].numel())
+        return images.flatten(2)[:, :, order].view_as(images)
 
     @property
     def _expected(self) -> Expected:
@@ -142,7 +155,7 @@ class ImageDataModule(LightningDataModule):
     @property
     def identity(self) -> str:
         """A text that is the same for modules that load the same data."""
-        counts = (self.num_train, self.num_val, self.num_test, self.split_seed)
+        counts = (self.num_train, self.num_val, self.num_test, self.split_seed, self.pixel_order_seed)
         facts = (self.image_shape, self.num_classes, self.mean, self.std)
         return repr((*facts, *counts, type(self.files), sorted(vars(self.files).items())))
 
@@ -267,6 +280,16 @@ class ImageDataModule(LightningDataModule):
         ]
         frame = "!" * WARNING_COLUMNS
         logger.warning("%s", "\n".join([frame, *(f"! {line}" for line in lines), frame]))
+
+
+def pixel_order(seed: int, num_pixels: int) -> torch.Tensor:
+    """Which pixel takes each place: a permutation of 0 … num_pixels-1, row by row.
+
+    Args:
+        seed: `data.pixel_order_seed`.
+        num_pixels: Of an image.
+    """
+    return torch.randperm(num_pixels, generator=torch.Generator().manual_seed(derive_seed(seed, "pixel_order")))
 
 
 def _normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:

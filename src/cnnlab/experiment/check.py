@@ -42,7 +42,7 @@ OPTIONAL = ("augmentation", "averaging")  # an object, or nothing
 READ = {  # the keys of the groups that no constructor checks
     "data": (
         *("name", "root", "files", "fallback", "fallbacks", "image_shape", "num_classes", "classes", "mean", "std"),
-        *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed"),
+        *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed", "pixel_order_seed"),
     ),
     "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "tune", "report"),
     "tuning": ("num_trials", "seeds", "space"),
@@ -51,7 +51,7 @@ READ = {  # the keys of the groups that no constructor checks
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups
 NEEDED = (  # a run reads them, some of them not before its end
     *("seed", "select", "watch", "objective", "target", "console", "optimizer.lr", "trainer.max_epochs"),
-    *(f"data.{key}" for key in READ["data"] if key != "root"),
+    *(f"data.{key}" for key in READ["data"] if key not in ("root", "pixel_order_seed")),  # older runs lack the last
 )
 SCHEDULES_OF_STEPS = ("CosineAnnealingLR", "PolynomialLR")
 LOADER = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle", "drop_last")
@@ -74,6 +74,7 @@ def check(config: DictConfig, option_names: dict[str, Any], overrides: list[str]
     _check_texts(config)
     _check_data(config)
     _check_channels(config)
+    _check_pool(config)
     _check_shapes(config)
     _check_axes(config, option_names, overrides)
     _check_scheduler(str(config.scheduler._target_))
@@ -175,6 +176,11 @@ def _check_data(config: DictConfig) -> None:
             f"data.num_val={as_typed(data.num_val)} is not allowed; {data.name} has {data.num_train} training images, "
             f"so it must be {num_val.allowed}"
         )
+    if data.get("pixel_order_seed") is not None and config.augmentation:
+        raise UserError(
+            f"data.pixel_order_seed={data.pixel_order_seed} is not allowed with an augmentation, which changes images "
+            "whose pixels are in place; use augmentation=none"
+        )
     root = Path(data.root).expanduser()
     if root.exists() and not root.is_dir():
         raise UserError(f"data.root={data.root} is a file; it must be a folder (CNNLAB_DATA_DIR sets it)")
@@ -191,6 +197,12 @@ def _check_channels(config: DictConfig) -> None:
                 f"model.{key}={config.model[key]} has no effect: model.channels lists the channels of each "
                 "convolution; remove one of them, such as ~model.channels"
             )
+
+
+def _check_pool(config: DictConfig) -> None:
+    """A pooling of single pixels halves the image by its stride alone."""
+    if config.pool.get("kernel_size") == 1 and config.pool.get("stride") is None:
+        raise UserError("pool.kernel_size=1 leaves the image as it is; add pool.stride=2, or choose pool=stride")
 
 
 def _check_shapes(config: DictConfig) -> None:

@@ -31,6 +31,8 @@ OBSERVERS = (  # packages and classes of callbacks that change no number; all ot
         )
     ),
 )
+# later keys, with the values that mean what a config of before them means
+SINCE = {"trainer.cuda_graph": False, "data.pixel_order_seed": None}
 BATCH_LIMITS = ("trainer.limit_", "trainer.overfit_batches")  # an integer is a number of batches, else a fraction
 
 
@@ -77,8 +79,9 @@ def numeric(params: dict[str, Any]) -> dict[str, Any]:
     counted = tuple(f"callbacks.{name}." for name in _counted_callbacks(params))
     if params.get("trainer.profiler") in TIMERS:
         params.pop("trainer.profiler", None)
-    if params.get("trainer.cuda_graph") is False:
-        params.pop("trainer.cuda_graph")  # as in a config of before there was one
+    for name, absent in SINCE.items():
+        if params.get(name, absent) == absent:
+            params.pop(name, None)
     return {name: value for name, value in params.items() if not _is_incidental(name) or name.startswith(counted)}
 
 

@@ -129,7 +129,13 @@ RULES = {
     "console": _one_of("auto", "bar", "lines", "lecture", "none"),
     "activation.negative_slope": _number("that is finite", math.isfinite),
     "activation.alpha": POSITIVE,
-    "pool.kernel_size": Rule("2, for which the networks are sized", lambda value: type(value) is int and value == 2),
+    "pool.kernel_size": Rule(
+        "2, for which the networks are sized (1 with pool.stride=2)",
+        lambda value: type(value) is int and value in (1, 2),
+    ),
+    "pool.stride": or_null(
+        Rule("2, for which the networks are sized", lambda value: type(value) is int and value == 2)
+    ),
     "data.name": TEXT,
     "data.root": Rule(
         "the path of a folder (CNNLAB_DATA_DIR sets it)", lambda value: isinstance(value, str) and value != ""
@@ -152,6 +158,7 @@ RULES = {
     "data.batch_size": integer(1),
     "data.eval_batch_size": integer(1),
     "data.split_seed": integer(0),
+    "data.pixel_order_seed": or_null(integer(0)),
     "model.depth": integer(1),
     "model.width": integer(1),
     "model.channels": Rule(

@@ -91,6 +91,7 @@ def _data_module(config: DictConfig, fallback: ImageDataModule | None = None) ->
         eval_batch_size=config.data.eval_batch_size,
         split_seed=config.data.split_seed,
         seed=config.seed,
+        pixel_order_seed=config.data.get("pixel_order_seed"),  # absent from older runs' configs
         watch=config.watch,
         augmentation=augmentation,
         fallback=fallback,

@@ -1,0 +1,155 @@
+"""Losses of a softmax: squared error against cross-entropy."""
+
+from math import log10
+from typing import Any
+
+from cnnlab.apply.load import load_finished
+from cnnlab.lecture.claims import Claim, Expected
+from cnnlab.lecture.confidently_wrong import (
+    EVERY_STEPS,
+    LOSSES,
+    NUM_STEPS,
+    Gradients,
+    confident_to_hesitant,
+    curve,
+    gradients_where_wrong,
+    relearn,
+)
+from cnnlab.lecture.studies.loss_figures import show
+from cnnlab.lecture.study import Measured, Study, Workspace
+from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy
+from cnnlab.report.runs import Run
+
+SWEEP = "lecture_loss"
+TARGETS = (0.9, 0.95)  # of validation accuracy
+MOST_POINTS = 150  # of the scatter of a network's wrong images
+AFTER = ("after_cross_entropy", "after_mse")
+
+CLAIMS = (
+    Claim("mse_gradient_vanishes_where_wrong", Expected.LESS, 0.3, "decades", AFTER),
+    Claim("cross_entropy_gradient_stays", Expected.GREATER, 0.05, "decades", AFTER),
+    Claim("cross_entropy_relearns", Expected.GREATER, 0.01, "points", ("best_rates",)),
+    Claim("cross_entropy_learns_faster", Expected.GREATER, 0.04, "decades", ("to_90", "to_95")),
+    Claim("cross_entropy_more_accurate", Expected.GREATER, 0.001, "points", ("best_rates",)),
+)
+
+
+def measure(workspace: Workspace) -> Measured:
+    """The runs' learning curves, and the gradients of both losses in the networks that they end with.
+
+    Args:
+        workspace: With the sweep's runs.
+    """
+    found = by_configuration(workspace.runs(SWEEP), ("loss",))
+    runs = {loss: found[(loss,)] for loss in LOSSES}
+    rates = {loss: _rate(runs[loss]) for loss in LOSSES}
+    accuracy = {loss: each_seed(runs[loss], final_accuracy) for loss in LOSSES}
+    passes = {
+        target: {loss: each_seed(runs[loss], lambda run, target=target: passes_to(run, target)) for loss in LOSSES}  # type: ignore[misc]
+        for target in TARGETS
+    }
+    wrong = {loss: {seed: _wrong(run) for seed, run in sorted(runs[loss].items())} for loss in LOSSES}
+    relearned = {seed: _relearned(run, rates) for seed, run in sorted(runs["cross_entropy"].items())}
+    effects = {
+        "mse_gradient_vanishes_where_wrong": _ratios(wrong, "mse"),
+        "cross_entropy_gradient_stays": _ratios(wrong, "cross_entropy"),
+        "cross_entropy_relearns": {
+            "best_rates": [each["cross_entropy"][-1] - each["mse"][-1] for each in relearned.values()]
+        },
+        "cross_entropy_learns_faster": {
+            f"to_{100 * target:.0f}": difference(
+                *({seed: log10(each) for seed, each in passes[target][loss].items()} for loss in reversed(LOSSES))
+            )
+            for target in TARGETS
+        },
+        "cross_entropy_more_accurate": {"best_rates": difference(accuracy["cross_entropy"], accuracy["mse"])},
+    }
+    data = {
+        "rates": rates,
+        "accuracy": {loss: list(accuracy[loss].values()) for loss in LOSSES},
+        "passes": {
+            f"{100 * target:.0f}": {loss: list(passes[target][loss].values()) for loss in LOSSES} for target in TARGETS
+        },
+        "learning": {loss: [_learning(run) for _, run in sorted(runs[loss].items())] for loss in LOSSES},
+        "relearning": {
+            "steps": list(range(0, NUM_STEPS + 1, EVERY_STEPS)),
+            **{loss: [each[loss] for each in relearned.values()] for loss in LOSSES},
+        },
+        "curve": curve(),
+        "wrong": _scatter(next(iter(wrong["cross_entropy"].values()))),
+        "num_wrong": {loss: [len(each.probability) for each in wrong[loss].values()] for loss in LOSSES},
+    }
+    return Measured(effects, data)
+
+
+def _rate(runs: dict[int, Run]) -> float:
+    return float(runs[min(runs)].params["optimizer.lr"])
+
+
+def passes_to(run: Run, target: float) -> float:
+    """Passes over the training images until the validation accuracy reaches a target, interpolated between epochs.
+
+    A run that never reaches it has the passes that it made: a lower bound.
+
+    Args:
+        run: With an accuracy for each of its epochs.
+        target: A fraction.
+    """
+    passes, accuracies = _passes(run), run.epochs["val/acc"]
+    before, lower = 0.0, 0.0
+    for now, accuracy in zip(passes, accuracies, strict=True):
+        if accuracy >= target:
+            return before + (now - before) * (target - lower) / (accuracy - lower)
+        before, lower = now, accuracy
+    return before
+
+
+def _passes(run: Run) -> list[float]:
+    """After each epoch, how many times every training image was seen."""
+    images = run.result["data"]["train"]
+    return [step * run.params["data.batch_size"] / images for step in run.epochs["step"]]
+
+
+def _learning(run: Run) -> dict[str, list[float]]:
+    return {
+        "passes": [round(each, 4) for each in _passes(run)],
+        "accuracy": [round(each, 5) for each in run.epochs["val/acc"]],
+    }
+
+
+def _wrong(run: Run) -> Gradients:
+    classifier, data = load_finished(run.path)
+    return gradients_where_wrong(classifier.network, *data.part("test"))
+
+
+def _ratios(wrong: dict[str, dict[int, Gradients]], loss: str) -> dict[str, list[float]]:
+    return {
+        f"after_{trained}": [log10(confident_to_hesitant(each, loss)) for each in of_seeds.values()]
+        for trained, of_seeds in wrong.items()
+    }
+
+
+def _relearned(run: Run, rates: dict[str, float]) -> dict[str, list[float]]:
+    """Accuracies of a trained network that learns other names for the classes, with each loss."""
+    found = {}
+    for loss in LOSSES:
+        classifier, data = load_finished(run.path)
+        found[loss] = relearn(classifier.network, data.part("train"), data.part("test"), loss, rates[loss])
+    return found
+
+
+def _scatter(found: Gradients) -> dict[str, Any]:
+    """Of at most so many wrong images, evenly spaced in their order of confidence."""
+    order = found.probability.argsort()
+    order = order[:: max(1, -(-len(order) // MOST_POINTS))]
+    return {name: [float(f"{each:.4g}") for each in values[order].tolist()] for name, values in found._asdict().items()}
+
+
+STUDY = Study(
+    "loss",
+    CLAIMS,
+    measure,
+    show,
+    sweeps=(SWEEP,),
+    sources=("lecture/confidently_wrong.py", "lecture/swept.py", "nn/loss.py", "nn/lecture.py"),
+)
