@@ -1,8 +1,9 @@
 """Graphs of a computation: the one that autograd records as it runs, and the one that torch.export captures before."""
 
+import io
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import NamedTuple
 
 import torch
@@ -126,10 +127,11 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def _without_logs() -> Iterator[None]:
-    """Without torch's warnings of what it could not capture: its error says it."""
+    """Without what torch logs and prints of what it could not capture: its error says it."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
         logging.disable(before)

@@ -126,7 +126,7 @@ def _graphs() -> tuple[dict[str, Any], dict[str, dict[str, bool]]]:
     holds = {
         "defined_by_run": {
             "branch": branches == {"positive": ["ReluBackward0"], "negative": ["TanhBackward0"]},
-            "loop": loops == {0.3: 1, 0.1: 2, 0.01: 6},  # sums 0.6, 0.2, 0.02, until they reach 1
+            "loop": loops == {0.3: 1, 0.1: 3, 0.01: 6},  # sums of 0.6, 0.2 and 0.02 are doubled until 1
             "modes": len(modes["training"]) == len(modes["evaluation"]) + 2,  # the two dropouts
         },
         "captured_before": {
