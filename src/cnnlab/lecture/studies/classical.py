@@ -62,9 +62,10 @@ def _scores(runs: Sequence[Run]) -> dict[str, list[Scored]]:
 
 
 def _of_run(run: Run) -> Scored:
-    accuracy, fit_s, predict_s = run.metric("test/acc"), run.seconds("fit"), run.seconds("test")
-    assert accuracy is not None and fit_s is not None and predict_s is not None  # a completed run has them
-    return Scored(accuracy, fit_s, predict_s)
+    found = (run.metric("test/acc"), run.seconds("fit"), run.seconds("test"))
+    values = [value for value in found if value is not None]
+    assert len(values) == len(found)  # of a completed run
+    return Scored(*values)
 
 
 def _gains(scores: Mapping[str, Sequence[Scored]]) -> dict[str, list[float]]:

@@ -64,7 +64,7 @@ def _draw_images(content: Content, width_inches: float) -> Figure:
     for method, (color, _, _) in STYLES.items():
         errors = _errors(content, method)
         axes.fill_between(sizes, errors.min(axis=1), errors.max(axis=1), color=color, alpha=0.15, linewidth=0)
-    _lines(axes, content, dict.fromkeys(STYLES, sizes))
+    _lines(axes, content, {method: sizes for method in STYLES})
     axes.set_xlabel(content["words"]("num_images"))
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
