@@ -1,8 +1,8 @@
 """The studies, a module each: what a section of the lecture claims, measures and shows."""
 
-from cnnlab.lecture.studies import convolution
+from cnnlab.lecture.studies import classical, convolution, result
 from cnnlab.lecture.study import Study
 
-STUDIES: tuple[Study, ...] = (convolution.STUDY,)
+STUDIES: tuple[Study, ...] = (classical.STUDY, convolution.STUDY, result.STUDY)
 
 __all__ = ["STUDIES"]
