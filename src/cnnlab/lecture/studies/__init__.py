@@ -1,8 +1,22 @@
 """The studies, a module each: what a section of the lecture claims, measures and shows."""
 
-from cnnlab.lecture.studies import fully_connected, loss, pool
+from cnnlab.lecture.studies import (
+    classical,
+    convolution,
+    fully_connected,
+    loss,
+    pool,
+    result,
+)
 from cnnlab.lecture.study import Study
 
-STUDIES: tuple[Study, ...] = (pool.STUDY, fully_connected.STUDY, loss.STUDY)
+STUDIES: tuple[Study, ...] = (
+    classical.STUDY,
+    convolution.STUDY,
+    pool.STUDY,
+    fully_connected.STUDY,
+    loss.STUDY,
+    result.STUDY,
+)
 
 __all__ = ["STUDIES"]
