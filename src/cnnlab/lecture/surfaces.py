@@ -154,7 +154,7 @@ def draw_starts_and_noise(
 
 def losses(surface: Surface, paths: Paths) -> NDArray[np.float64]:
     """The losses along paths (…, steps, 2); infinite where a path has diverged."""
-    found = surface.loss(torch.from_numpy(np.ascontiguousarray(paths))).numpy()
+    found: NDArray[np.float64] = surface.loss(torch.from_numpy(np.ascontiguousarray(paths))).numpy()
     return np.where(np.isfinite(found), found, math.inf)
 
 
