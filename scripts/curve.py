@@ -4,8 +4,8 @@ For a run: its error and loss. For a sweep: each setting's validation error, mea
 """
 
 import argparse
-import io
 
+from cnnlab.cli.figure_file import write_figure
 from cnnlab.cli.output import safe_output
 from cnnlab.errors import UserError
 from cnnlab.file_errors import why_unreadable
@@ -30,16 +30,7 @@ def main() -> None:
         figure = draw_curve(read_metrics(folder), title) if is_run else draw_curves(folder, title)
     except UserError as error:
         parser.error(str(error))
-    picture = arguments.picture if arguments.picture.suffix else arguments.picture.with_suffix(".png")
-    content = io.BytesIO()
-    try:
-        figure.savefig(content, dpi=120, format=picture.suffix[1:])
-        picture.write_bytes(content.getvalue())
-    except ValueError as error:  # the format, or a formula in the title
-        parser.error(f"{picture}: {' '.join(str(error).split())}")
-    except OSError as error:
-        parser.error(f"cannot write {picture} ({error.strerror}); give another file")
-    print(f"written: {picture}")
+    write_figure(figure, arguments.picture, parser)
 
 
 if __name__ == "__main__":

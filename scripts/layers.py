@@ -5,8 +5,8 @@ measurement on the same axes.
 """
 
 import argparse
-import io
 
+from cnnlab.cli.figure_file import write_figure
 from cnnlab.cli.output import safe_output
 from cnnlab.files import user_path
 from cnnlab.observe.diagnostics import FILE, read_diagnostics
@@ -23,17 +23,7 @@ def main() -> None:
     for folder, (_, rows) in zip(arguments.runs, found, strict=True):
         if not rows:
             parser.error(f"{folder} has no {FILE}; give the folder of a run with callbacks=full")
-    picture = user_path(str(arguments.picture))
-    picture = picture if picture.suffix else picture.with_suffix(".png")
-    content = io.BytesIO()
-    try:
-        draw_layers(found).savefig(content, dpi=120, format=picture.suffix[1:])
-        picture.write_bytes(content.getvalue())
-    except ValueError as error:  # the format
-        parser.error(f"{picture}: {' '.join(str(error).split())}")
-    except OSError as error:
-        parser.error(f"cannot write {picture} ({error.strerror}); give another file")
-    print(f"written: {picture}")
+    write_figure(draw_layers(found), arguments.picture, parser)
 
 
 if __name__ == "__main__":

@@ -219,6 +219,8 @@ RULES = {
     "averaging.decay": PROBABILITY,
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),
+    "callbacks.diagnostics.every_n_steps": integer(0),
+    "callbacks.snapshots.every_n_epochs": integer(1),
     "trainer.max_epochs": integer(1),
     "trainer.fast": BOOLEAN,
     "trainer.cuda_graph": BOOLEAN,

@@ -1,0 +1,45 @@
+"""python scripts/loss_surface.py RUN [--picture FILE]: the loss around the weights of a run with callbacks=snapshots.
+
+Three planes: two random directions, normalised by filter; the two in which the training's path varies most, with the
+path; and the same of a random walk, whose path looks alike.
+"""
+
+import argparse
+
+from cnnlab.cli.figure_file import write_figure
+from cnnlab.cli.output import safe_output
+from cnnlab.errors import UserError
+from cnnlab.files import user_path
+
+
+def main() -> None:
+    """Reads the command line, measures, draws, saves."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=user_path, help="the folder of a completed run")
+    parser.add_argument("--picture", type=user_path, default="loss_surface.png", help="the file to write, PNG or SVG")
+    parser.add_argument("--points", type=int, default=21, help="of the grid, along each direction")
+    parser.add_argument("--images", type=int, default=500, help="training images on which the loss is measured")
+    arguments = parser.parse_args()
+    for name, least in (("points", 2), ("images", 1)):
+        if (value := getattr(arguments, name)) < least:
+            parser.error(f"--{name} {value} is not allowed; it must be >= {least}")
+
+    from cnnlab.apply.load import load_finished
+    from cnnlab.data import evenly_spaced
+    from cnnlab.observe import read_snapshots
+    from cnnlab.observe.loss_planes import planes
+    from cnnlab.observe.loss_surface_figure import draw_surfaces
+
+    try:
+        states = list(read_snapshots(arguments.run).values())
+        classifier, data = load_finished(arguments.run)
+        images, labels = (evenly_spaced(part, arguments.images) for part in data.part("train"))
+        found = planes(classifier.network, classifier.loss, images, labels, states, arguments.points)
+    except UserError as error:
+        parser.error(str(error))
+    write_figure(draw_surfaces(found), arguments.picture, parser)
+
+
+if __name__ == "__main__":
+    with safe_output():
+        main()
