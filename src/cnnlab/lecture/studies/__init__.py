@@ -5,6 +5,7 @@ from cnnlab.lecture.studies import (
     convolution,
     fully_connected,
     loss,
+    optimizer,
     pool,
     result,
 )
@@ -16,6 +17,7 @@ STUDIES: tuple[Study, ...] = (
     pool.STUDY,
     fully_connected.STUDY,
     loss.STUDY,
+    optimizer.STUDY,
     result.STUDY,
 )
 

@@ -1,0 +1,287 @@
+"""Optimisers: from the same start on hard surfaces, and on MNIST, each at the best of its learning rates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnlab.lecture.claims import AnyClaim, Claim, ExactClaim, Expected
+from cnnlab.lecture.descents import (
+    SHOWN_RATES,
+    Descent,
+    Effort,
+    best_rate,
+    run_descent,
+    shown_paths,
+    stays_on_ridge,
+)
+from cnnlab.lecture.effective_rates import Snapshot, effective_rate, median_decades, retrain
+from cnnlab.lecture.studies.optimizer_figures import show
+from cnnlab.lecture.study import Measured, Study, Workspace
+from cnnlab.lecture.surfaces import SURFACES, Surface, optimizer_option, reversal_share, steps_to_target
+from cnnlab.report.runs import Run, read_runs
+
+SWEEP = "lecture_optimizer"
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+ADAPTIVE = ("adagrad", "adagrad_lecture", "rmsprop", "adam")
+NOISE = {"exact": False, "noisy": True}  # whether gradients have noise
+STEPS = (1, 3, 10, 30, 100, 300, 1000)  # after which the optimiser's state is looked at, and after the last
+FIRST_STEP = 100  # from where on an effective learning rate should not fall
+LECTURE_EPS, TORCH_EPS = 1e-8, 1e-10  # of conf/optimizer/adagrad_lecture.yaml, of torch.optim.Adagrad
+WITH_AND_WITHOUT_NOISE = ("momentum", "momentum_noise", "nesterov", "nesterov_noise")
+
+CLAIMS: tuple[AnyClaim, ...] = (
+    Claim(
+        "sgd_zigzags_in_the_ravine",
+        Expected.GREATER,
+        margin=0.1,
+        unit="fraction",
+        conditions=("momentum_same_rate", "momentum", "nesterov"),
+    ),
+    Claim(
+        "momentum_is_faster_in_the_ravine",
+        Expected.GREATER,
+        margin=0.05,
+        unit="decades",
+        conditions=WITH_AND_WITHOUT_NOISE,
+    ),
+    Claim(
+        "sgd_stays_on_the_plateau",
+        Expected.GREATER,
+        margin=0.05,
+        unit="decades",
+        conditions=("momentum", "momentum_noise", "adam", "adam_noise"),
+    ),
+    ExactClaim("nothing_leaves_the_exact_saddle", conditions=OPTIMIZERS),
+    Claim(
+        "sgd_leaves_the_saddle_later",
+        Expected.GREATER,
+        margin=0.05,
+        unit="decades",
+        conditions=("momentum_noise", "nesterov_noise", "adam_noise"),
+    ),
+    Claim(
+        "momentum_leaves_the_poor_minimum",
+        Expected.GREATER,
+        margin=0.1,
+        unit="fraction",
+        conditions=WITH_AND_WITHOUT_NOISE,
+    ),
+    Claim("adagrad_slows", Expected.LESS, margin=0.1, unit="decades", conditions=("adagrad", "adagrad_lecture")),
+    Claim("rmsprop_keeps_its_pace", Expected.GREATER, margin=0.1, unit="decades", conditions=("rmsprop", "adam")),
+    Claim(
+        "adagrad_falls_behind_rmsprop",
+        Expected.GREATER,
+        margin=0.001,
+        unit="points",
+        conditions=("adagrad", "adagrad_lecture"),
+    ),
+    Claim(
+        "later_optimizers_beat_sgd",
+        Expected.GREATER,
+        margin=0.001,
+        unit="points",
+        conditions=("momentum", "nesterov", "rmsprop", "adam"),
+    ),
+)
+
+Descents = dict[str, dict[str, dict[str, Descent]]]  # of a surface, exact or noisy, an optimiser
+
+
+def measure(workspace: Workspace) -> Measured:
+    """Paths on the surfaces, and what the sweep's runs and their optimisers' states tell."""
+    seeds, effort = workspace.budget.seeds, Effort()
+    if workspace.budget.name == "quick":
+        effort = Effort(num_steps=60, num_paths=4)
+    effects, data = measure_surfaces(seeds, effort)
+    runs = _by_optimizer(workspace.runs(SWEEP))
+    rate_effects, effective = _measure_effective_rates(runs)
+    accuracy = {name: np.array([run.metric("test/acc") for run in each]) for name, each in runs.items()}
+    effects |= rate_effects | {
+        "adagrad_falls_behind_rmsprop": {
+            name: (accuracy["rmsprop"] - accuracy[name]).tolist() for name in ("adagrad", "adagrad_lecture")
+        },
+        "later_optimizers_beat_sgd": {
+            name: (accuracy[name] - accuracy["sgd"]).tolist() for name in ("momentum", "nesterov", "rmsprop", "adam")
+        },
+    }
+    data["effective"] = effective
+    data["accuracy"] = {
+        name: {"rate": float(each[0].params["optimizer.lr"]), "test": accuracy[name].tolist()}
+        for name, each in runs.items()
+    }
+    data["trials"] = _trials(workspace)
+    return Measured(effects, data)
+
+
+def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, dict[str, list[float]]], dict[str, Any]]:
+    """The effects of all claims about surfaces, and what is shown of them.
+
+    Args:
+        seeds: Of starts and noise.
+        effort: How many paths and steps.
+    """
+    found: Descents = {
+        surface.name: {
+            noise: {
+                name: run_descent(surface, name, best_rate(surface, name, is_noisy, effort), seeds, is_noisy, effort)
+                for name in OPTIMIZERS
+            }
+            for noise, is_noisy in NOISE.items()
+        }
+        for surface in SURFACES.values()
+    }
+    ravine = SURFACES["ravine"]
+    sgd = found["ravine"]["exact"]["sgd"]
+    same_rate = run_descent(ravine, "momentum", sgd.rate, seeds, False, effort)
+    effects = {
+        "sgd_zigzags_in_the_ravine": {
+            "momentum_same_rate": _minus(_reversals(sgd), _reversals(same_rate)),
+            **{name: _minus(_reversals(sgd), _reversals(found["ravine"]["exact"][name])) for name in OPTIMIZERS[1:3]},
+        },
+        "momentum_is_faster_in_the_ravine": _compared(found["ravine"], "momentum_is_faster_in_the_ravine"),
+        "sgd_stays_on_the_plateau": _compared(found["plateau"], "sgd_stays_on_the_plateau"),
+        "nothing_leaves_the_exact_saddle": {name: [float(stays_on_ridge(name, effort))] for name in OPTIMIZERS},
+        "sgd_leaves_the_saddle_later": _compared(found["saddle"], "sgd_leaves_the_saddle_later"),
+        "momentum_leaves_the_poor_minimum": _compared(found["two_valleys"], "momentum_leaves_the_poor_minimum"),
+    }
+    data = {
+        "descents": {name: {noise: _summary(each) for noise, each in both.items()} for name, both in found.items()},
+        "reversals": {
+            "momentum_same_rate": _reversals(same_rate).tolist(),
+            **{name: _reversals(each).tolist() for name, each in found["ravine"]["exact"].items()},
+        },
+        "surfaces": {surface.name: _grid(surface) for surface in SURFACES.values()},
+        "paths": {noise: _shown(SHOWN_RATES, is_noisy, effort) for noise, is_noisy in NOISE.items()},
+        "best_paths": {name: _best_paths(both["exact"], effort) for name, both in found.items()},
+    }
+    return effects, data
+
+
+def _reversals(descent: Descent) -> Any:
+    """Of successive updates before the target, the share that reverse, for each seed, (seeds,)."""
+    return reversal_share(descent.paths, steps_to_target(descent.surface, descent.paths)).mean(axis=-1)
+
+
+def _minus(first: Any, second: Any) -> list[float]:
+    return [float(each) for each in np.asarray(first) - np.asarray(second)]
+
+
+def _compared(descents: dict[str, dict[str, Descent]], claim: str) -> dict[str, list[float]]:
+    """The effects of a claim whose conditions are an optimiser each, `<optimizer>` or `<optimizer>_noise`."""
+    effects = {}
+    for condition in next(each for each in CLAIMS if each.name == claim).conditions:
+        name, _, noise = condition.partition("_")
+        of = descents["noisy" if noise else "exact"]
+        if claim == "momentum_leaves_the_poor_minimum":
+            effects[condition] = _minus(of[name].good_share(), of["sgd"].good_share())
+        else:
+            effects[condition] = _minus(of["sgd"].decades(), of[name].decades())
+    return effects
+
+
+def _summary(descents: dict[str, Descent]) -> dict[str, Any]:
+    return {
+        name: {"rate": each.rate, "decades": each.decades().tolist(), "good": each.good_share().tolist()}
+        for name, each in descents.items()
+    }
+
+
+def _grid(surface: Surface) -> dict[str, Any]:
+    """A surface as the page draws it."""
+    x, y = np.linspace(*surface.x, 49), np.linspace(*surface.y, 33)
+    weights = torch.tensor(np.stack(np.meshgrid(x, y), axis=-1))
+    z = surface.loss(weights).numpy()
+    return {
+        "x": np.round(x, 4).tolist(),
+        "y": np.round(y, 4).tolist(),
+        "z": [[float(f"{value:.4g}") for value in row] for row in z],  # (y, x)
+        "minimum": list(surface.minimum),
+    }
+
+
+def _shown(rates: Sequence[float], is_noisy: bool, effort: Effort) -> dict[str, Any]:
+    """Paths by surface, optimiser and learning rate."""
+    return {
+        surface.name: {
+            name: {
+                f"{rate:g}": path
+                for rate, path in zip(
+                    rates, shown_paths(surface, optimizer_option(name), rates, is_noisy, effort), strict=True
+                )
+            }
+            for name in OPTIMIZERS
+        }
+        for surface in SURFACES.values()
+    }
+
+
+def _best_paths(descents: dict[str, Descent], effort: Effort) -> dict[str, Any]:
+    return {
+        name: shown_paths(each.surface, optimizer_option(name), [each.rate], False, effort)[0]
+        for name, each in descents.items()
+    }
+
+
+def _by_optimizer(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each optimiser in the order of their seeds."""
+    found: dict[str, list[Run]] = {name: [] for name in (*OPTIMIZERS, "adagrad_lecture")}
+    for run in sorted(runs, key=lambda run: run.seed):
+        found[run.choices["optimizer"]].append(run)
+    return found
+
+
+def _measure_effective_rates(runs: dict[str, list[Run]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How the effective learning rates change, and where the two forms of Adagrad differ."""
+    snapshots = {name: [retrain(run, STEPS)[1] for run in runs[name]] for name in ADAPTIVE}
+    decades = {name: [[median_decades(at.rates) for at in each] for each in found] for name, found in snapshots.items()}
+    steps = [at.step for at in snapshots["adagrad"][0]]
+    first = next((index for index, step in enumerate(steps) if step >= FIRST_STEP), 0)
+    change = {name: np.array([each[-1] - each[first] for each in found]) for name, found in decades.items()}
+    effects = {
+        "adagrad_slows": {name: change[name].tolist() for name in ("adagrad", "adagrad_lecture")},
+        "rmsprop_keeps_its_pace": {name: _minus(change[name], change["adagrad"]) for name in ("rmsprop", "adam")},
+    }
+    return effects, {"steps": steps, "decades": decades, "epsilon": [_epsilon(at) for at in snapshots["adagrad"][0]]}
+
+
+def _epsilon(at: Snapshot) -> dict[str, float]:
+    """The lecture's √(G + ε) beside torch's √G + ε, on the same G."""
+    inside = effective_rate(at.squares, 1.0, LECTURE_EPS, is_inside=True)
+    outside = effective_rate(at.squares, 1.0, TORCH_EPS, is_inside=False)
+    ratio = inside / outside  # at most 1, but for rounding
+    return {
+        "step": at.step,
+        "median_root": float(at.squares.sqrt().median()),
+        "share_of_zeros": float((at.squares == 0).double().mean()),
+        "share_apart": float((ratio < 0.9).double().mean()),
+        "smallest_ratio": float(ratio.min()),
+    }
+
+
+def _trials(workspace: Workspace) -> dict[str, list[list[float]]]:
+    """Validation accuracies of the trials: of each optimiser its rates, each with a mean over tuning seeds."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for run in read_runs(workspace.sweeps / SWEEP / "tuning")[0]:
+        accuracy = run.metric("val/acc")
+        rates = found.setdefault(run.choices["optimizer"], {})
+        rates.setdefault(float(run.params["optimizer.lr"]), []).append(0.0 if accuracy is None else accuracy)
+    return {
+        name: [[rate, float(np.mean(each))] for rate, each in sorted(rates.items())] for name, rates in found.items()
+    }
+
+
+STUDY = Study(
+    name="optimizer",
+    claims=CLAIMS,
+    measure=measure,
+    show=show,
+    sweeps=(SWEEP,),
+    sources=(
+        "lecture/descents.py",
+        "lecture/effective_rates.py",
+        "lecture/surfaces.py",
+        "lecture/studies/optimizer_figures.py",
+    ),
+)
