@@ -65,6 +65,21 @@ def run_sweep(sweep: str, budget: Budget, program: Path, sweeps: Path, progress:
     arguments = [f"sweep={sweep}", *budget.overrides]
     if sweeps != program.parent / "outputs" / "sweeps":
         arguments.append(f"hydra.sweep.dir={sweeps / sweep}")
+    train(program, arguments, progress)
+
+
+def train(program: Path, arguments: Sequence[str], progress: Progress) -> None:
+    """Runs `python train.py …`, which gets every signal once, and is waited for.
+
+    Args:
+        program: train.py.
+        arguments: What a user would type.
+        progress: Called with the command.
+
+    Raises:
+        UserError: If it fails.
+        Interrupted: If it was interrupted.
+    """
     progress(f"$ python train.py {shlex.join(arguments)}")
     command = [sys.executable, str(program), *arguments]
     with subprocess.Popen(command, cwd=program.parent, start_new_session=True) as process, passed_on(process):
@@ -73,5 +88,5 @@ def run_sweep(sweep: str, budget: Budget, program: Path, sweeps: Path, progress:
         raise Interrupted(exit_code - EXIT_SIGNAL)
     if exit_code:
         raise UserError(
-            f"sweep={sweep} ended with exit code {exit_code}; mend what it says, and run make lecture again"
+            f"{arguments[0]} ended with exit code {exit_code}; mend what it says, and run make lecture again"
         )

@@ -1,14 +1,9 @@
 """The runs whose networks live on the page: the lecture's, and variants that differ from it in one thing."""
 
-import contextlib
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnlab.errors import UserError
-from cnnlab.lecture.make import INTERRUPTED, Progress
+from cnnlab.lecture.make import Progress, train
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
@@ -36,9 +31,7 @@ NETWORK_RUNS = (  # the first is shown epoch by epoch
 )
 
 
-def run_networks(
-    program: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()
-) -> dict[str, Path]:
+def run_networks(program: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> dict[str, Path]:
     """Trains the networks, each unless it is there: a completed run is kept, an interrupted one resumed.
 
     Args:
@@ -52,7 +45,7 @@ def run_networks(
 
     Raises:
         UserError: If a run fails.
-        KeyboardInterrupt: If a run was interrupted.
+        Interrupted: If a run was interrupted.
     """
     folders = {}
     for name, own in NETWORK_RUNS:
@@ -61,19 +54,7 @@ def run_networks(
         if run.status is Status.COMPLETED:
             continue
         if run.status is not None and run.status.can_resume:
-            _train(program, (f"resume={run.path}",), progress)
+            train(program, (f"resume={run.path}",), progress)
         else:
-            _train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
+            train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
     return folders
-
-
-def _train(program: Path, arguments: tuple[str, ...], progress: Progress) -> None:
-    progress(f"$ python train.py {shlex.join(arguments)}")
-    with subprocess.Popen([sys.executable, str(program), *arguments], cwd=program.parent) as process:
-        while process.poll() is None:
-            with contextlib.suppress(KeyboardInterrupt):  # the run has the signal too, and ends in order
-                process.wait()
-    if process.returncode == INTERRUPTED:
-        raise KeyboardInterrupt
-    if exit_code := process.returncode:
-        raise UserError(f"a run ended with exit code {exit_code}; mend what it says, and run make lecture again")

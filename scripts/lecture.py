@@ -1,0 +1,130 @@
+"""python scripts/lecture.py [--only SECTIONS] [--budget default|long|quick] …: the lecture's claims, measured.
+
+Runs the experiments that are missing, judges every claim, and writes one page that opens offline: index.html, with a
+file of numbers for each section beside it. The same command again continues what was interrupted.
+"""
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cnnlab.cli.output import safe_output
+from cnnlab.cli.parser import Parser
+from cnnlab.errors import UserError
+from cnnlab.files import make_folder, user_path, write_atomically
+from cnnlab.lecture.content import build
+from cnnlab.lecture.make import measure
+from cnnlab.lecture.network_runs import NETWORK_RUNS, run_networks
+from cnnlab.lecture.page import render
+from cnnlab.lecture.page.network_weights import pack
+from cnnlab.lecture.page.ready import embedded_network
+from cnnlab.lecture.studies import STUDIES
+from cnnlab.lecture.study import BUDGETS, Study
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
+from cnnlab.signals import Interrupted, SignalGuard
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PROGRAM = REPOSITORY / "train.py"
+READY = REPOSITORY / "docs" / "lecture"
+NETWORK = "network"  # the part of the page that has no study
+
+
+def main() -> None:
+    """Measures, judges, writes."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    outputs = REPOSITORY / "outputs"
+    parser.add_argument("--only", metavar="SECTIONS", help="measure only these, such as init or init,pool")
+    parser.add_argument("--budget", default="default", help=f"how much is measured: {', '.join(BUDGETS)}")
+    parser.add_argument("--run", type=user_path, help="a completed run of your own, for the live network")
+    parser.add_argument("--out", type=user_path, default=outputs / "lecture", help="the folder to write")
+    parser.add_argument("--sweeps", type=user_path, default=outputs / "sweeps", help="the folder of all sweeps")
+    parser.add_argument("--no-runs", action="store_true", help="measure nothing, only write the page again")
+    arguments = parser.parse_args()
+    try:
+        studies, has_networks = choose(arguments.only)
+        if arguments.budget not in BUDGETS:
+            raise UserError(f"--budget {arguments.budget} is not allowed; it must be one of {', '.join(BUDGETS)}")
+        if not arguments.no_runs:
+            budget = BUDGETS[arguments.budget]
+            measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
+            if has_networks:
+                run_networks(PROGRAM, arguments.out / "networks", print_line)
+        write(arguments.out, arguments.run)
+    except UserError as error:
+        parser.error(str(error))
+    except Interrupted:
+        print("interrupted; the same command continues", file=sys.stderr)
+        raise
+
+
+def choose(only: str | None) -> tuple[list[Study], bool]:
+    """The studies that were asked for, in the order of the lecture, and whether the live network was.
+
+    Args:
+        only: Names with commas between them; None for all.
+
+    Raises:
+        UserError: If one does not exist.
+    """
+    names = [*(study.name for study in STUDIES), NETWORK]
+    typed = names if only is None else [name.strip() for name in only.split(",")]
+    for name in typed:
+        if name not in names:
+            allowed = ", ".join(names)
+            raise UserError(f"ONLY={name} is not allowed; it must be one of {allowed}, with commas between several")
+    return [study for study in STUDIES if study.name in typed], NETWORK in typed
+
+
+def live_network(folder: Path, own: Path | None) -> dict[str, Any] | None:
+    """What the page's live network needs; None if no network was trained, and none comes with the repository.
+
+    Args:
+        folder: The lecture's.
+        own: A run of the user's.
+    """
+    runs = {run.name: folder / "networks" / run.name for run in NETWORK_RUNS}
+    if all(RunFolder(path).status is Status.COMPLETED for path in runs.values()):
+        return pack(runs | ({own.name: own} if own else {}))
+    ready = READY / "index.html"
+    network = embedded_network(ready.read_text(encoding="utf-8")) if ready.is_file() else None
+    if own is None:
+        return network
+    packed = pack({own.name: own})
+    if network is None:
+        return packed
+    return network | {"variants": [*network["variants"], *packed["variants"]]}
+
+
+def write(folder: Path, own: Path | None) -> None:
+    """Writes the page from what is measured, and prints the verdicts.
+
+    Args:
+        folder: The lecture's.
+        own: A run of the user's, which the live network shows, too.
+    """
+    content = build(folder, READY if folder != READY else None, STUDIES)
+    content |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "network": live_network(folder, own)}
+    try:
+        make_folder(folder)
+        write_atomically(folder / "index.html", render(content).encode())
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename or folder} ({error.strerror}); free its place") from None
+    print_line(f"written: {folder / 'index.html'}")
+
+
+def print_line(text: str) -> None:
+    """A line with the time, at once.
+
+    Args:
+        text: The line.
+    """
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    with safe_output(), SignalGuard():
+        main()

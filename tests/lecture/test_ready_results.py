@@ -1,0 +1,39 @@
+"""The results that come with the repository: of the code as it is, small, and whole in a browser."""
+
+import pytest
+
+from cnnlab.lecture.content import build
+from cnnlab.lecture.store import load, sources_digest
+from cnnlab.lecture.studies import STUDIES
+from tests.browser import chromium, console, look, requests
+from tests.conftest import REPOSITORY
+
+FOLDER = REPOSITORY / "docs" / "lecture"
+PAGE = FOLDER / "index.html"
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_the_results_are_those_of_the_code(study):
+    stored = load(FOLDER, study)
+    advice = f"run make lecture ONLY={study.name}, then copy outputs/lecture/{study.name}.json and index.html there"
+    assert stored is not None, f"{study.name} has no results in {FOLDER}: {advice}"
+    assert stored["sources"] == sources_digest(study), f"{study.name}'s are older than its code: {advice}"
+    assert stored["budget"] != "quick"
+
+
+def test_the_results_are_below_eight_megabytes():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 8_000_000
+
+
+def test_every_claim_has_a_verdict():
+    sections = build(FOLDER, None, STUDIES)["sections"]
+    assert all(claim["verdict"] for section in sections for claim in section["claims"])
+
+
+@pytest.mark.slow
+def test_the_page_opens_without_an_error_and_asks_for_nothing():
+    with chromium() as browser:
+        look(browser, PAGE.as_uri())
+        assert len(browser.find_elements("css selector", "section h2")) >= len(STUDIES)
+        assert console(browser) == []
+        assert requests(browser) == [PAGE.as_uri()]
