@@ -23,6 +23,8 @@ from cnnlab.lecture.page.network_weights import pack
 from cnnlab.lecture.page.ready import embedded_network
 from cnnlab.lecture.studies import STUDIES
 from cnnlab.lecture.study import BUDGETS, Study
+from cnnlab.lecture.verdict_table import as_markdown, print_verdicts
+from cnnlab.report.messages import LANGUAGES
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 from cnnlab.signals import Interrupted, SignalGuard
@@ -42,12 +44,16 @@ def main() -> None:
     parser.add_argument("--run", type=user_path, help="a completed run of your own, for the live network")
     parser.add_argument("--out", type=user_path, default=outputs / "lecture", help="the folder to write")
     parser.add_argument("--sweeps", type=user_path, default=outputs / "sweeps", help="the folder of all sweeps")
+    parser.add_argument("--table", choices=LANGUAGES, help="measure nothing, only print the verdicts, as Markdown")
     parser.add_argument("--no-runs", action="store_true", help="measure nothing, only write the page again")
     arguments = parser.parse_args()
     try:
         studies, has_networks = choose(arguments.only)
         if arguments.budget not in BUDGETS:
             raise UserError(f"--budget {arguments.budget} is not allowed; it must be one of {', '.join(BUDGETS)}")
+        if arguments.table:
+            print(as_markdown(build(arguments.out, READY, STUDIES), arguments.table))
+            return
         if not arguments.no_runs:
             budget = BUDGETS[arguments.budget]
             measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
@@ -113,7 +119,8 @@ def write(folder: Path, own: Path | None) -> None:
         write_atomically(folder / "index.html", render(content).encode())
     except OSError as error:
         raise UserError(f"cannot write {error.filename or folder} ({error.strerror}); free its place") from None
-    print_line(f"written: {folder / 'index.html'}")
+    print_verdicts(content)
+    print(f"written: {folder / 'index.html'}")
 
 
 def print_line(text: str) -> None:
