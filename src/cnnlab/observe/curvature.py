@@ -38,14 +38,13 @@ def largest_eigenvalue(network: nn.Module, loss: Loss, images: torch.Tensor, lab
         should be democratized via linear operators, 2025.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of torch.jit.script, which its dependencies use
-            from curvlinops import HessianLinearOperator
+        from curvlinops import HessianLinearOperator
         from scipy.sparse.linalg import ArpackError, eigsh
     except ImportError:
         raise UserError("the Hessian needs curvlinops; install cnnlab[lecture]") from None
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    with evaluation_mode(network), torch.enable_grad():
+    with evaluation_mode(network), torch.enable_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")  # in torch's own forward differentiation
         hessian = HessianLinearOperator(network, _Mean(loss), parameters, [(images, labels)], check_deterministic=False)
         start = np.random.default_rng(0).standard_normal(sum(each.numel() for each in parameters))
         try:
