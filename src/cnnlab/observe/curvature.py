@@ -37,29 +37,25 @@ def largest_eigenvalue(network: nn.Module, loss: Loss, images: torch.Tensor, lab
         F. Dangel, R. Eschenhagen, W. Ormaniec, A. Fernandez, L. Tatzel, A. Kristiadi, Position: curvature matrices
         should be democratized via linear operators, 2025.
     """
-    try:
-        from curvlinops import HessianLinearOperator
-        from scipy.sparse.linalg import ArpackError, eigsh
-    except ImportError:
-        raise UserError("the Hessian needs curvlinops; install cnnlab[lecture]") from None
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    with evaluation_mode(network), torch.enable_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")  # in torch's own forward differentiation
-        hessian = HessianLinearOperator(network, _Mean(loss), parameters, [(images, labels)], check_deterministic=False)
-        start = np.random.default_rng(0).standard_normal(sum(each.numel() for each in parameters))
+    with warnings.catch_warnings(), evaluation_mode(network), torch.enable_grad():
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")  # used by curvlinops and by torch
         try:
-            found = eigsh(
-                hessian.to_scipy(),
-                k=1,
-                which="LA",  # the largest, not that of the largest modulus
-                v0=start,
-                tol=TOLERANCE,
-                maxiter=MAX_RESTARTS,
-                return_eigenvectors=False,
+            from curvlinops import HessianLinearOperator
+            from scipy.sparse.linalg import ArpackError, eigsh
+        except ImportError:
+            raise UserError("the Hessian needs curvlinops; install cnnlab[lecture]") from None
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        hessian = HessianLinearOperator(
+            network, _Mean(loss), parameters, [(images, labels)], check_deterministic=False
+        ).to_scipy()
+        start = np.random.default_rng(0).standard_normal(hessian.shape[0])
+        try:  # LA: the largest, not that of the largest modulus
+            (found,) = eigsh(
+                hessian, 1, which="LA", v0=start, tol=TOLERANCE, maxiter=MAX_RESTARTS, return_eigenvectors=False
             )
         except ArpackError:
             return math.nan
-    return float(found[0])
+    return float(found)
 
 
 class _Mean(nn.Module):
