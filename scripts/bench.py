@@ -1,8 +1,8 @@
 """python scripts/bench.py: how fast an epoch of experiment=lecture is, against the loops that anybody could write.
 
 It measures the plain loop over a DataLoader, torch's own layers over images in memory in both layouts and compiled by
-torch.compile, the time of the arithmetic, and the start-up. The exit code is 1 if a rival is faster than cnnlab by
-more than the noise.
+torch.compile, the time of the arithmetic, the start-up, and what callbacks=full adds to an epoch. The exit code is 1
+if a rival is faster than cnnlab by more than the noise.
 """
 
 import argparse
@@ -41,13 +41,14 @@ def main() -> int:
 
     from cnnlab.bench.machine import describe_machine, format_machine
     from cnnlab.bench.measure import OUR_SHARE, PLAIN_SHARE, RIVAL_SHARE, Setting, measure
+    from cnnlab.bench.observing import format_observing, measure_observing, summarise_observing
     from cnnlab.bench.present import NAMES, draw_bars, format_startup, format_table, summarise, summarise_startup
     from cnnlab.bench.startup import measure_startup
     from cnnlab.bench.verdict import RULE, compare, conclude, format_costs, lightning_costs
     from cnnlab.errors import UserError
 
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        config = compose("train", ["experiment=lecture", "console=none", "trainer=cpu"])
+        config = compose("train", ["experiment=lecture", "console=none", "trainer=cpu", "callbacks=full"])
     choices = product(arguments.batch_sizes, arguments.threads)
     settings = [Setting(*choice) for choice in dict.fromkeys(choices)]
     progress = partial(print, file=sys.stderr)
@@ -60,7 +61,10 @@ def main() -> int:
     rows, comparisons = summarise(measurements), compare(measurements)
     startup = summarise_startup(measure_startup(REPOSITORY, arguments.startups))
     code, verdict = conclude(comparisons, NAMES)
+    observed = settings[0]
+    observing = summarise_observing(measure_observing(config, observed, arguments.repetitions, progress))
     print(format_table(rows), format_startup(startup), format_costs(lightning_costs(measurements)), sep="\n")
+    print(format_observing(observing, observed))
     arguments.out.mkdir(parents=True, exist_ok=True)
     parameters: dict[str, Any] = {
         "repetitions": arguments.repetitions,
@@ -73,6 +77,7 @@ def main() -> int:
         "machine": machine,
         "parameters": parameters,
         "startup": startup,
+        "observing": {**asdict(observed), **observing},
         "rows": rows,
         "verdict": {"text": verdict, "rule": RULE, "comparisons": [asdict(each) for each in comparisons]},
     }

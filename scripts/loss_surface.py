@@ -1,10 +1,12 @@
 """python scripts/loss_surface.py RUN [--picture FILE]: the loss around the weights of a run with callbacks=snapshots.
 
 Three planes: two random directions, normalised by filter; the two in which the training's path varies most, with the
-path; and the same of a random walk, whose path looks alike.
+path; and the same of a random walk, whose path looks alike. With --sharpness also the largest eigenvalue of the loss's
+Hessian before and after the training, beside what the learning rate bears.
 """
 
 import argparse
+from pathlib import Path
 
 from cnnlab.cli.figure_file import write_figure
 from cnnlab.cli.output import safe_output
@@ -19,6 +21,7 @@ def main() -> None:
     parser.add_argument("--picture", type=user_path, default="loss_surface.png", help="the file to write, PNG or SVG")
     parser.add_argument("--points", type=int, default=21, help="of the grid, along each direction")
     parser.add_argument("--images", type=int, default=500, help="training images on which the loss is measured")
+    parser.add_argument("--sharpness", action="store_true", help="prints the Hessian's largest eigenvalue, too")
     arguments = parser.parse_args()
     for name, least in (("points", 2), ("images", 1)):
         if (value := getattr(arguments, name)) < least:
@@ -27,17 +30,38 @@ def main() -> None:
     from cnnlab.apply.load import load_finished
     from cnnlab.data import evenly_spaced
     from cnnlab.observe import read_snapshots
+    from cnnlab.observe.curvature import largest_eigenvalue
     from cnnlab.observe.loss_planes import planes
     from cnnlab.observe.loss_surface_figure import draw_surfaces
 
     try:
         states = list(read_snapshots(arguments.run).values())
         classifier, data = load_finished(arguments.run)
+        network, loss = classifier.network, classifier.loss
         images, labels = (evenly_spaced(part, arguments.images) for part in data.part("train"))
-        found = planes(classifier.network, classifier.loss, images, labels, states, arguments.points)
+        if arguments.sharpness:
+            found = []
+            for state in (states[0], states[-1]):
+                network.load_state_dict(state)
+                found.append(largest_eigenvalue(network, loss, images, labels))
+            print(f"largest eigenvalue of the Hessian: {found[0]:.3g} at the start, {found[1]:.3g} at the end", end="")
+            print(stability_limit(arguments.run))
+        figure = draw_surfaces(planes(network, loss, images, labels, states, arguments.points))
     except UserError as error:
         parser.error(str(error))
-    write_figure(draw_surfaces(found), arguments.picture, parser)
+    write_figure(figure, arguments.picture, parser)
+
+
+def stability_limit(run: Path) -> str:
+    """Above which eigenvalue the run's gradient descent diverges: 2(1 + β)/η; empty for other optimisers than SGD."""
+    from cnnlab.run.folder import RunFolder
+
+    optimizer = RunFolder(run).config().optimizer
+    momentum = float(optimizer.get("momentum", 0.0))
+    if optimizer.get("_target_") != "torch.optim.SGD" or optimizer.get("nesterov"):
+        return ""
+    formula = "2(1 + momentum)/lr" if momentum else "2/lr"
+    return f"; gradient descent diverges above {formula} = {2 * (1 + momentum) / float(optimizer.lr):.3g}"
 
 
 if __name__ == "__main__":

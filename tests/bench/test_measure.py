@@ -10,6 +10,7 @@ import torch
 
 from cnnlab.bench.contenders import Epoch
 from cnnlab.bench.measure import Measurement, Setting, measure
+from cnnlab.bench.observing import Pair
 from cnnlab.bench.rivals import Rival
 from cnnlab.bench.startup import Startup
 from scripts import bench
@@ -30,6 +31,7 @@ def run(tmp_path: Path, monkeypatch, capsys):
         ]
         monkeypatch.setattr("cnnlab.bench.measure.measure", lambda *arguments, **options: planted)
         monkeypatch.setattr("cnnlab.bench.startup.measure_startup", lambda *arguments: [Startup(4.0, 4.4)])
+        monkeypatch.setattr("cnnlab.bench.observing.measure_observing", lambda *arguments: [Pair(2.0, 2.05)])
         monkeypatch.setattr(sys, "argv", ["bench.py", "--out", str(tmp_path)])
         code = bench.main()
         return code, capsys.readouterr().out
@@ -49,6 +51,7 @@ def test_it_succeeds_if_none_is(run, tmp_path: Path):
     assert code == 0
     assert "\nno rival is faster than cnnlab; the closest is torch, channels_last, data resident at batch 64" in shown
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert "\ncallbacks=full, an epoch of 2.00 s: +2.5 % at batch 64, 1 thread (" in shown
 
 
 @pytest.mark.slow
@@ -80,9 +83,11 @@ def test_the_command_writes_a_table_a_file_and_a_chart(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "start-up: first step after " in done.stdout
     assert "Lightning's cost over the bare loop" in done.stdout
+    assert "callbacks=full, an epoch of " in done.stdout
     content = json.loads((tmp_path / "bench.json").read_text())
     assert {row["contender"] for row in content["rows"]} == EAGER
     assert all(content["startup"][name]["median"] > 1 for name in ("bare_s", "ours_s"))
+    assert content["observing"]["with_s"] > 0
     assert content["machine"]["torch"] == torch.__version__
     assert content["machine"]["processor"] in done.stdout
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")

@@ -28,6 +28,8 @@ OPTIONS = (
     "scheduler=step",
     "augmentation=affine",
     "averaging=ema",
+    "callbacks=full",
+    "callbacks=snapshots",
 )
 
 

@@ -2,8 +2,10 @@
 
 import io
 import logging
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -85,16 +87,33 @@ def test_the_picture_has_a_panel_a_plane_even_where_the_loss_is_infinite():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not find_spec("curvlinops"), reason="needs cnnlab[lecture]")
 def test_the_script_draws_a_run(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
     short = ("model=mlp", "model.depth=1", "model.width=4", "trainer.max_epochs=2", "trainer.limit_train_batches=3")
     folder, picture = tmp_path / "run", tmp_path / "surface.png"
     typed = ("train.py", *SMALL, *short, "logger=none", "callbacks=snapshots", f"hydra.run.dir={folder}")
     subprocess.run([sys.executable, *typed], cwd=REPOSITORY, capture_output=True, check=True)
-    typed = ("loss_surface.py", str(folder), "--picture", str(picture), "--points", "3", "--images", "40")
+    typed = (
+        "loss_surface.py",
+        str(folder),
+        "--picture",
+        str(picture),
+        "--points",
+        "3",
+        "--images",
+        "40",
+        "--sharpness",
+    )
     monkeypatch.setattr("sys.argv", list(typed))
     loss_surface.main()
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert capsys.readouterr().out.endswith(f"written: {picture}\n")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"written: {picture}"
+    assert re.fullmatch(
+        r"largest eigenvalue of the Hessian: [\d.e-]+ at the start, [\d.e-]+ at the end; "
+        r"gradient descent diverges above 2\(1 \+ momentum\)/lr = [\d.e-]+",
+        lines[-2],
+    )
 
 
 @pytest.mark.parametrize(

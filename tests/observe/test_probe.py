@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.nn import CNN, Committee, LectureNet
+from cnnlab.nn.loss import SoftmaxMSELoss
 from cnnlab.nn.pool import MaxPool2d
 from cnnlab.observe.probe import WHOLE, probe
 from tests.conftest import MNIST
@@ -138,3 +139,11 @@ def test_a_network_that_starts_undecided_has_a_loss_of_the_logarithm_of_ten():
     assert found[WHOLE, "loss"] == pytest.approx(math.log(10))
     assert found["1.weight", "gradient_norm"] == 0
     assert math.isnan(found["1.weight", "sign_agreement"])
+
+
+def test_every_loss_of_conf_can_be_probed():
+    network = mlp(nn.Tanh())
+    found = {(each.layer, each.quantity): each.value for each in probe(network, SoftmaxMSELoss(), IMAGES, LABELS)}
+    target = functional.one_hot(LABELS, 10).float()
+    assert found[WHOLE, "loss"] == pytest.approx((network(IMAGES).softmax(1) - target).square().mean().item())
+    assert found["1.weight", "sign_agreement_per_example"] >= 0.5

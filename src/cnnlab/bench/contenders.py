@@ -1,6 +1,7 @@
 """An epoch of the lecture's experiment as the tutorials, a bare loop and cnnlab train it, on the same images."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,12 +132,19 @@ class Clock(Callback):
         self.ended = now()
 
 
-def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path) -> Epoch:
-    """An epoch as in `python train.py`, including logger, metrics.csv, checkpoint and signals."""
+def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path, added: Sequence[Callback] = ()) -> Epoch:
+    """An epoch as in `python train.py`, including logger, metrics.csv, checkpoint and signals.
+
+    Args:
+        config: The composed config.
+        data: Set up.
+        folder: Of the run.
+        added: More callbacks.
+    """
     history, clock = History(folder / "metrics.csv", config.watch), Clock()
     checkpoint = EpochCheckpoint(history, folder / "last.ckpt")
     with SignalGuard() as guard:
-        callbacks = [clock, StopOnSignal(guard, folder / "last.ckpt"), history, checkpoint]
+        callbacks = [clock, *added, StopOnSignal(guard, folder / "last.ckpt"), history, checkpoint]
         trainer = build_trainer(config, folder, callbacks, build_loggers(config, folder))
         trainer.fit(build_classifier(config), datamodule=data, weights_only=True)
     batches = data.train_dataloader()

@@ -17,7 +17,8 @@ class SoftmaxMSELoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The mean loss, a scalar, of logits (B, C) and labels (B,) int64."""
-        target = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        classes = torch.arange(logits.shape[1], device=labels.device)
+        target = (labels[:, None] == classes).to(logits.dtype)  # torch's one_hot cannot be vmapped
         return functional.mse_loss(logits.softmax(dim=1), target)
 
 

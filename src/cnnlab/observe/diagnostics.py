@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch.optim import Optimizer
 from cnnlab.data import ImageDataModule, evenly_spaced
 from cnnlab.files import make_folder, read_text, write_atomically
 from cnnlab.observe.gradients import cosine, update_ratio
+from cnnlab.observe.initial_report import initial_report, warnings_of
 from cnnlab.observe.layer_figure import Row, draw_layers
 from cnnlab.observe.pictures import save_picture
 from cnnlab.observe.probe import WHOLE, Reading, probe
@@ -22,6 +24,8 @@ from cnnlab.observe.probe import WHOLE, Reading, probe
 NUM_IMAGES = 500  # training images on which everything is measured
 FILE = "diagnostics.csv"  # in the run's folder
 COLUMNS = ("step", "epoch", "layer", "quantity", "value")
+
+logger = logging.getLogger(__name__)
 
 
 class Diagnostics(Callback):
@@ -47,7 +51,7 @@ class Diagnostics(Callback):
         self._update: dict[str, torch.Tensor] = {}  # of the step before, if it is needed
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measures the initial network; a resumed run continues its file from the checkpoint's step."""
+        """Measures the initial network, and warns of an unhealthy start; a resumed run continues its file."""
         step = trainer.global_step
         kept = [row for row in read_diagnostics(self._path(trainer)) if row[0] <= step] if step > 0 else []
         if trainer.is_global_zero:
@@ -106,12 +110,15 @@ class Diagnostics(Callback):
         images = images.to(next(network.parameters()).dtype)
         readings = [*readings, *probe(network, loss, images, labels)]  # type: ignore[arg-type]
         step, epoch = trainer.global_step, trainer.current_epoch
+        if step == 0 and trainer.is_global_zero:
+            for line in warnings_of(initial_report(network, loss, labels, readings)):  # type: ignore[arg-type]
+                logger.warning("%s", line)
         if trainer.is_global_zero:
             with self._path(trainer).open("ab") as file:  # a line cut off by a kill is dropped by a resume
                 file.write(_as_csv([(step, epoch, *each) for each in readings]))
         scalars = {f"{each.quantity}/{each.layer}": each.value for each in readings if math.isfinite(each.value)}
-        for logger in trainer.loggers:
-            logger.log_metrics(scalars, step=step)
+        for each in trainer.loggers:
+            each.log_metrics(scalars, step=step)
 
     def _measures_after(self, trainer: Trainer, batch_idx: int, step: int) -> bool:
         """Whether it measures after the step that a batch completes.
