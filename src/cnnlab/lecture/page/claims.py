@@ -72,7 +72,8 @@ def _finding(finding: dict[str, Any], claim: dict[str, Any], scale: Scale, texts
 
 
 def _check(finding: dict[str, Any], texts: Pair[Any]) -> dict[str, Any]:
-    return _condition(finding, texts) | {"holds": message("holds" if finding["mean"] else "fails")}
+    found = _condition(finding, texts)
+    return found | {"chip": found["chip"] | {"words": message("holds" if finding["mean"] else "fails")}}
 
 
 def _condition(finding: dict[str, Any], texts: Pair[Any]) -> dict[str, Any]:

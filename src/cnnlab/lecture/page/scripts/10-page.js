@@ -59,6 +59,16 @@
     for (const details of opened) details.open = false;
   });
 
+  // Whether a figure or a table is wider than its place is said below it.
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.closest(".scroll");
+      const hint = box.nextElementSibling;
+      if (hint?.classList.contains("hint")) hint.hidden = box.scrollWidth <= box.clientWidth + 1;
+    }
+  });
+  for (const content of document.querySelectorAll(".scroll, .scroll > svg, .scroll > table")) resized.observe(content);
+
   show(lecture.language);
   if (lecture.anchor()) lecture.goTo(lecture.anchor());
 })();
