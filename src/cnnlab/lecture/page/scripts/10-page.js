@@ -26,9 +26,9 @@
     remember(root.dataset.theme);
     document.dispatchEvent(new CustomEvent("themechange"));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    document.dispatchEvent(new CustomEvent("themechange"));
-  });
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    matchMedia(query).addEventListener("change", () => document.dispatchEvent(new CustomEvent("themechange")));
+  }
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');
