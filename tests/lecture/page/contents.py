@@ -50,6 +50,7 @@ CLAIMS = (
     Claim("planted_no_effect", Expected.GREATER, 0.5, "nats", ("deep",)),
     Claim("planted_depends", Expected.GREATER, 0.01, "fraction", ("deep", "shallow", "long")),
     Claim("planted_undecided", Expected.LESS, 0, "epochs", ("deep",)),
+    Claim("planted_equal", Expected.EQUAL, 0.01, "points", ("deep",)),
     ExactClaim("planted_exact", ("deep", "shallow")),
 )
 EFFECTS = {
@@ -58,6 +59,7 @@ EFFECTS = {
     "planted_no_effect": {"deep": [*(SEEDS / 10)]},
     "planted_depends": {"deep": [*(0.4 + SEEDS)], "shallow": [*(-0.4 + SEEDS)], "long": [*(30 * SEEDS)]},
     "planted_undecided": {"deep": [-1.0, 2.0, 0.0, -3.0, 1.0]},
+    "planted_equal": {"deep": [*(0.05 + SEEDS / 10)]},
     "planted_exact": {"deep": [1], "shallow": [0]},
 }
 LOSS_CLAIMS = (ExactClaim("planted_slip", ("deep",)),)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cnnlab.lecture.page import render
 from tests.browser import chromium, console, look, requests, wait_for
 
 pytestmark = pytest.mark.slow
@@ -30,9 +31,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def url(page: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(content: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(page, encoding="utf-8")
+    path.write_text(render(content), encoding="utf-8")
     return Path(path).as_uri()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cnnlab.lecture.claims import Expected
 from cnnlab.lecture.page.intervals import EDGE, Scale, draw_interval, scale_of, ticks
 from cnnlab.lecture.page.numbers import effect_text, factor, p_text, tick_text
 
@@ -55,7 +56,7 @@ def test_a_scale_has_zero_the_margin_and_every_interval():
 def test_an_effect_that_is_exactly_zero_has_a_scale():
     scale = scale_of([(0.0, 0.0)], 0.0)
     assert scale(0) == "50.00%"
-    assert "interval" in draw_interval(0, 0, 0, 0, True, scale)
+    assert "interval" in draw_interval(0, 0, 0, 0, Expected.GREATER, scale)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.3, 0.5), (-5.3, 0.1), (-0.0001, 0.0021), (0, 700), (-0.02, 0.03)])

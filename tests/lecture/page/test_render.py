@@ -61,6 +61,13 @@ def test_an_effect_has_the_sign_of_its_statistic_and_not_of_its_agreement_with_t
     assert "−1.23 points" in claim_of(page, "planted_refuted")
 
 
+def test_a_claim_of_no_difference_is_refuted_beyond_its_margin_and_says_so(page: str):
+    card = claim_of(page, "planted_equal")
+    assert "+5.00 points" in card
+    assert "expects no difference" in card
+    assert 'class="chip refuted"' in card
+
+
 def test_a_check_without_chance_has_no_interval_and_no_seeds(page: str):
     card = claim_of(page, "planted_exact")
     assert "does not hold" in card
