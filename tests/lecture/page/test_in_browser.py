@@ -98,7 +98,7 @@ def test_sliders_are_in_the_link_and_survive_a_reload(browser: Any, url: str):
     wait_for(lambda: f"{DESCENT}.step=7" in hash_of(browser))
     browser.refresh()
     assert browser.execute_script(LABEL, SCALES) == ["σ = 2.0"]
-    assert seen(browser, f"#{STEPS} .count") == "1 / 3"
+    assert seen(browser, f"#{STEPS} .count") == "2 / 4"
     assert seen(browser, f"#{DESCENT} .count") == "7 / 39"
     assert console(browser) == []
 
@@ -106,7 +106,7 @@ def test_sliders_are_in_the_link_and_survive_a_reload(browser: Any, url: str):
 def test_a_link_with_nonsense_is_read_as_far_as_it_makes_sense(browser: Any, url: str):
     open_at(browser, f"{url}#nowhere&lang=xx&{SCALES}=99&{STEPS}=-5&{DESCENT}.surface=none&{DESCENT}.step=x")
     assert browser.execute_script(LABEL, SCALES) == ["σ = 2.0"]
-    assert seen(browser, f"#{STEPS} .count") == "0 / 3"
+    assert seen(browser, f"#{STEPS} .count") == "1 / 4"
     assert seen(browser, "h1") == "A CNN lecture, measured"
     assert console(browser) == []
 
