@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from cnnlab.lecture.claims import Claim, ExactClaim, Expected
 from cnnlab.lecture.content import build
 from cnnlab.lecture.study import BUDGETS, Measured, Shown, Study, Table
 from cnnlab.lecture.texts import Words
-from cnnlab.report.page.figures.style import BLUE, GRID, INK, ORANGE
+from cnnlab.report.page.figures.style import BLUE, ORANGE, styled
 
 LONG = "a_very_long_name_without_any_place_to_break_it_" * 3
 SEEDS = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
@@ -51,6 +50,7 @@ CLAIMS = (
     Claim("planted_no_effect", Expected.GREATER, 0.5, "nats", ("deep",)),
     Claim("planted_depends", Expected.GREATER, 0.01, "fraction", ("deep", "shallow", "long")),
     Claim("planted_undecided", Expected.LESS, 0, "epochs", ("deep",)),
+    Claim("planted_equal", Expected.EQUAL, 0.01, "points", ("deep",)),
     ExactClaim("planted_exact", ("deep", "shallow")),
 )
 EFFECTS = {
@@ -59,6 +59,7 @@ EFFECTS = {
     "planted_no_effect": {"deep": [*(SEEDS / 10)]},
     "planted_depends": {"deep": [*(0.4 + SEEDS)], "shallow": [*(-0.4 + SEEDS)], "long": [*(30 * SEEDS)]},
     "planted_undecided": {"deep": [-1.0, 2.0, 0.0, -3.0, 1.0]},
+    "planted_equal": {"deep": [*(0.05 + SEEDS / 10)]},
     "planted_exact": {"deep": [1], "shallow": [0]},
 }
 LOSS_CLAIMS = (ExactClaim("planted_slip", ("deep",)),)
@@ -79,10 +80,10 @@ def texts_of() -> dict[str, Any]:
 
 
 def show(data: dict[str, Any], words: Words) -> Shown:
-    frames = [{"label": f"σ = {scale}", "figure": curve("", scale)} for scale in (0.1, 0.5, *data["scale"])]
+    frames = [{"label": f"σ = {scale}", "figure": drawn("", scale)} for scale in (0.1, 0.5, *data["scale"])]
     numbers = [[1, 2, 0], [0, 1, 3], [2, 1, 0]]
     return Shown(
-        figures={"curve": curve(words("x"), 1), "plain": curve("", 2)},
+        figures={"curve": drawn(words("x"), 1), "plain": drawn("", 2)},
         tables={"sizes": Table((words("head"), "28", "14"), (("conv1", "24 × 24", "5"), (LONG, "1 < 2", "3")))},
         widgets={
             "scales": {"kind": "frames", "label": words("scale"), "frames": frames, "start": 1},
@@ -96,15 +97,22 @@ def show_network(_: dict[str, Any], __: Words) -> Shown:
     return Shown(widgets={"live": {"kind": "network"}})
 
 
-def curve(label: str, scale: float) -> Figure:
-    with matplotlib.rc_context({"svg.fonttype": "none", "figure.facecolor": "none", "axes.facecolor": "none"}):
-        figure = Figure(figsize=(9.4, 3.2))
-        axes = figure.subplots()
-        x = np.linspace(-4, 4, 40)
-        axes.plot(x, np.tanh(scale * x), color=BLUE)
-        axes.plot(x, 1 / (1 + np.exp(-scale * x)), color=ORANGE)
-        axes.grid(color=GRID)
-        axes.set_xlabel(label, color=INK)
+@styled
+def curve(content: Any, width_inches: float) -> Figure:
+    figure = Figure(figsize=(width_inches, 3.2))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.05, right=0.99, top=0.97, bottom=0.15)
+    x = np.linspace(-4, 4, 40)
+    axes.plot(x, np.tanh(content["scale"] * x), color=BLUE)
+    axes.plot(x, 1 / (1 + np.exp(-content["scale"] * x)), color=ORANGE)
+    axes.grid(visible=True)
+    axes.set_xlabel(content["label"])
+    return figure
+
+
+def drawn(label: str, scale: float) -> Figure:
+    figure = curve({"label": label, "scale": scale})
+    assert figure is not None
     return figure
 
 

@@ -54,7 +54,7 @@ def claim_view(claim: dict[str, Any], texts: Pair[Any]) -> dict[str, Any]:
 
 def _as_measured(finding: dict[str, Any], expected: str) -> dict[str, Any]:
     """With the sign of the statistic; the judge's is positive where the lecture is right."""
-    if expected == Expected.GREATER:
+    if expected != Expected.LESS:
         return finding
     return finding | {"mean": -finding["mean"], "low": -finding["high"], "high": -finding["low"]}
 
@@ -63,7 +63,7 @@ def _finding(finding: dict[str, Any], claim: dict[str, Any], scale: Scale, texts
     unit, margin = claim["unit"], claim["margin"]
     low, mean, high = (finding[key] for key in ("low", "mean", "high"))
     return _condition(finding, texts) | {
-        "plot": draw_interval(low, mean, high, margin, claim["expected"] == Expected.GREATER, scale),
+        "plot": draw_interval(low, mean, high, margin, Expected(claim["expected"]), scale),
         "effect": message(f"effect.{unit}", effect=effect_text(mean, unit)),
         "interval": message("interval", low=effect_text(low, unit), high=effect_text(high, unit)),
         "seeds": message("seeds", n=finding["num_seeds"]),
@@ -72,7 +72,8 @@ def _finding(finding: dict[str, Any], claim: dict[str, Any], scale: Scale, texts
 
 
 def _check(finding: dict[str, Any], texts: Pair[Any]) -> dict[str, Any]:
-    return _condition(finding, texts) | {"holds": message("holds" if finding["mean"] else "fails")}
+    found = _condition(finding, texts)
+    return found | {"chip": found["chip"] | {"words": message("holds" if finding["mean"] else "fails")}}
 
 
 def _condition(finding: dict[str, Any], texts: Pair[Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from cnnlab.lecture.claims import Expected
 from cnnlab.lecture.page.numbers import tick_text
 
 EDGE = 0.06  # of the width, free on either side
@@ -41,9 +42,7 @@ def scale_of(intervals: Sequence[tuple[float, float]], margin: float) -> Scale:
     return Scale(low, high) if high > low else Scale(low - 1, high + 1)
 
 
-def draw_interval(
-    low: float, mean: float, high: float, margin: float, is_greater_expected: bool, scale: Scale
-) -> Markup:
+def draw_interval(low: float, mean: float, high: float, margin: float, expected: Expected, scale: Scale) -> Markup:
     """An interval as a line with its mean as a dot, on a ground that tells where the lecture expects it.
 
     Args:
@@ -51,10 +50,10 @@ def draw_interval(
         mean: Within.
         high: Its upper end.
         margin: Effects within it do not matter.
-        is_greater_expected: Where the lecture expects the effect: right of the margin, or left.
+        expected: Where the lecture expects the effect: right of the margin, left of it, or within.
         scale: Of all conditions.
     """
-    band = _expected(margin, is_greater_expected, scale) + _band(margin, scale)
+    band = _band(margin, scale) + _expected(margin, expected, scale)
     line = (
         f'<line class="interval" x1="{scale(low)}" x2="{scale(high)}" y1="{HALF}" y2="{HALF}"/>'
         f'<circle class="mean" cx="{scale(mean)}" cy="{HALF}" r="4.5"/>'
@@ -93,10 +92,11 @@ def ticks(scale: Scale, unit: str) -> list[float]:
     return [step * index for index in range(first, last + 1)]
 
 
-def _expected(margin: float, is_greater: bool, scale: Scale) -> str:
-    edge = float(scale(margin if is_greater else -margin)[:-1])
-    start, width = (edge, 100 - edge) if is_greater else (0, edge)
-    return f'<rect class="expected" x="{start:.2f}%" width="{width:.2f}%" y="0" height="{HEIGHT}"/>'
+def _expected(margin: float, expected: Expected, scale: Scale) -> str:
+    left, right = (float(scale(edge)[:-1]) for edge in (-margin, margin))
+    ends = {Expected.GREATER: (right, 100.0), Expected.LESS: (0.0, left), Expected.EQUAL: (left, right)}
+    start, end = ends[expected]
+    return f'<rect class="expected" x="{start:.2f}%" width="{end - start:.2f}%" y="0" height="{HEIGHT}"/>'
 
 
 def _band(margin: float, scale: Scale) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 MINUS = "\N{MINUS SIGN}"
+ROUNDED_UP = -math.log10(0.995)  # a mantissa from 9.95 on is written as 10.0
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -29,8 +30,8 @@ def factor(decades: float) -> str:
     """
     if abs(decades) < 4:
         return f"×{_plain(10**decades)}"
-    exponent = math.floor(decades)
-    mantissa = f"{10 ** (decades - exponent):.1f}·".removeprefix("1.0·")
+    exponent = math.floor(decades + ROUNDED_UP)
+    mantissa = f"{max(10 ** (decades - exponent), 1):.1f}·".removeprefix("1.0·")
     return f"×{mantissa}10{str(exponent).translate(SUPERSCRIPTS)}"
 
 

@@ -1,25 +1,26 @@
 "use strict";
 
 // Buttons and a slider that go through steps; the step is in the link.
-//   lecture.player({key, length, start, interval, show}): {element, step(), resize(length)}
+//   lecture.player({key, length, start, first, interval, show}): {element, begin(), step(), resize(length)}
+// Steps are counted from 0; `first` is what the reader sees of step 0.
 {
   const { lecture } = window;
   const { element, state, texts } = lecture;
 
-  lecture.player = ({ key, length, start, interval, show }) => {
+  lecture.player = ({ key, length, start, first, interval, show }) => {
     let last = length - 1;
     let timer = null;
     const within = (step) => Math.min(Math.max(Number(step) || 0, 0), last);
     const slider = element("input", { type: "range", min: 0, max: last, step: 1, "aria-label": texts.step });
     const count = element("output", { class: "count" });
 
-    const show_ = (step) => {
+    const display = (step) => {
       slider.value = within(step);
-      count.textContent = `${slider.value} / ${last}`;
+      count.textContent = `${Number(slider.value) + first} / ${last + first}`;
       show(Number(slider.value));
     };
     const go = (step) => {
-      show_(step);
+      display(step);
       state.set(key, slider.value);
     };
     const stop = () => {
@@ -28,11 +29,11 @@
       play.classList.remove("playing");
       state.set(key, slider.value);
     };
-    const start_ = () => {
-      if (Number(slider.value) === last) show_(0);
+    const run = () => {
+      if (Number(slider.value) === last) display(0);
       play.classList.add("playing");
       timer = setInterval(() => {
-        show_(Number(slider.value) + 1);
+        display(Number(slider.value) + 1);
         if (Number(slider.value) === last) stop();
       }, interval);
     };
@@ -40,7 +41,7 @@
       if (timer) stop();
       go(Number(slider.value) + by);
     };
-    const play = element("button", { type: "button", class: "play", onclick: () => (timer ? stop() : start_()) },
+    const play = element("button", { type: "button", class: "play", onclick: () => (timer ? stop() : run()) },
       element("span", { class: "when-still" }, texts.play), element("span", { class: "when-playing" }, texts.pause));
     slider.addEventListener("input", move(0));
 
@@ -52,12 +53,12 @@
       count);
     return {
       element: controls,
-      begin: () => show_(state.get(key) ?? start),
+      begin: () => display(state.get(key) ?? start),
       step: () => Number(slider.value),
       resize: (newLength) => {
         last = newLength - 1;
         slider.max = last;
-        show_(slider.value);
+        display(slider.value);
       },
     };
   };

@@ -26,9 +26,9 @@
     remember(root.dataset.theme);
     document.dispatchEvent(new CustomEvent("themechange"));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    document.dispatchEvent(new CustomEvent("themechange"));
-  });
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    matchMedia(query).addEventListener("change", () => document.dispatchEvent(new CustomEvent("themechange")));
+  }
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');
@@ -58,6 +58,16 @@
   window.addEventListener("afterprint", () => {
     for (const details of opened) details.open = false;
   });
+
+  // Whether a figure or a table is wider than its place is said below it.
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.closest(".scroll");
+      const hint = box.nextElementSibling;
+      if (hint?.classList.contains("hint")) hint.hidden = box.scrollWidth <= box.clientWidth + 1;
+    }
+  });
+  for (const content of document.querySelectorAll(".scroll, .scroll > svg, .scroll > table")) resized.observe(content);
 
   show(lecture.language);
   if (lecture.anchor()) lecture.goTo(lecture.anchor());

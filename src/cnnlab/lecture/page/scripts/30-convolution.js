@@ -65,7 +65,7 @@
       expression.textContent = `${sums.join(" + ")} = ${plain(sum)}`;
     };
 
-    const controls = player({ key: widget.id, length: steps.length, start: 0, interval: 900, show });
+    const controls = player({ key: widget.id, length: steps.length, start: 0, first: 1, interval: 900, show });
     widget.querySelector(".stage").append(
       controls.element,
       element("div", { class: "parts scroll" },

@@ -66,5 +66,5 @@
     context.putImageData(image, 0, 0);
   };
 
-  window.lecture.surface = { heightAt, best, paint };
+  window.lecture.terrain = { heightAt, best, paint };
 })();

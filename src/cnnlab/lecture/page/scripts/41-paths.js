@@ -3,7 +3,7 @@
 // Optimisers on a surface: which surface, learning rates and noise are chosen, and the paths drawn to a step.
 {
   const { lecture } = window;
-  const { element, state, texts, player, surface: surfaces_ } = lecture;
+  const { element, state, texts, player, terrain } = lecture;
   const COLORS = ["--blue", "--orange", "--green", "--purple", "--ink", "--brown"];
   const DASHES = [[], [9, 4], [2, 3], [10, 3, 2, 3], [15, 4], [5, 2, 1, 2]];
 
@@ -59,7 +59,7 @@
       } });
       shown.checked = state.get(key(`off.${name}`)) !== "1";
       const rates = Object.fromEntries(Object.keys(byRate).map((rate) => [rate, rate]));
-      const rate = select(key(`${choice.value}.${name}`), texts.rate, rates, surfaces_.best(surface(), byRate), () => draw(controls.step()));
+      const rate = select(key(`${choice.value}.${name}`), texts.rate, rates, terrain.best(surface(), byRate), () => draw(controls.step()));
       const height = element("td", { class: "height" });
       const row = element("tr", {},
         element("th", { scope: "row" }, element("label", {}, shown, swatch(index), data.optimizers[name])),
@@ -75,7 +75,7 @@
       const ratio = window.devicePixelRatio || 1;
       for (const each of [canvas, ground]) [each.width, each.height] = [width * ratio, Math.round(width * aspect * ratio)];
       canvas.style.aspectRatio = `${ground.width} / ${ground.height}`;
-      surfaces_.paint(ground, surface(), color("--ground"), color("--grid"), color("--faint"));
+      terrain.paint(ground, surface(), color("--ground"), color("--grid"), color("--faint"));
       draw(controls.step());
     };
 
@@ -90,7 +90,7 @@
       context.lineJoin = "round";
       for (const { index, height, isShown, path } of lines) {
         const points = path().slice(0, step + 1).filter((point) => point.every(Number.isFinite));
-        height.textContent = points.length ? surfaces_.heightAt(surface(), points.at(-1)).toPrecision(3).replace("-", "−") : "–";
+        height.textContent = points.length ? terrain.heightAt(surface(), points.at(-1)).toPrecision(3).replace("-", "−") : "–";
         if (!isShown() || !points.length) continue;
         context.strokeStyle = context.fillStyle = `rgb(${color(COLORS[index])})`;
         context.setLineDash(DASHES[index].map((length) => length * ratio));
@@ -117,7 +117,7 @@
 
     const length = Math.max(...[data.paths, data.noisy ?? {}].flatMap((all) => Object.values(all))
       .flatMap((byName) => Object.values(byName)).flatMap((byRate) => Object.values(byRate)).map((path) => path.length));
-    const controls = player({ key: key("step"), length, start: length - 1, interval: 60, show: draw });
+    const controls = player({ key: key("step"), length, start: length - 1, first: 0, interval: 60, show: draw });
     widget.querySelector(".stage").append(
       element("div", { class: "choices screen" },
         element("label", {}, texts.surface, " ", choice),
