@@ -36,9 +36,7 @@ NETWORK_RUNS = (  # the first is shown epoch by epoch
 )
 
 
-def run_networks(
-    program: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()
-) -> dict[str, Path]:
+def run_networks(program: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> dict[str, Path]:
     """Trains the networks, each unless it is there: a completed run is kept, an interrupted one resumed.
 
     Args:

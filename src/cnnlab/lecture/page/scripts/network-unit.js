@@ -44,7 +44,7 @@
       });
       rows.push(element("tr", {}, ...cells));
     }
-    return element("table", {}, element("caption", {}, caption), element("tbody", {}, ...rows));
+    return element("table", {}, ...(caption ? [element("caption", {}, caption)] : []), element("tbody", {}, ...rows));
   }
 
   function picture(values, width, height, scale, caption) {
@@ -60,7 +60,8 @@
   function product(found, part, isLinear) {
     const { text } = network;
     const columns = found.height === 1 && found.width > 10 ? 8 : found.width;
-    const words = [text(isLinear ? "unit.inputs" : "unit.window"), text(isLinear ? "unit.weights" : "unit.kernel"), text("unit.products")];
+    const names = [isLinear ? "inputs" : "window", isLinear ? "weights" : "kernel", "products"];
+    const words = names.map((name) => text(`unit.${name}`));
     const scaleOf = (name) => network.largest(found.parts.flatMap((each) => each[name]));
     const show = (name, caption) =>
       part[name].length > READABLE
@@ -119,7 +120,7 @@
     const table =
       values.length > READABLE
         ? picture(values, found.width, found.height, network.largest(values), title)
-        : numberTable(values, found.width, network.largest(input.values), title, [place]);
+        : numberTable(values, found.width, network.largest(input.values), null, [place]);
     return step(title, table, equation(`→ ${network.number(value, 3)}`));
   }
 
@@ -127,16 +128,20 @@
     const { text } = network;
     const count = found.parts.reduce((sum, part) => sum + part.products.length, 0);
     const sum = found.total - found.bias;
-    const bias = `${found.bias < 0 ? "−" : "+"} ${network.number(Math.abs(found.bias), 3)} (${text("unit.bias")})`;
-    const words = `${text("unit.sum_of_products", { n: count })} ${network.number(sum, 3)} ${bias} = `;
-    return step(text("unit.sum"), equation(words), network.element("p", { class: "network-total" }, network.number(found.total, 3)));
+    const rows = [
+      [text("unit.sum_of_products", { n: count }), sum],
+      [text("unit.bias"), found.bias],
+      [text("unit.total"), found.total],
+    ];
+    const line = ([name, value]) => [network.element("dt", {}, name), network.element("dd", {}, network.number(value, 3))];
+    return step(text("unit.sum"), network.element("dl", { class: "network-sum" }, ...rows.flatMap(line)));
   }
 
   function softmaxStep(model, unit) {
     const label = model.variant.classes[unit[0]];
     const value = network.number(valueAt(model.outputs.at(-1), unit), 2);
     const share = network.percent(model.probabilities[unit[0]], 2);
-    return step("Softmax", equation(`${network.text("unit.softmax", { label, value })}: ${share}`));
+    return step(network.text("unit.softmax"), equation(network.text("unit.softmax_words", { label, value, share })));
   }
 
   // A map, enlarged, with a frame; `pick` gets [row, column] by pointer or arrow keys.
@@ -236,9 +241,10 @@
       const isVector = read.shape.length === 1;
       const [values, width, height] = planeOf(read, partIndex);
       const isImage = read === model.image && read.shape[0] === 1;
-      const words = isImage ? text("unit.reads_image") : isVector ? text("unit.reads_units", { n: read.shape[0] }) : text("unit.reads", { n: partIndex + 1 });
-      const size = isVector ? [height, width] : [found.height, found.width];
-      input.show(values, width, height, network.largest(read.values), words, isVector ? [0, 0] : [found.top, found.left], size);
+      const kind = isImage ? "reads_image" : isVector ? "reads_units" : "reads";
+      const words = text(`unit.${kind}`, { n: isVector ? read.shape[0] : partIndex + 1 });
+      const [place, size] = isVector ? [[0, 0], [height, width]] : [[found.top, found.left], [found.height, found.width]];
+      input.show(values, width, height, network.largest(read.values), words, place, size);
       products.replaceChildren(...product(found, found.parts[partIndex], layer.type === "linear"));
     }
 
@@ -248,7 +254,8 @@
       const isVector = found.shape.length === 1;
       const [values, width, height] = planeOf(found, unit[0]);
       const at = isVector ? [Math.floor(unit[0] / width), unit[0] % width] : unit.slice(1);
-      output.show(values, width, height, network.largest(found.values), text(isVector ? "unit.gives_vector" : "unit.gives"), at, [1, 1]);
+      const words = text(isVector ? "unit.gives_vector" : "unit.gives");
+      output.show(values, width, height, network.largest(found.values), words, at, [1, 1]);
     }
 
     function placeWords() {
@@ -256,8 +263,8 @@
       const stage = network.stagesOf(model.variant.layers).findIndex((each) => each.layers[0] === layers[0]) + 1;
       const [map, row, column] = clicked.unit.map((each) => each + 1);
       const isVector = model.outputs[clicked.layer].shape.length === 1;
-      const words = text(isVector ? "unit.place_in_vector" : "unit.place", { stage, map, row, column });
-      return `${network.layerName(model.variant.layers[clicked.layer])} – ${words}`;
+      const layer = network.layerName(model.variant.layers[clicked.layer]);
+      return text(isVector ? "unit.place_in_vector" : "unit.place", { layer, stage, map, row, column });
     }
 
     function stepsOf() {
@@ -285,7 +292,8 @@
       shut.textContent = text("unit.close");
       place.textContent = placeWords();
       showOutput();
-      const found = weighs ? network.explain(variant.layers, model.weights, outputs, image, selection.base, selection.units.get(selection.base)) : null;
+      const unit = selection.units.get(selection.base);
+      const found = weighs ? network.explain(variant.layers, model.weights, outputs, image, selection.base, unit) : null;
       for (const each of [input.part, partsHeading, parts, products]) each.hidden = !weighs;
       if (weighs) {
         showParts(found);
