@@ -188,11 +188,13 @@ def test_a_finger_draws_too(browser: Any, page: str):
 
 def test_the_slider_goes_through_the_epochs_and_the_link_keeps_all(browser: Any, page: str):
     show(browser, page, "digit=14&epoch=40")
-    says(browser, "The network says 7: 100.0 % – right")
+    says(browser, "The network says 7")
+    trained = texts(browser, ".network-verdict")
+    assert trained[0].endswith("right")
     slider = browser.find_element("css selector", "#network-epoch")
     slider.send_keys("\ue011")  # Home
     wait_for(lambda: slider.get_attribute("aria-valuetext") == "0: before training")
-    assert "100.0 %" not in texts(browser, ".network-verdict")[0]
+    assert texts(browser, ".network-verdict") != trained
     slider.send_keys("\ue014")  # right
     says(browser, "right")
     assert "test accuracy 90.00 %" in texts(browser, ".network-accuracy")

@@ -1,6 +1,6 @@
 "use strict";
 
-// From strokes to the image that the network sees. No DOM. Images are {size, values}: square, 0 to 255, rows after rows.
+// From strokes to the image that the network sees. No DOM. An image is {size, values}: square, from 0 to 255.
 (() => {
   const network = (globalThis.lectureNetwork ??= {});
   const SEEN = 28; // pixels of an image of MNIST, and the 20 that its digit is scaled to

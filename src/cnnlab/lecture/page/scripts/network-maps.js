@@ -7,7 +7,8 @@
   // The place of the unit under a pointer: [row, column].
   function placeIn(canvas, event) {
     const box = canvas.getBoundingClientRect();
-    const along = (at, start, size, count) => Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
+    const along = (at, start, size, count) =>
+      Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
     return [
       along(event.clientY, box.top, box.height, canvas.height),
       along(event.clientX, box.left, box.width, canvas.width),
@@ -49,8 +50,9 @@
       const button = element("button", { type: "button", class: kind, "data-map": map, click: press }, canvas, mark);
       return { canvas, mark, button };
     });
-    const row = element("div", { class: isVector ? "network-units" : "network-maps", role: "group" }, ...maps.map((each) => each.button));
-    network.rove(row, maps.map((each) => each.button));
+    const buttons = maps.map((each) => each.button);
+    const row = element("div", { class: isVector ? "network-units" : "network-maps", role: "group" }, ...buttons);
+    network.rove(row, buttons);
 
     function update(model) {
       shown = model.outputs[index];
@@ -64,10 +66,11 @@
       classes.replaceChildren(...(isLast ? model.variant.classes.map((label) => element("span", {}, label)) : []));
       const chosen = model.selection?.units.get(index);
       maps.forEach(({ canvas, mark, button }, map) => {
-        const values = isVector ? shown.values : shown.values.subarray(map * height * width, (map + 1) * height * width);
-        network.paintScaled(canvas, Array.from(values), width, height, scale);
-        const label = isVector ? text("vector", { layer, n: shape[0] }) : text("map", { layer, n: map + 1, total: count });
-        button.setAttribute("aria-label", label);
+        const size = isVector ? shape[0] : height * width;
+        const values = Array.from(shown.values.subarray(map * size, (map + 1) * size));
+        network.paintScaled(canvas, values, width, height, scale);
+        const facts = isVector ? { layer, n: shape[0] } : { layer, n: map + 1, total: count };
+        button.setAttribute("aria-label", text(isVector ? "vector" : "map", facts));
         const isHere = chosen && (isVector || chosen[0] === map);
         const place = isVector ? [Math.floor(chosen?.[0] / width), chosen?.[0] % width] : chosen?.slice(1);
         network.frame(mark, isHere ? place : null, [1, 1], [height, width]);
@@ -76,7 +79,8 @@
 
     const classes = element("div", { class: "network-classes", "aria-hidden": true });
     classes.style.setProperty("--columns", width);
-    const part = element("div", { class: "network-layer", "data-layer": index }, element("p", {}, name, facts), row, classes);
+    const head = element("p", {}, name, facts);
+    const part = element("div", { class: "network-layer", "data-layer": index }, head, row, classes);
     return { part, update };
   }
 
@@ -94,7 +98,8 @@
     const { element, text } = network;
     const heading = element("h3");
     const hint = element("p", { class: "network-hint" });
-    const legend = element("p", { class: "network-legend" }, element("span", { class: "network-ramp" }), element("span"));
+    const ramp = element("span", { class: "network-ramp" });
+    const legend = element("p", { class: "network-legend" }, ramp, element("span"));
     const stages = element("div", { class: "network-stages" });
     let [built, layers, titles] = [null, [], []];
 

@@ -157,7 +157,9 @@
       network.readColors(root);
       show();
     };
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", repaint);
+    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+      matchMedia(query).addEventListener("change", repaint);
+    }
     document.addEventListener("themechange", repaint);
     document.addEventListener("languagechange", (event) => {
       network.language = event.detail;

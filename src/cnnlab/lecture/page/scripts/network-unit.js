@@ -30,30 +30,6 @@
   const valueAt = ({ shape, values }, [map, row, column]) =>
     shape.length === 1 ? values[map] : values[(map * shape[1] + row) * shape[2] + column];
 
-  // A table of numbers, each on its colour. Those in `strong` are framed.
-  function numberTable(values, columns, scale, caption, strong = []) {
-    const { element } = network;
-    const rows = [];
-    for (let start = 0; start < values.length; start += columns) {
-      const cells = values.slice(start, start + columns).map((value, offset) => {
-        const cell = element("td", strong.includes(start + offset) ? { class: "is-strong" } : {}, network.number(value));
-        const [red, green, blue] = network.colorOf(value, scale);
-        cell.style.setProperty("background-color", `rgb(${red}, ${green}, ${blue})`);
-        cell.style.setProperty("color", 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000" : "#fff");
-        return cell;
-      });
-      rows.push(element("tr", {}, ...cells));
-    }
-    return element("table", {}, ...(caption ? [element("caption", {}, caption)] : []), element("tbody", {}, ...rows));
-  }
-
-  function picture(values, width, height, scale, caption) {
-    const { element } = network;
-    const canvas = element("canvas", { role: "img", "aria-label": caption });
-    network.paintScaled(canvas, values, width, height, scale);
-    return element("figure", { class: "network-picture" }, element("figcaption", {}, caption), canvas);
-  }
-
   const sign = (words) => network.element("span", { class: "network-sign", "aria-hidden": true }, words);
 
   // Window × kernel = products of one of the maps that a unit reads.
@@ -65,8 +41,8 @@
     const scaleOf = (name) => network.largest(found.parts.flatMap((each) => each[name]));
     const show = (name, caption) =>
       part[name].length > READABLE
-        ? picture(part[name], found.width, found.height, scaleOf(name), caption)
-        : numberTable(part[name], columns, scaleOf(name), caption);
+        ? network.picture(part[name], found.width, found.height, scaleOf(name), caption)
+        : network.numberTable(part[name], columns, scaleOf(name), caption);
     return [show("window", words[0]), sign("×"), show("kernel", words[1]), sign("="), show("products", words[2])];
   }
 
@@ -119,8 +95,8 @@
     const place = layer.kind === "max" ? values.indexOf(Math.max(...values)) : -1;
     const table =
       values.length > READABLE
-        ? picture(values, found.width, found.height, network.largest(values), title)
-        : numberTable(values, found.width, network.largest(input.values), null, [place]);
+        ? network.picture(values, found.width, found.height, network.largest(values), title)
+        : network.numberTable(values, found.width, network.largest(input.values), null, [place]);
     return step(title, table, equation(`→ ${network.number(value, 3)}`));
   }
 
@@ -133,8 +109,9 @@
       [text("unit.bias"), found.bias],
       [text("unit.total"), found.total],
     ];
-    const line = ([name, value]) => [network.element("dt", {}, name), network.element("dd", {}, network.number(value, 3))];
-    return step(text("unit.sum"), network.element("dl", { class: "network-sum" }, ...rows.flatMap(line)));
+    const { element, number } = network;
+    const lines = rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, number(value, 3))]);
+    return step(text("unit.sum"), element("dl", { class: "network-sum" }, ...lines));
   }
 
   function softmaxStep(model, unit) {
@@ -142,37 +119,6 @@
     const value = network.number(valueAt(model.outputs.at(-1), unit), 2);
     const share = network.percent(model.probabilities[unit[0]], 2);
     return step(network.text("unit.softmax"), equation(network.text("unit.softmax_words", { label, value, share })));
-  }
-
-  // A map, enlarged, with a frame; `pick` gets [row, column] by pointer or arrow keys.
-  function enlarged(pick) {
-    const { element } = network;
-    const canvas = element("canvas");
-    const mark = element("span", { class: "network-mark" });
-    const caption = element("figcaption");
-    const box = element("div", { class: "network-enlarged" }, canvas, mark);
-    const part = element("figure", { class: "network-picture" }, caption, box);
-    let place = [0, 0];
-    if (pick) {
-      Object.assign(box, { tabIndex: 0 });
-      box.setAttribute("role", "application");
-      box.addEventListener("click", (event) => pick(network.placeIn(canvas, event)));
-      box.addEventListener("keydown", (event) => {
-        const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        const [row, column] = [place[0] + step[0], place[1] + step[1]];
-        if (row >= 0 && row < canvas.height && column >= 0 && column < canvas.width) pick([row, column]);
-      });
-    }
-    function show(values, width, height, scale, words, [top, left], size) {
-      place = [top, left];
-      caption.textContent = words;
-      box.setAttribute("aria-label", words);
-      network.paintScaled(canvas, values, width, height, scale);
-      network.frame(mark, place, size, [height, width]);
-    }
-    return { part, show };
   }
 
   const planeOf = ({ shape, values }, map) => {
@@ -191,14 +137,14 @@
     const place = element("p", { class: "network-place", role: "status" });
     const shut = element("button", { type: "button", "data-action": "close", click: close });
     let [model, partIndex, partsOf, buttons] = [null, null, null, []];
-    const output = enlarged(([row, column]) => {
+    const output = network.enlarged(([row, column]) => {
       const { layer, unit } = model.selection.clicked;
       const { shape } = model.outputs[layer];
       const at = row * network.columnsOf(shape[0]) + column;
       if (shape.length === 3) select(layer, [unit[0], row, column]);
       else if (at < shape[0]) select(layer, [at, 0, 0]);
     });
-    const input = enlarged(null);
+    const input = network.enlarged(null);
     const partsHeading = element("p", { class: "network-hint" });
     const parts = element("div", { class: "network-parts", role: "group" });
     const products = element("div", { class: "network-products" });
@@ -243,7 +189,8 @@
       const isImage = read === model.image && read.shape[0] === 1;
       const kind = isImage ? "reads_image" : isVector ? "reads_units" : "reads";
       const words = text(`unit.${kind}`, { n: isVector ? read.shape[0] : partIndex + 1 });
-      const [place, size] = isVector ? [[0, 0], [height, width]] : [[found.top, found.left], [found.height, found.width]];
+      const place = isVector ? [0, 0] : [found.top, found.left];
+      const size = isVector ? [height, width] : [found.height, found.width];
       input.show(values, width, height, network.largest(read.values), words, place, size);
       products.replaceChildren(...product(found, found.parts[partIndex], layer.type === "linear"));
     }
@@ -293,7 +240,8 @@
       place.textContent = placeWords();
       showOutput();
       const unit = selection.units.get(selection.base);
-      const found = weighs ? network.explain(variant.layers, model.weights, outputs, image, selection.base, unit) : null;
+      const explain = () => network.explain(variant.layers, model.weights, outputs, image, selection.base, unit);
+      const found = weighs ? explain() : null;
       for (const each of [input.part, partsHeading, parts, products]) each.hidden = !weighs;
       if (weighs) {
         showParts(found);
@@ -307,8 +255,9 @@
     }
 
     const views = element("div", { class: "network-views" }, output.part, input.part);
-    const part = element("section", { class: "network-unit", "data-part": "unit" },
-      element("div", { class: "network-unit-head" }, title, shut), place, views, partsHeading, parts, products, note, steps);
+    const head = element("div", { class: "network-unit-head" }, title, shut);
+    const rest = [place, views, partsHeading, parts, products, note, steps];
+    const part = element("section", { class: "network-unit" }, head, ...rest);
     return { part, update };
   };
 })();
