@@ -23,7 +23,7 @@ from tests.lecture.page.networks import DATA, HALVED, from_float24, learned, net
 FOLDER = Path("outputs/runs/mine")
 
 
-@given(st.lists(st.floats(width=32, min_value=-3e38, max_value=3e38), min_size=1, max_size=30))
+@given(st.lists(st.floats(width=32, min_value=-(2.0**127), max_value=2.0**127), min_size=1, max_size=30))
 def test_three_bytes_keep_a_number_to_the_nearest_of_their_neighbours(numbers: list[float]):
     exact = np.array(numbers, np.float32)
     rounded = from_float24(to_float24(exact))
