@@ -79,7 +79,8 @@ def _in_a_row(module: nn.Module, prefix: str, name: str) -> Iterator[tuple[str, 
 
 def _unknown(module: nn.Module, prefix: str, name: str) -> UserError:
     where = f", its layer {prefix}" if prefix else ""
-    return UserError(f"{name}: the page cannot compute {module}{where}; allowed are {ALLOWED}")
+    words = type(module).__name__ if list(module.children()) else module  # a layer's settings are on one line
+    return UserError(f"{name}: the page cannot compute {words}{where}; allowed are {ALLOWED}")
 
 
 def _layer(module: nn.Module) -> Layer | None:

@@ -32,8 +32,9 @@ Weights = Mapping[str, torch.Tensor]
 def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
     """What the page's scripts need for the live network, of json's types.
 
-    Its form: `{"variants": [variant, …], "digits": [{"label", "pixels"}], "texts": {language: texts}}`; `variant` says
-    what one is, and `pixels` are base64 of a byte each.
+    Its form: `{"variants": [variant, …], "digits": [{"label", "pixels"}], "texts": {language: texts}}`. `variant` says
+    what one is, and has `watched` (`test` or `val`) and `accuracies` by epoch besides; `pixels` are base64 of a byte
+    each.
 
     Args:
         runs: Folders of completed runs by the variant's name, as in `network.yaml` or of one's own. All epochs that the
@@ -48,7 +49,8 @@ def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
     texts = yaml.safe_load(TEXTS.read_text(encoding="utf-8"))
     return {
         "variants": [
-            variant(name, runs[name], network, data, is_first=name == first)
+            variant(name, network, data, _snapshots(runs[name], network), runs[name], is_first=name == first)
+            | _accuracies(runs[name])
             for name, (network, data) in networks.items()
         ],
         "digits": choose_digits(*networks[first]),
@@ -57,20 +59,26 @@ def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def variant(
-    name: str, folder: Path, network: torch.nn.Module, data: ImageDataModule, *, is_first: bool
+    name: str,
+    network: torch.nn.Module,
+    data: ImageDataModule,
+    snapshots: Mapping[int, Weights],
+    folder: Path,
+    *,
+    is_first: bool,
 ) -> dict[str, Any]:
     """A network and what it has learned: `{"name", "layers", "image_shape", "classes", "mean", "std", …}`.
 
-    `layers` are those of `network_layers.describe`; `num_parameters`, `epochs` and `accuracies` (after each of them on
-    the `watched` images, or None) are numbers; `float24` is base64 of the epochs' weights one after the other, three
-    bytes each.
+    `layers` are those of `network_layers.describe`; `num_parameters` and `epochs` are numbers; `float24` is base64 of
+    the epochs' weights one after the other, three bytes each.
 
     Args:
         name: The variant's.
-        folder: The run's.
         network: As it was tested.
-        data: Its data, set up.
-        is_first: Whether all its epochs are wanted.
+        data: What it learned from.
+        snapshots: Its weights by epoch.
+        folder: The run's, for messages.
+        is_first: Whether all epochs are wanted.
 
     Raises:
         UserError: If the page cannot compute the network, or not of so many weights.
@@ -79,12 +87,10 @@ def variant(
     if list(used.image_shape) != IMAGE_SHAPE:
         raise UserError(f"{folder}: the page draws images of {IMAGE_SHAPE}, and this network takes {used.image_shape}")
     layers, order = describe(network, str(folder))
-    snapshots = _snapshots(folder, network)
     size = sum(network.state_dict()[key].numel() for key in order)
     epochs = choose_epochs(sorted(snapshots), size, is_first=is_first)
     if not epochs:
         raise UserError(f"{folder}: its {size:,} parameters are too many for a page; {MAX_BYTES // 4:,} are allowed")
-    watched, accuracies = _accuracies(folder)
     weights = torch.cat([snapshots[epoch][key].flatten() for epoch in epochs for key in order])
     if not weights.isfinite().all():
         raise UserError(f"{folder}: not all its weights are finite numbers; choose another run")
@@ -97,8 +103,6 @@ def variant(
         "std": used.std,
         "num_parameters": size,
         "epochs": epochs,
-        "watched": watched,
-        "accuracies": [accuracies.get(epoch) for epoch in epochs],
         "float24": base64.b64encode(to_float24(weights.numpy())).decode(),
     }
 
@@ -114,16 +118,6 @@ def to_float24(numbers: npt.NDArray[np.float32]) -> bytes:
     bits = numbers.view(np.uint32)
     rounded = bits + 0x7F + ((bits >> 8) & 1)
     return rounded.astype(">u4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-
-
-def from_float24(content: bytes) -> npt.NDArray[np.float32]:
-    """The numbers (N,) whose upper bytes `to_float24` gave.
-
-    Args:
-        content: Three bytes for each.
-    """
-    upper = np.frombuffer(content, np.uint8).reshape(-1, 3)
-    return np.pad(upper, ((0, 0), (0, 1))).view(">u4")[:, 0].astype(np.uint32).view(np.float32)
 
 
 def choose_epochs(saved: Sequence[int], num_parameters: int, *, is_first: bool) -> list[int]:
@@ -173,12 +167,12 @@ def _snapshots(folder: Path, network: torch.nn.Module) -> dict[int, Weights]:
     return {int(result["epochs"]): network.state_dict()}
 
 
-def _accuracies(folder: Path) -> tuple[str | None, dict[int, float]]:
-    """Which images the run watched, `test` or `val`, and the accuracy by epoch; of averaged weights, none."""
-    if RunFolder(folder).config().get("averaging"):
-        return None, {}
-    metrics = read_metrics(folder)
+def _accuracies(folder: Path) -> dict[str, Any]:
+    """The accuracies by epoch and of which images, `test` or `val`; none of a run that averages its weights."""
+    averages = bool(RunFolder(folder).config().get("averaging"))
+    metrics = {} if averages else read_metrics(folder)
     for split in ("test", "val"):
         if (found := metrics.get(f"{split}/acc")) is not None:
-            return split, {int(epoch): accuracy for epoch, accuracy in zip(metrics["epoch"], found, strict=True)}
-    return None, {}
+            epochs = [str(int(epoch)) for epoch in metrics["epoch"]]
+            return {"watched": split, "accuracies": dict(zip(epochs, found, strict=True))}
+    return {"watched": None, "accuracies": {}}

@@ -10,12 +10,14 @@
     const { element, text } = network;
     const name = element("legend");
     const choices = variants.map((variant, index) => {
-      const input = element("input", { type: "radio", name: "network-variant", value: variant.name, change: () => choose(index) });
+      const settings = { type: "radio", name: "network-variant", value: variant.name };
+      const input = element("input", { ...settings, change: () => choose(index) });
       const label = element("span");
       return { input, label, part: element("label", {}, input, label) };
     });
     const hint = element("p", { class: "network-hint" });
-    const slider = element("input", { type: "range", min: 0, step: 1, id: "network-epoch", input: () => go(Number(slider.value)) });
+    const range = { type: "range", min: 0, step: 1, id: "network-epoch" };
+    const slider = element("input", { ...range, input: () => go(Number(slider.value)) });
     const sliderName = element("label", { for: "network-epoch" });
     const place = element("output", { for: "network-epoch" });
     const accuracy = element("span", { class: "network-accuracy" });
@@ -54,8 +56,9 @@
       sliderName.textContent = text("epoch");
       place.textContent = epoch === 0 ? text("untrained") : text("epoch_of", { epoch, last });
       slider.setAttribute("aria-valuetext", place.textContent);
-      const share = variant.accuracies[epochIndex];
-      accuracy.textContent = share === null ? "" : text(`accuracy.${variant.watched}`, { percent: network.percent(share, 2) });
+      const share = variant.accuracies[epoch];
+      const percent = network.percent(share ?? 0, 2);
+      accuracy.textContent = share === undefined ? "" : text(`accuracy.${variant.watched}`, { percent });
       play.textContent = text(timer ? "pause" : "play");
     }
 

@@ -46,11 +46,12 @@
 
   // The colours of the scheme that is shown, light, dark or paper, from the styles of hidden elements.
   const NAMES = ["negative", "zero", "positive"];
-  const probes = NAMES.map((name) => globalThis.document && network.element("span", { class: `network-${name}`, hidden: "" }));
+  const probes = NAMES.map((name) => network.element("span", { class: `network-${name}`, hidden: "" }));
+  const channelsOf = (color) => color.match(/[\d.]+/g).slice(0, 3).map(Number); // of "rgb(1, 2, 3)"
   network.readColors = (root) => {
     root.append(...probes);
     network.colors = Object.fromEntries(
-      NAMES.map((name, index) => [name, getComputedStyle(probes[index]).color.match(/[\d.]+/g).slice(0, 3).map(Number)]),
+      NAMES.map((name, index) => [name, channelsOf(getComputedStyle(probes[index]).color)]),
     );
   };
 

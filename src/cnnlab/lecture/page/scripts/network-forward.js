@@ -103,8 +103,10 @@
   }
 
   // An activation of one number, of a channel.
-  network.activationAt = (layer, weights, value, channel) =>
-    ACTIVATIONS[layer.name](value, layer, layer.num_slopes ? weights[layer.weight + Math.min(channel, layer.num_slopes - 1)] : 0);
+  network.activationAt = (layer, weights, value, channel) => {
+    const slope = layer.num_slopes ? weights[layer.weight + Math.min(channel, layer.num_slopes - 1)] : 0;
+    return ACTIVATIONS[layer.name](value, layer, slope);
+  };
 
   function multiply(layer, weights, { values }) {
     const out = new Float64Array(layer.out_features);

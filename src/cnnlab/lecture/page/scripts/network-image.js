@@ -1,6 +1,6 @@
 "use strict";
 
-// From strokes to the image that the network sees. No DOM. Images are {size, values}: square, 0 to 255, rows after rows.
+// From strokes to the image that the network sees. No DOM. An image is {size, values}: square, from 0 to 255.
 (() => {
   const network = (globalThis.lectureNetwork ??= {});
   const SEEN = 28; // pixels of an image of MNIST, and the 20 that its digit is scaled to
@@ -79,7 +79,7 @@
   }
 
   // As MNIST was made: the digit's longer side is scaled to 20 pixels, and its centre of mass moved, by whole pixels,
-  // to the middle of 28×28 pixels.
+  // to the pixel in row and column 14 of 28 (counted from 0). An image of MNIST stays where it is.
   network.centre = (image) => {
     const bounds = boundsOf(image);
     const out = new Float64Array(SEEN * SEEN);
@@ -90,8 +90,8 @@
     let [mass, x, y] = [0, 0, 0];
     scaled.forEach((value, at) => {
       mass += value;
-      x += value * ((at % columns) + 0.5);
-      y += value * (Math.floor(at / columns) + 0.5);
+      x += value * (at % columns);
+      y += value * Math.floor(at / columns);
     });
     const [left, top] = [Math.round(SEEN / 2 - x / mass), Math.round(SEEN / 2 - y / mass)];
     scaled.forEach((value, at) => {

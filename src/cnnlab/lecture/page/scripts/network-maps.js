@@ -7,7 +7,8 @@
   // The place of the unit under a pointer: [row, column].
   function placeIn(canvas, event) {
     const box = canvas.getBoundingClientRect();
-    const along = (at, start, size, count) => Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
+    const along = (at, start, size, count) =>
+      Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
     return [
       along(event.clientY, box.top, box.height, canvas.height),
       along(event.clientX, box.left, box.width, canvas.width),
@@ -22,7 +23,8 @@
   function makeLayer(index, shape, select) {
     const { element, text } = network;
     const isVector = shape.length === 1;
-    const [count, height, width] = isVector ? [1, Math.ceil(shape[0] / network.columnsOf(shape[0])), network.columnsOf(shape[0])] : shape;
+    const columns = network.columnsOf(shape[0]);
+    const [count, height, width] = isVector ? [1, Math.ceil(shape[0] / columns), columns] : shape;
     const name = element("span", { class: "network-layer-name" });
     const facts = element("span", { class: "network-layer-facts" });
     let shown = null;
@@ -48,8 +50,9 @@
       const button = element("button", { type: "button", class: kind, "data-map": map, click: press }, canvas, mark);
       return { canvas, mark, button };
     });
-    const row = element("div", { class: "network-maps", role: "group" }, ...maps.map((each) => each.button));
-    network.rove(row, maps.map((each) => each.button));
+    const buttons = maps.map((each) => each.button);
+    const row = element("div", { class: isVector ? "network-units" : "network-maps", role: "group" }, ...buttons);
+    network.rove(row, buttons);
 
     function update(model) {
       shown = model.outputs[index];
@@ -59,26 +62,34 @@
       const sizes = isVector ? text("units", { n: shape[0] }) : text("maps", { n: count, height, width });
       facts.textContent = `${sizes} · ${text("scale", { value: network.number(scale) })}`;
       row.setAttribute("aria-label", `${layer}, ${sizes}`);
+      const isLast = index === model.variant.layers.length - 1;
+      classes.replaceChildren(...(isLast ? model.variant.classes.map((label) => element("span", {}, label)) : []));
       const chosen = model.selection?.units.get(index);
       maps.forEach(({ canvas, mark, button }, map) => {
-        const values = isVector ? shown.values : shown.values.subarray(map * height * width, (map + 1) * height * width);
-        network.paintScaled(canvas, Array.from(values), width, height, scale);
-        const label = isVector ? text("vector", { layer, n: shape[0] }) : text("map", { layer, n: map + 1, total: count });
-        button.setAttribute("aria-label", label);
-        const place = chosen && (isVector ? [Math.floor(chosen[0] / width), chosen[0] % width] : chosen[0] === map ? chosen.slice(1) : null);
-        network.frame(mark, place, [1, 1], [height, width]);
+        const size = isVector ? shape[0] : height * width;
+        const values = Array.from(shown.values.subarray(map * size, (map + 1) * size));
+        network.paintScaled(canvas, values, width, height, scale);
+        const facts = isVector ? { layer, n: shape[0] } : { layer, n: map + 1, total: count };
+        button.setAttribute("aria-label", text(isVector ? "vector" : "map", facts));
+        const isHere = chosen && (isVector || chosen[0] === map);
+        const place = isVector ? [Math.floor(chosen?.[0] / width), chosen?.[0] % width] : chosen?.slice(1);
+        network.frame(mark, isHere ? place : null, [1, 1], [height, width]);
       });
     }
 
-    return { part: element("div", { class: "network-layer", "data-layer": index }, element("p", {}, name, facts), row), update };
+    const classes = element("div", { class: "network-classes", "aria-hidden": true });
+    classes.style.setProperty("--columns", width);
+    const head = element("p", {}, name, facts);
+    const part = element("div", { class: "network-layer", "data-layer": index }, head, row, classes);
+    return { part, update };
   }
 
   // Puts a frame around some units of a map: rows and columns from a place on, in a map of so many; null hides it.
   network.frame = (mark, place, [rows, columns], [height, width]) => {
     mark.hidden = !place;
     if (!place) return;
-    const share = { "--top": place[0] / height, "--left": place[1] / width, "--high": rows / height, "--wide": columns / width };
-    for (const [name, value] of Object.entries(share)) mark.style.setProperty(name, value);
+    const [top, left, high, wide] = [place[0] / height, place[1] / width, rows / height, columns / width];
+    for (const [name, share] of Object.entries({ top, left, high, wide })) mark.style.setProperty(`--${name}`, share);
   };
 
   network.placeIn = placeIn;
@@ -87,16 +98,20 @@
     const { element, text } = network;
     const heading = element("h3");
     const hint = element("p", { class: "network-hint" });
-    const legend = element("p", { class: "network-legend" }, element("span", { class: "network-ramp" }), element("span"));
+    const ramp = element("span", { class: "network-ramp" });
+    const legend = element("p", { class: "network-legend" }, ramp, element("span"));
     const stages = element("div", { class: "network-stages" });
-    let [built, layers] = [null, []];
+    let [built, layers, titles] = [null, [], []];
 
     function build(model) {
       layers = [];
+      titles = [];
       const blocks = network.stagesOf(model.variant.layers).map((stage) => {
+        const title = element("h4");
+        titles.push(title);
         const own = stage.layers.map((index) => makeLayer(index, model.outputs[index].shape, select));
         layers.push(...own);
-        return element("div", { class: "network-stage" }, ...own.map((each) => each.part));
+        return element("div", { class: "network-stage" }, title, ...own.map((each) => each.part));
       });
       stages.replaceChildren(...blocks);
       built = model.variant;
@@ -107,6 +122,7 @@
       hint.textContent = text("layers_hint");
       legend.lastChild.textContent = text("legend");
       if (built !== model.variant) build(model);
+      titles.forEach((title, index) => { title.textContent = text("stage", { n: index + 1 }); });
       for (const layer of layers) layer.update(model);
     }
 

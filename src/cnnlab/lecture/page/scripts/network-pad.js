@@ -3,7 +3,7 @@
 // Where one draws, and the test images to choose from.
 (() => {
   const network = (globalThis.lectureNetwork ??= {});
-  const { element, text } = { element: (...all) => network.element(...all), text: (...all) => network.text(...all) };
+  const { element, text } = network;
   const SIZE = 560; // pixels of the drawing's canvas, twice those of the page
 
   // `changed` is called with a list of strokes, each a list of points [x, y] from 0 to 1.
@@ -14,6 +14,10 @@
     function show() {
       const context = canvas.getContext("2d");
       context.clearRect(0, 0, SIZE, SIZE);
+      if (!strokes.length) {
+        Object.assign(context, { fillStyle: "#9aa3ad", font: `${SIZE / 16}px sans-serif`, textAlign: "center" });
+        context.fillText(text("draw_here"), SIZE / 2, SIZE / 2);
+      }
       Object.assign(context, { lineWidth: 2 * network.PEN * SIZE, lineCap: "round", lineJoin: "round" });
       context.strokeStyle = "#fff";
       for (const stroke of strokes) {
@@ -68,15 +72,12 @@
   }
 
   // The part of the page that gives an image: `drawn` gets strokes, `chosen` the index of a test image.
-  network.makePad = ({ digits, drawn, chosen, centred }) => {
+  network.makePad = ({ digits, drawn, chosen }) => {
     const heading = element("h3");
     const hint = element("p", { class: "network-hint" });
     const pad = drawingPad(drawn);
     const undo = element("button", { type: "button", "data-action": "undo", click: pad.undo });
     const clear = element("button", { type: "button", "data-action": "clear", click: pad.clear });
-    const checkbox = element("input", { type: "checkbox", change: () => centred(checkbox.checked) });
-    const centring = element("span");
-    const centringHint = element("p", { class: "network-hint" });
     const galleryHint = element("p", { class: "network-hint" });
     const images = digits.map(({ pixels }, index) => {
       const canvas = element("canvas");
@@ -92,8 +93,6 @@
       hint,
       pad.canvas,
       element("div", { class: "network-tools" }, undo, clear),
-      element("label", { class: "network-check" }, checkbox, centring),
-      centringHint,
       gallery,
       galleryHint,
     );
@@ -107,15 +106,36 @@
         clear.textContent = text("clear");
         undo.disabled = clear.disabled = !model.strokes.length;
         if (!model.strokes.length) pad.forget();
-        checkbox.checked = model.isCentred;
-        centring.textContent = text("centring");
-        centringHint.textContent = text("centring_hint");
         gallery.setAttribute("aria-label", text("digits"));
         galleryHint.textContent = text("digits_hint");
         images.forEach((button, index) => {
-          button.setAttribute("aria-label", text("digit", { n: index + 1, label: model.variant.classes[digits[index].label] }));
+          const label = model.variant.classes[digits[index].label];
+          button.setAttribute("aria-label", text("digit", { n: index + 1, label }));
           button.setAttribute("aria-pressed", model.digit === index);
         });
+      },
+    };
+  };
+
+  // What the network sees, and whether a drawing is centred: `centred` gets that.
+  network.makeSeen = ({ centred }) => {
+    const heading = element("h3");
+    const canvas = element("canvas", { class: "network-seen", role: "img" });
+    const size = element("p", { class: "network-hint" });
+    const checkbox = element("input", { type: "checkbox", change: () => centred(checkbox.checked) });
+    const words = element("span");
+    const hint = element("p", { class: "network-hint" });
+    const label = element("label", { class: "network-check" }, checkbox, words);
+    return {
+      part: element("div", { class: "network-image" }, heading, canvas, size, label, hint),
+      update(model) {
+        heading.textContent = text("seen");
+        size.textContent = text("seen_size");
+        network.paintInk(canvas, model.pixels, network.SEEN);
+        canvas.setAttribute("aria-label", `${text("seen")}: ${text("seen_size")}`);
+        checkbox.checked = model.isCentred;
+        words.textContent = text("centring");
+        hint.textContent = text("centring_hint");
       },
     };
   };

@@ -43,7 +43,9 @@
       list.replaceChildren(...rows);
       const label = model.variant.classes[top];
       const truth = model.digit === null ? null : model.labelOf(model.digit);
-      const judgement = truth === null ? "" : truth === top ? text("right") : text("wrong", { label: model.variant.classes[truth] });
+      const isRight = truth === top;
+      const words = text(isRight ? "right" : "wrong", { label: model.variant.classes[truth] });
+      const judgement = truth === null ? "" : words;
       const said = text("verdict", { label, percent: network.percent(model.probabilities[top]) });
       verdict.textContent = judgement ? `${said} – ${judgement}` : said;
     }
@@ -54,7 +56,8 @@
       const x = (epoch) => LEFT + (epoch / last) * (WIDTH - LEFT - RIGHT);
       const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
       const top = topOf(model.probabilities);
-      const label = (at, down, words, kind, anchor) => svg("text", { x: at, y: down, class: kind, "text-anchor": anchor }, words);
+      const label = (at, down, words, kind, anchor) =>
+        svg("text", { x: at, y: down, class: kind, "text-anchor": anchor }, words);
       const now = epochs[model.epochIndex];
       const parts = [
         ...[0, 0.5, 1].flatMap((share) => [

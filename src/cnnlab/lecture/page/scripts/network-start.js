@@ -33,7 +33,8 @@
     const named = variants.findIndex((variant) => variant.name === state.get(KEYS.variant));
     const variantIndex = Math.max(0, named);
     const { epochs } = variants[variantIndex];
-    const [epoch, digit] = [state.get(KEYS.epoch), state.get(KEYS.digit)].map((text) => (/^\d+$/.test(text ?? "") ? Number(text) : null));
+    const numberOf = (key) => (/^\d+$/.test(state.get(key) ?? "") ? Number(state.get(key)) : null);
+    const [epoch, digit] = [numberOf(KEYS.epoch), numberOf(KEYS.digit)];
     return {
       variantIndex,
       epochIndex: epoch === null ? epochs.length - 1 : nearest(epochs, epoch),
@@ -45,22 +46,23 @@
   }
 
   network.start = (root, content, lecture) => {
-    const { element, text } = network;
+    const { element } = network;
     const data = read(content);
     const current = initial(data, lecture.state);
     let [frame, saving] = [null, null];
     network.language = lecture.language;
 
-    const seenHeading = element("h3");
-    const seen = element("canvas", { class: "network-seen", role: "img" });
-    const seenSize = element("p", { class: "network-hint" });
-    const controls = network.makeControls({ variants: data.variants, choose: chooseVariant, go: (epochIndex) => change({ epochIndex }) });
+    const controls = network.makeControls({
+      variants: data.variants,
+      choose: chooseVariant,
+      go: (epochIndex) => change({ epochIndex }),
+    });
     const pad = network.makePad({
       digits: data.digits,
       drawn: (strokes) => change({ strokes, digit: null }),
       chosen: (digit) => change({ digit, strokes: [] }),
-      centred: (isCentred) => change({ isCentred }),
     });
+    const seen = network.makeSeen({ centred: (isCentred) => change({ isCentred }) });
     const answer = network.makeProbabilities();
     const maps = network.makeMaps({ select });
     const unit = network.makeUnit({ select, close });
@@ -85,6 +87,7 @@
         variant,
         weights,
         weightsOf: (epochIndex) => weightsOf(variant, epochIndex),
+        pixels: image.pixels,
         image: normalised,
         outputs,
         probabilities: network.softmax(outputs.at(-1).values),
@@ -97,14 +100,10 @@
       frame = null;
       const model = modelOf();
       network.model = model; // for tests and the curious
-      seenHeading.textContent = text("seen");
-      seenSize.textContent = text("seen_size");
-      network.paintInk(seen, image.pixels, network.SEEN);
-      seen.setAttribute("aria-label", `${text("seen")}, ${text("seen_size")}`);
-      for (const part of [controls, pad, answer, maps, unit]) part.update(model);
+      for (const part of [controls, pad, seen, answer, maps, unit]) part.update(model);
       if (model.selection) {
-        const index = network.stagesOf(model.variant.layers).findIndex((stage) => stage.layers[0] === model.selection.base);
-        const stage = maps.stageAt(index);
+        const stages = network.stagesOf(model.variant.layers);
+        const stage = maps.stageAt(stages.findIndex((each) => each.layers[0] === model.selection.base));
         if (stage.nextSibling !== unit.part) stage.after(unit.part);
       }
     }
@@ -151,14 +150,16 @@
 
     root.replaceChildren(
       controls.part,
-      element("div", { class: "network-top" }, pad.part, element("div", { class: "network-image" }, seenHeading, seen, seenSize), answer.part),
+      element("div", { class: "network-top" }, pad.part, seen.part, answer.part),
       maps.part,
     );
     const repaint = () => {
       network.readColors(root);
       show();
     };
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", repaint);
+    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+      matchMedia(query).addEventListener("change", repaint);
+    }
     document.addEventListener("themechange", repaint);
     document.addEventListener("languagechange", (event) => {
       network.language = event.detail;

@@ -30,42 +30,19 @@
   const valueAt = ({ shape, values }, [map, row, column]) =>
     shape.length === 1 ? values[map] : values[(map * shape[1] + row) * shape[2] + column];
 
-  // A table of numbers, each on its colour. Those in `strong` are framed.
-  function numberTable(values, columns, scale, caption, strong = []) {
-    const { element } = network;
-    const rows = [];
-    for (let start = 0; start < values.length; start += columns) {
-      const cells = values.slice(start, start + columns).map((value, offset) => {
-        const cell = element("td", strong.includes(start + offset) ? { class: "is-strong" } : {}, network.number(value));
-        const [red, green, blue] = network.colorOf(value, scale);
-        cell.style.setProperty("background-color", `rgb(${red}, ${green}, ${blue})`);
-        cell.style.setProperty("color", 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000" : "#fff");
-        return cell;
-      });
-      rows.push(element("tr", {}, ...cells));
-    }
-    return element("table", {}, element("caption", {}, caption), element("tbody", {}, ...rows));
-  }
-
-  function picture(values, width, height, scale, caption) {
-    const { element } = network;
-    const canvas = element("canvas", { role: "img", "aria-label": caption });
-    network.paintScaled(canvas, values, width, height, scale);
-    return element("figure", { class: "network-picture" }, element("figcaption", {}, caption), canvas);
-  }
-
   const sign = (words) => network.element("span", { class: "network-sign", "aria-hidden": true }, words);
 
   // Window × kernel = products of one of the maps that a unit reads.
   function product(found, part, isLinear) {
     const { text } = network;
     const columns = found.height === 1 && found.width > 10 ? 8 : found.width;
-    const words = [text(isLinear ? "unit.inputs" : "unit.window"), text(isLinear ? "unit.weights" : "unit.kernel"), text("unit.products")];
+    const names = [isLinear ? "inputs" : "window", isLinear ? "weights" : "kernel", "products"];
+    const words = names.map((name) => text(`unit.${name}`));
     const scaleOf = (name) => network.largest(found.parts.flatMap((each) => each[name]));
     const show = (name, caption) =>
       part[name].length > READABLE
-        ? picture(part[name], found.width, found.height, scaleOf(name), caption)
-        : numberTable(part[name], columns, scaleOf(name), caption);
+        ? network.picture(part[name], found.width, found.height, scaleOf(name), caption)
+        : network.numberTable(part[name], columns, scaleOf(name), caption);
     return [show("window", words[0]), sign("×"), show("kernel", words[1]), sign("="), show("products", words[2])];
   }
 
@@ -118,8 +95,8 @@
     const place = layer.kind === "max" ? values.indexOf(Math.max(...values)) : -1;
     const table =
       values.length > READABLE
-        ? picture(values, found.width, found.height, network.largest(values), title)
-        : numberTable(values, found.width, network.largest(input.values), title, [place]);
+        ? network.picture(values, found.width, found.height, network.largest(values), title)
+        : network.numberTable(values, found.width, network.largest(input.values), null, [place]);
     return step(title, table, equation(`→ ${network.number(value, 3)}`));
   }
 
@@ -127,47 +104,21 @@
     const { text } = network;
     const count = found.parts.reduce((sum, part) => sum + part.products.length, 0);
     const sum = found.total - found.bias;
-    const bias = `${found.bias < 0 ? "−" : "+"} ${network.number(Math.abs(found.bias), 3)} (${text("unit.bias")})`;
-    const words = `${text("unit.sum_of_products", { n: count })} ${network.number(sum, 3)} ${bias} = `;
-    return step(text("unit.sum"), equation(words), network.element("p", { class: "network-total" }, network.number(found.total, 3)));
+    const rows = [
+      [text("unit.sum_of_products", { n: count }), sum],
+      [text("unit.bias"), found.bias],
+      [text("unit.total"), found.total],
+    ];
+    const { element, number } = network;
+    const lines = rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, number(value, 3))]);
+    return step(text("unit.sum"), element("dl", { class: "network-sum" }, ...lines));
   }
 
   function softmaxStep(model, unit) {
     const label = model.variant.classes[unit[0]];
     const value = network.number(valueAt(model.outputs.at(-1), unit), 2);
     const share = network.percent(model.probabilities[unit[0]], 2);
-    return step("Softmax", equation(`${network.text("unit.softmax", { label, value })}: ${share}`));
-  }
-
-  // A map, enlarged, with a frame; `pick` gets [row, column] by pointer or arrow keys.
-  function enlarged(pick) {
-    const { element } = network;
-    const canvas = element("canvas");
-    const mark = element("span", { class: "network-mark" });
-    const caption = element("figcaption");
-    const box = element("div", { class: "network-enlarged" }, canvas, mark);
-    const part = element("figure", { class: "network-picture" }, caption, box);
-    let place = [0, 0];
-    if (pick) {
-      Object.assign(box, { tabIndex: 0 });
-      box.setAttribute("role", "application");
-      box.addEventListener("click", (event) => pick(network.placeIn(canvas, event)));
-      box.addEventListener("keydown", (event) => {
-        const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        const [row, column] = [place[0] + step[0], place[1] + step[1]];
-        if (row >= 0 && row < canvas.height && column >= 0 && column < canvas.width) pick([row, column]);
-      });
-    }
-    function show(values, width, height, scale, words, [top, left], size) {
-      place = [top, left];
-      caption.textContent = words;
-      box.setAttribute("aria-label", words);
-      network.paintScaled(canvas, values, width, height, scale);
-      network.frame(mark, place, size, [height, width]);
-    }
-    return { part, show };
+    return step(network.text("unit.softmax"), equation(network.text("unit.softmax_words", { label, value, share })));
   }
 
   const planeOf = ({ shape, values }, map) => {
@@ -186,14 +137,14 @@
     const place = element("p", { class: "network-place", role: "status" });
     const shut = element("button", { type: "button", "data-action": "close", click: close });
     let [model, partIndex, partsOf, buttons] = [null, null, null, []];
-    const output = enlarged(([row, column]) => {
+    const output = network.enlarged(([row, column]) => {
       const { layer, unit } = model.selection.clicked;
       const { shape } = model.outputs[layer];
       const at = row * network.columnsOf(shape[0]) + column;
       if (shape.length === 3) select(layer, [unit[0], row, column]);
       else if (at < shape[0]) select(layer, [at, 0, 0]);
     });
-    const input = enlarged(null);
+    const input = network.enlarged(null);
     const partsHeading = element("p", { class: "network-hint" });
     const parts = element("div", { class: "network-parts", role: "group" });
     const products = element("div", { class: "network-products" });
@@ -236,9 +187,11 @@
       const isVector = read.shape.length === 1;
       const [values, width, height] = planeOf(read, partIndex);
       const isImage = read === model.image && read.shape[0] === 1;
-      const words = isImage ? text("unit.reads_image") : isVector ? text("unit.reads_units", { n: read.shape[0] }) : text("unit.reads", { n: partIndex + 1 });
+      const kind = isImage ? "reads_image" : isVector ? "reads_units" : "reads";
+      const words = text(`unit.${kind}`, { n: isVector ? read.shape[0] : partIndex + 1 });
+      const place = isVector ? [0, 0] : [found.top, found.left];
       const size = isVector ? [height, width] : [found.height, found.width];
-      input.show(values, width, height, network.largest(read.values), words, isVector ? [0, 0] : [found.top, found.left], size);
+      input.show(values, width, height, network.largest(read.values), words, place, size);
       products.replaceChildren(...product(found, found.parts[partIndex], layer.type === "linear"));
     }
 
@@ -248,7 +201,8 @@
       const isVector = found.shape.length === 1;
       const [values, width, height] = planeOf(found, unit[0]);
       const at = isVector ? [Math.floor(unit[0] / width), unit[0] % width] : unit.slice(1);
-      output.show(values, width, height, network.largest(found.values), text(isVector ? "unit.gives_vector" : "unit.gives"), at, [1, 1]);
+      const words = text(isVector ? "unit.gives_vector" : "unit.gives");
+      output.show(values, width, height, network.largest(found.values), words, at, [1, 1]);
     }
 
     function placeWords() {
@@ -256,8 +210,8 @@
       const stage = network.stagesOf(model.variant.layers).findIndex((each) => each.layers[0] === layers[0]) + 1;
       const [map, row, column] = clicked.unit.map((each) => each + 1);
       const isVector = model.outputs[clicked.layer].shape.length === 1;
-      const words = text(isVector ? "unit.place_in_vector" : "unit.place", { stage, map, row, column });
-      return `${network.layerName(model.variant.layers[clicked.layer])} – ${words}`;
+      const layer = network.layerName(model.variant.layers[clicked.layer]);
+      return text(isVector ? "unit.place_in_vector" : "unit.place", { layer, stage, map, row, column });
     }
 
     function stepsOf() {
@@ -285,7 +239,9 @@
       shut.textContent = text("unit.close");
       place.textContent = placeWords();
       showOutput();
-      const found = weighs ? network.explain(variant.layers, model.weights, outputs, image, selection.base, selection.units.get(selection.base)) : null;
+      const unit = selection.units.get(selection.base);
+      const explain = () => network.explain(variant.layers, model.weights, outputs, image, selection.base, unit);
+      const found = weighs ? explain() : null;
       for (const each of [input.part, partsHeading, parts, products]) each.hidden = !weighs;
       if (weighs) {
         showParts(found);
@@ -299,8 +255,9 @@
     }
 
     const views = element("div", { class: "network-views" }, output.part, input.part);
-    const part = element("section", { class: "network-unit", "data-part": "unit" },
-      element("div", { class: "network-unit-head" }, title, shut), place, views, partsHeading, parts, products, note, steps);
+    const head = element("div", { class: "network-unit-head" }, title, shut);
+    const rest = [place, views, partsHeading, parts, products, note, steps];
+    const part = element("section", { class: "network-unit" }, head, ...rest);
     return { part, update };
   };
 })();
