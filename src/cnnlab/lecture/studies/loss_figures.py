@@ -45,19 +45,20 @@ def _draw_gradients(data: Content, width_inches: float) -> Figure:
     formula, measured = _axes(figure, 2)
     for index, loss in enumerate(LOSSES):
         style: dict[str, Any] = {"color": SERIES[index], "label": words(f"loss_{loss}")}
-        formula.plot(data["curve"]["p"], data["curve"][loss], linestyle=DASHES[index], linewidth=1.7, **style)
+        norms = data["curve"][loss]
+        relative = [each / max(norms) for each in norms]  # a factor in the loss is only another learning rate
+        formula.plot(data["curve"]["p"], relative, linestyle=DASHES[index], linewidth=1.7, **style)
         measured.plot(
             data["wrong"]["probability"], data["wrong"][loss],
             linestyle="none", marker=MARKERS[index], markersize=3.5, alpha=0.7, markeredgewidth=0, **style,
         )  # fmt: skip
     formula.set_title(words("formula_title"), loc="left")
-    formula.set(xlabel=words("probability"), ylabel=words("gradient"), xlim=(0, 1), ylim=(0, None))
+    formula.set(xlabel=words("probability"), ylabel=words("gradient_relative"), xlim=(0, 1), ylim=(0, 1.04))
     measured.set_title(words("measured_title"), loc="left")
     measured.set(xlabel=words("probability_log"), ylabel=words("gradient_log"), xscale="log", yscale="log")
     for axes in (formula, measured):
         axes.grid(axis="y", color=GRID)
     formula.legend(loc="upper right")
-    measured.legend(loc="lower right")
     return figure
 
 
@@ -69,7 +70,7 @@ def _draw_relearning(data: Content, width_inches: float) -> Figure:
         curves = [[100 * each for each in curve] for curve in relearning[loss]]
         draw_seeds(axes, relearning["steps"], curves, words(f"loss_{loss}"), index)
     axes.set(xlabel=words("steps"), ylabel=words("accuracy_new"), ylim=(0, 101))
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
     return figure
 
 
