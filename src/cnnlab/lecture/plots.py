@@ -49,7 +49,7 @@ def draw_pixels(axes: Axes, rows: Sequence[Sequence[float]], title: str = "", hi
         highest: The number with the full colour; None for the highest one. The lowest, or 0 beside `highest`, has none.
     """
     lowest = 0.0 if highest is not None else None
-    axes.imshow(rows, cmap=_PIXELS, vmin=lowest, vmax=highest, interpolation="nearest")
+    axes.imshow(rows, cmap=_PIXELS, vmin=lowest, vmax=highest, interpolation="none")
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, color=INK, pad=4)
     for spine in axes.spines.values():

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from cnnlab.lecture.drawing import drawn
 from cnnlab.lecture.plots import draw_seeds, percent
@@ -56,6 +56,9 @@ def _draw_gradients(data: Content, width_inches: float) -> Figure:
     formula.set(xlabel=words("probability"), ylabel=words("gradient_relative"), xlim=(0, 1), ylim=(0, 1.04))
     measured.set_title(words("measured_title"), loc="left")
     measured.set(xlabel=words("probability_log"), ylabel=words("gradient_log"), xscale="log", yscale="log")
+    for axis in (measured.xaxis, measured.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     for axes in (formula, measured):
         axes.grid(axis="y", color=GRID)
     formula.legend(loc="upper right")
