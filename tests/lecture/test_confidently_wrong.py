@@ -7,11 +7,11 @@ from cnnlab.lecture.confidently_wrong import (
     LOSSES,
     NUM_STEPS,
     Gradients,
-    confident_to_hesitant,
     curve,
     gradient_norms,
     gradients_where_wrong,
     relearn,
+    slope,
 )
 
 
@@ -39,11 +39,11 @@ def test_only_wrong_images_count():
     torch.testing.assert_close(found.probability, expected, atol=1e-6, rtol=0)
 
 
-def test_the_ratio_is_that_of_the_extreme_tenths():
-    probability = torch.linspace(0.4, 0.01, 20, dtype=torch.float64)  # the last two are the most confident
-    found = Gradients(probability, torch.arange(20.0), torch.arange(20.0, 0.0, -1.0))
-    assert confident_to_hesitant(found, "cross_entropy") == pytest.approx(18.5 / 0.5)
-    assert confident_to_hesitant(found, "mse") == pytest.approx(1.5 / 19.5)
+def test_the_slope_is_the_exponent():
+    probability = torch.logspace(-4, -0.5, 20, dtype=torch.float64)
+    found = Gradients(probability, torch.full((20,), 1.4, dtype=torch.float64), 0.3 * probability**0.9)
+    assert slope(found, "cross_entropy") == pytest.approx(0.0)
+    assert slope(found, "mse") == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
