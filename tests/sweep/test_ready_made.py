@@ -20,6 +20,10 @@ JOBS = {
     "calibration": 4 * 10,
     "lr_sensitivity": OPTIONS["optimizer"] * 9 * 3,
     "grid": 4 * 3 * 4 * 3,
+    "lecture_fully_connected": 2 * 2 * 5,
+    "lecture_fully_connected_mlp": 2 * 2 * 5,
+    "lecture_loss": 2 * 5,
+    "lecture_pool": 3 * 5,
 }
 TRIALS = {
     "optimizers": OPTIONS["optimizer"] * 7 * 3,

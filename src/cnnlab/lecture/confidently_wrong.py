@@ -9,7 +9,6 @@ from cnnlab.nn.loss import SoftmaxMSELoss
 
 LOSSES = ("cross_entropy", "mse")
 NUM_STEPS, EVERY_STEPS, BATCH_SIZE = 200, 20, 64
-SHARE = 0.1  # of the wrong images: the most and the least confident ones
 
 
 class Gradients(NamedTuple):
@@ -66,19 +65,21 @@ def gradient_norms(logits: torch.Tensor, labels: torch.Tensor, name: str) -> tor
     return norms * len(labels)
 
 
-def confident_to_hesitant(found: Gradients, name: str) -> float:
-    """The mean gradient of the most confident tenth of wrong images over that of the least confident tenth.
+def slope(found: Gradients, name: str) -> float:
+    """By how many decades the gradient falls if the probability of the true class falls by one.
 
-    Confidence is a low probability of the true class.
+    The least-squares line through the logarithms of both: 1 if the gradient is proportional to the probability, and so
+    vanishes with it, 0 if it does not depend on it.
 
     Args:
-        found: Of at least one wrong image.
+        found: Of wrong images with at least two probabilities.
         name: One of `LOSSES`.
     """
-    order = found.probability.argsort()
-    num = max(1, round(SHARE * len(order)))
-    norms: torch.Tensor = getattr(found, name)[order]
-    return float(norms[:num].mean() / norms[-num:].mean())
+    x = found.probability.log10()
+    norms: torch.Tensor = getattr(found, name)
+    y = norms.log10()
+    x = x - x.mean()
+    return float((x * (y - y.mean())).sum() / x.square().sum())
 
 
 def relearn(
