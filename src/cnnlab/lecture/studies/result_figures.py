@@ -108,8 +108,9 @@ def _draw_confusion(content: Content, width_inches: float) -> Figure:
         axes.add_patch(Rectangle((digit, digit), 1, 1, facecolor=GRID, linewidth=0))
     axes.set(xlim=(0, num), ylim=(num, 0))
     middles = np.arange(num) + 0.5
-    axes.set_xticks(middles, range(num))
-    axes.set_yticks(middles, range(num))
+    digits = [str(digit) for digit in range(num)]
+    axes.set_xticks(middles, digits)
+    axes.set_yticks(middles, digits)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(words("predicted"))
