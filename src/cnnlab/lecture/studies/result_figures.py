@@ -62,7 +62,7 @@ def _draw_curves(content: Content, width_inches: float) -> Figure:
     axes.set_title(words("error"), loc="left")
     axes.set_xlabel(words("epoch"))
     axes.set_xlim(0, len(epochs) + 0.5)
-    epoch_axis(axes, len(epochs), most=10)
+    epoch_axis(axes, len(epochs))
     return figure
 
 
