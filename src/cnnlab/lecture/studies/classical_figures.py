@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from cnnlab.lecture.drawing import drawn
 from cnnlab.lecture.study import Shown, Table
@@ -73,8 +73,9 @@ def _draw_images(content: Content, width_inches: float) -> Figure:
 
 def _draw_seconds(content: Content, width_inches: float) -> Figure:
     figure, axes = _frame(content, width_inches)
-    _lines(axes, content, {method: _seconds(content, method).tolist() for method in STYLES}, is_labelled_above=True)
+    _lines(axes, content, {method: _seconds(content, method).tolist() for method in STYLES}, is_labelled_beside=True)
     axes.set_xlabel(content["words"]("seconds"))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     return figure
 
@@ -86,18 +87,18 @@ def _frame(content: Content, width_inches: float) -> tuple[Figure, Axes]:
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color=GRID)
-    means = [_errors(content, method).mean(axis=1) for method in STYLES]
-    error_axis(axes, float(np.min(means)), float(np.max(means)))
+    errors = [_errors(content, method) for method in STYLES]
+    error_axis(axes, float(np.min(errors)), float(np.max(errors)))
     axes.set_title(content["words"]("error"), loc="left")
     return figure, axes
 
 
-def _lines(axes: Axes, content: Content, x: dict[str, Sequence[float]], *, is_labelled_above: bool = False) -> None:
+def _lines(axes: Axes, content: Content, x: dict[str, Sequence[float]], *, is_labelled_beside: bool = False) -> None:
     """A line for each method through the sizes of the training set, named at its end."""
     means = {method: _errors(content, method).mean(axis=1) for method in STYLES}
     for method, (color, dashes, marker) in STYLES.items():
         axes.plot(x[method], means[method], color=color, linestyle=dashes, marker=marker, markersize=5, linewidth=1.6)
-    if is_labelled_above:
+    if is_labelled_beside:
         for method, (color, _, _) in STYLES.items():
             axes.annotate(
                 content["words"](method), (x[method][-1], means[method][-1]), xytext=(7, 0),

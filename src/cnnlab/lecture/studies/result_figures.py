@@ -56,13 +56,13 @@ def _draw_curves(content: Content, width_inches: float) -> Figure:
     lecture = 100 * (1 - content["lecture"])
     axes.axhline(lecture, color=MUTED, linewidth=1, linestyle=(0, (1.2, 1.2)))
     axes.annotate(
-        words("lecture_line"), (1, lecture), xytext=(0, -4), textcoords="offset points", va="top", color=MUTED
+        words("lecture_line"), (1, lecture), xytext=(0, 4), textcoords="offset points", va="bottom", color=MUTED
     )
     error_axis(axes, float(lowest), float(highest))
     axes.set_title(words("error"), loc="left")
     axes.set_xlabel(words("epoch"))
     axes.set_xlim(0, len(epochs) + 0.5)
-    epoch_axis(axes, len(epochs), most=8)
+    epoch_axis(axes, len(epochs))
     return figure
 
 
@@ -108,8 +108,9 @@ def _draw_confusion(content: Content, width_inches: float) -> Figure:
         axes.add_patch(Rectangle((digit, digit), 1, 1, facecolor=GRID, linewidth=0))
     axes.set(xlim=(0, num), ylim=(num, 0))
     middles = np.arange(num) + 0.5
-    axes.set_xticks(middles, range(num))
-    axes.set_yticks(middles, range(num))
+    digits = [str(digit) for digit in range(num)]
+    axes.set_xticks(middles, digits)
+    axes.set_yticks(middles, digits)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(words("predicted"))
@@ -129,6 +130,7 @@ def _draw_contested(content: Content, width_inches: float) -> Figure:
     for axes, each in zip(grid.flat, contested, strict=False):
         axes.imshow(np.array(each["pixels"], dtype=np.uint8), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
         axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
         text = words("contested", label=each["label"], predicted=each["predicted"], num=each["num_wrong"],
                      seeds=mistakes["num_seeds"])  # fmt: skip
         axes.set_title(text, fontsize=8.5)
