@@ -18,7 +18,7 @@ from cnnlab.lecture.surfaces import (
     steps_to_target,
 )
 
-RATES = tuple(float(rate) for rate in 10 ** (np.arange(-15, 7) / 6))  # 0.0032 to 10, six a decade
+RATES = tuple(float(rate) for rate in 10 ** (np.arange(-15, 10) / 6))  # 0.0032 to 32, six a decade
 SHOWN_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)  # for a reader to choose from
 TUNING_SEED = 1000
 MOST_POINTS = 60  # of a path that is shown

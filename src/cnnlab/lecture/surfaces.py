@@ -73,7 +73,7 @@ RIDGE_X = -0.31  # between the two valleys
 SURFACES = {
     surface.name: surface
     for surface in (
-        Surface("ravine", ravine, (-8.0, 1.0), 0.2, 0.1, 0.05, (0.0, 0.0), (-9.0, 3.0), (-1.6, 1.6)),
+        Surface("ravine", ravine, (-8.0, 1.0), 0.2, 0.1, 0.05, (0.0, 0.0), (-9.0, 3.0), (-2.2, 2.2)),
         Surface("plateau", plateau, (-3.2, 2.4), 0.2, 0.05, 0.1, (0.0, 0.0), (-4.5, 2.0), (-1.5, 3.5)),
         Surface("saddle", saddle, (-1.5, 0.0), 0.0, 0.05, 0.02, (0.0, 1.0), (-2.0, 1.0), (-1.5, 1.5)),
         Surface("two_valleys", two_valleys, (-3.2, 1.0), 0.2, 0.5, 0.0, (2.14, 0.0), (-4.0, 4.0), (-2.0, 2.0)),
@@ -172,7 +172,7 @@ def steps_to_target(surface: Surface, paths: Paths) -> NDArray[np.float64]:
     num_points = paths.shape[-2]
     last_above = num_points - 1 - is_above[..., ::-1].argmax(axis=-1)
     steps = np.where(is_above.any(axis=-1), last_above + 1, 1)
-    return np.minimum(steps, num_points - 1).astype(np.float64)
+    return np.asarray(np.minimum(steps, num_points - 1), dtype=np.float64)
 
 
 def ends_in_good_valley(paths: Paths) -> NDArray[np.bool_]:
