@@ -15,6 +15,7 @@ from cnnlab.lecture.surfaces import (
     draw_starts_and_noise,
     ends_in_good_valley,
     optimizer_option,
+    steps_to_leave_ridge,
     steps_to_target,
 )
 
@@ -54,6 +55,10 @@ class Descent:
     def decades(self) -> NDArray[np.float64]:
         """log10 of the steps to the target, a mean for each seed, (seeds,)."""
         return np.asarray(np.log10(steps_to_target(self.surface, self.paths)).mean(axis=-1))
+
+    def leaving_decades(self) -> NDArray[np.float64]:
+        """log10 of the steps until a path has left the ridge of the saddle, a mean for each seed, (seeds,)."""
+        return np.asarray(np.log10(steps_to_leave_ridge(self.paths)).mean(axis=-1))
 
     def good_share(self) -> NDArray[np.float64]:
         """The share of paths that end in the good one of two valleys, for each seed, (seeds,)."""

@@ -35,8 +35,8 @@ def look_at_weights(_step: int, network: nn.Module, _optimizer: Optimizer) -> di
 def measure_slice(runs: Mapping[str, Run], steps: Sequence[int] = STEPS) -> dict[str, Any]:
     """The loss on the plane in which the paths of all runs together vary most, through their common start.
 
-    Beside it, how much of the variance of each path its own first two principal directions have, and the same of a random
-    walk from the same start with steps as long as that path's.
+    Beside it, how much of the variance of each path its own first two principal directions have, and the same of a
+    random walk from the same start with steps as long as SGD's. So one of the runs is `sgd`.
 
     Args:
         runs: Of the same seed, by name, so that they start from the same weights.

@@ -179,6 +179,8 @@ def _compared(descents: dict[str, dict[str, Descent]], claim: str) -> dict[str, 
         of = descents["noisy" if noise else "exact"]
         if claim == "momentum_leaves_the_poor_minimum":
             effects[condition] = _minus(of[name].good_share(), of["sgd"].good_share())
+        elif claim == "sgd_leaves_the_saddle_later":
+            effects[condition] = _minus(of["sgd"].leaving_decades(), of[name].leaving_decades())
         else:
             effects[condition] = _minus(of["sgd"].decades(), of[name].decades())
     return effects
@@ -254,9 +256,7 @@ def _epsilon(at: Snapshot) -> dict[str, float]:
     """The lecture's √(G + ε) beside torch's √G + ε, on the same G."""
     inside = effective_rate(at.squares, 1.0, LECTURE_EPS, is_inside=True)
     outside = effective_rate(at.squares, 1.0, TORCH_EPS, is_inside=False)
-    ratio = (inside / outside)[
-        at.squares > 0
-    ]  # at most 1, but for rounding; with G = 0 there was no gradient to follow
+    ratio = (inside / outside)[at.squares > 0]  # at most 1; with G = 0 there was no gradient
     return {
         "step": at.step,
         "median_root": float(at.squares.sqrt().median()),
