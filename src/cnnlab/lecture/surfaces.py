@@ -186,7 +186,7 @@ def steps_to_leave_ridge(paths: Paths) -> NDArray[np.float64]:
     """
     has_left = np.abs(paths[..., 1]) > 0.5
     first = np.where(has_left.any(axis=-1), has_left.argmax(axis=-1), paths.shape[-2] - 1)
-    return np.maximum(first, 1).astype(np.float64)
+    return np.asarray(np.maximum(first, 1), dtype=np.float64)
 
 
 def ends_in_good_valley(paths: Paths) -> NDArray[np.bool_]:
