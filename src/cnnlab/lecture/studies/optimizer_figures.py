@@ -106,7 +106,7 @@ def _draw_surface(axes: Axes, surface: Mapping[str, Any], paths: Mapping[str, An
     axes.set_ylim(min(surface["y"]), max(surface["y"]))
     size = np.ptp([axes.get_xlim(), axes.get_ylim()], axis=1)
     for optimizer, path in paths.items():
-        x, y = _apart(np.array(path), 0.015 * size).T
+        x, y = _apart(np.array(path), 0.025 * size).T
         axes.plot(x, y, **LOOKS[optimizer], markersize=3, linewidth=1.3, label=words(optimizer))
     axes.plot(*paths["sgd"][0], "o", color=INK, markersize=6, zorder=5)
 
