@@ -15,10 +15,11 @@ from cnnlab.lecture.surfaces import (
     draw_starts_and_noise,
     ends_in_good_valley,
     optimizer_option,
+    steps_to_leave_ridge,
     steps_to_target,
 )
 
-RATES = tuple(float(rate) for rate in 10 ** (np.arange(-15, 7) / 6))  # 0.0032 to 10, six a decade
+RATES = tuple(float(rate) for rate in 10 ** (np.arange(-15, 10) / 6))  # 0.0032 to 32, six a decade
 SHOWN_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)  # for a reader to choose from
 TUNING_SEED = 1000
 MOST_POINTS = 60  # of a path that is shown
@@ -54,6 +55,10 @@ class Descent:
     def decades(self) -> NDArray[np.float64]:
         """log10 of the steps to the target, a mean for each seed, (seeds,)."""
         return np.asarray(np.log10(steps_to_target(self.surface, self.paths)).mean(axis=-1))
+
+    def leaving_decades(self) -> NDArray[np.float64]:
+        """log10 of the steps until a path has left the ridge of the saddle, a mean for each seed, (seeds,)."""
+        return np.asarray(np.log10(steps_to_leave_ridge(self.paths)).mean(axis=-1))
 
     def good_share(self) -> NDArray[np.float64]:
         """The share of paths that end in the good one of two valleys, for each seed, (seeds,)."""

@@ -1,17 +1,11 @@
-"""How far an adaptive optimiser moves each weight for each unit of gradient, while a finished run is trained again."""
+"""How far an adaptive optimiser moves each weight for each unit of gradient."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
-
-from cnnlab.report.runs import Run
-from cnnlab.run.folder import RunFolder
-from cnnlab.seeding import derive_seed
-from cnnlab.training.build import build_classifier, build_data
-from cnnlab.training.classifier import Classifier
 
 SQUARES = {"LectureAdagrad": "sum", "Adagrad": "sum", "RMSprop": "square_avg", "Adam": "exp_avg_sq"}  # in the state
 
@@ -30,44 +24,9 @@ class Snapshot(NamedTuple):
     squares: torch.Tensor
 
 
-def retrain(run: Run, steps: Sequence[int]) -> tuple[Classifier, list[Snapshot]]:
-    """Trains a run again, step by step, and looks at its optimiser now and then.
-
-    Args:
-        run: On the CPU, with a constant learning rate and no averaging.
-        steps: After which steps to look, besides the last one.
-
-    Returns:
-        The trained network and the snapshots.
-    """
-    config = RunFolder(run.path).config()
-    classifier, data = build_classifier(config), build_data(config)
-    data.setup()
-    batches = data.train_dataloader()
-    optimizer = classifier.make_optimizer(list(classifier.network.parameters()))
-    last = config.trainer.max_epochs * len(batches)
-    classifier.train()
-    found = [
-        Snapshot(step, *_effective_rates(optimizer))
-        for step in _train(classifier, optimizer, batches, config)
-        if step in steps or step == last
-    ]
-    return classifier, found
-
-
-def _train(classifier: Classifier, optimizer: Optimizer, batches: Any, config: Any) -> Iterator[int]:
-    """Trains as a run does, with the same random numbers; yields the number of each step."""
-    step = 0
-    for epoch in range(config.trainer.max_epochs):
-        batches.sampler.set_epoch(epoch)
-        for index, batch in enumerate(batches):
-            torch.manual_seed(derive_seed(classifier.seed, "step", epoch, index, 0))  # of dropout
-            criterion, _ = classifier.compute(batch)
-            optimizer.zero_grad()
-            criterion.backward()
-            optimizer.step()
-            step += 1
-            yield step
+def look_at_rates(step: int, _network: nn.Module, optimizer: Optimizer) -> Snapshot:
+    """The optimiser's state after a step, for `retrain`."""
+    return Snapshot(step, *_effective_rates(optimizer))
 
 
 def _effective_rates(optimizer: Optimizer) -> tuple[torch.Tensor, torch.Tensor]:

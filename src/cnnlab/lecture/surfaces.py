@@ -69,14 +69,14 @@ def two_valleys(weights: torch.Tensor) -> torch.Tensor:
     return (x**2 - 4) ** 2 / 16 - 0.3 * x + 0.5 * y**2
 
 
-RIDGE_X = -0.31  # between the two valleys
+RIDGE_X = -0.307  # between the two valleys
 SURFACES = {
     surface.name: surface
     for surface in (
-        Surface("ravine", ravine, (-8.0, 1.0), 0.2, 0.1, 0.05, (0.0, 0.0), (-9.0, 3.0), (-1.6, 1.6)),
+        Surface("ravine", ravine, (-8.0, 1.0), 0.2, 0.1, 0.05, (0.0, 0.0), (-9.0, 3.0), (-2.2, 2.2)),
         Surface("plateau", plateau, (-3.2, 2.4), 0.2, 0.05, 0.1, (0.0, 0.0), (-4.5, 2.0), (-1.5, 3.5)),
         Surface("saddle", saddle, (-1.5, 0.0), 0.0, 0.05, 0.02, (0.0, 1.0), (-2.0, 1.0), (-1.5, 1.5)),
-        Surface("two_valleys", two_valleys, (-3.2, 1.0), 0.2, 0.5, 0.0, (2.14, 0.0), (-4.0, 4.0), (-2.0, 2.0)),
+        Surface("two_valleys", two_valleys, (-3.2, 1.0), 0.2, 0.5, 0.0, (2.136, 0.0), (-4.0, 4.0), (-2.0, 2.0)),
     )
 }
 
@@ -172,7 +172,21 @@ def steps_to_target(surface: Surface, paths: Paths) -> NDArray[np.float64]:
     num_points = paths.shape[-2]
     last_above = num_points - 1 - is_above[..., ::-1].argmax(axis=-1)
     steps = np.where(is_above.any(axis=-1), last_above + 1, 1)
-    return np.minimum(steps, num_points - 1).astype(np.float64)
+    return np.asarray(np.minimum(steps, num_points - 1), dtype=np.float64)
+
+
+def steps_to_leave_ridge(paths: Paths) -> NDArray[np.float64]:
+    """Steps after which a path on `saddle` is half-way from the ridge to a minimum for the first time, |y| > ½.
+
+    Args:
+        paths: (…, steps + 1, 2).
+
+    Returns:
+        (…), from 1 on; all steps if it never is.
+    """
+    has_left = np.abs(paths[..., 1]) > 0.5
+    first = np.where(has_left.any(axis=-1), has_left.argmax(axis=-1), paths.shape[-2] - 1)
+    return np.asarray(np.maximum(first, 1), dtype=np.float64)
 
 
 def ends_in_good_valley(paths: Paths) -> NDArray[np.bool_]:

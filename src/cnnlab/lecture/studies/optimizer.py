@@ -16,7 +16,9 @@ from cnnlab.lecture.descents import (
     shown_paths,
     stays_on_ridge,
 )
-from cnnlab.lecture.effective_rates import Snapshot, effective_rate, median_decades, retrain
+from cnnlab.lecture.effective_rates import Snapshot, effective_rate, look_at_rates, median_decades
+from cnnlab.lecture.mnist_slice import measure_slice
+from cnnlab.lecture.retraining import retrain
 from cnnlab.lecture.studies.optimizer_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
 from cnnlab.lecture.surfaces import SURFACES, Surface, optimizer_option, reversal_share, steps_to_target
@@ -112,6 +114,7 @@ def measure(workspace: Workspace) -> Measured:
         for name, each in runs.items()
     }
     data["trials"] = _trials(workspace)
+    data["slice"] = measure_slice({name: runs[name][0] for name in OPTIMIZERS})
     return Measured(effects, data)
 
 
@@ -154,7 +157,7 @@ def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, di
         },
         "surfaces": {surface.name: _grid(surface) for surface in SURFACES.values()},
         "paths": {noise: _shown(SHOWN_RATES, is_noisy, effort) for noise, is_noisy in NOISE.items()},
-        "best_paths": {name: _best_paths(both["exact"], effort) for name, both in found.items()},
+        "best_paths": {name: _best_paths(both, name == "saddle", effort) for name, both in found.items()},
     }
     return effects, data
 
@@ -176,6 +179,8 @@ def _compared(descents: dict[str, dict[str, Descent]], claim: str) -> dict[str, 
         of = descents["noisy" if noise else "exact"]
         if claim == "momentum_leaves_the_poor_minimum":
             effects[condition] = _minus(of[name].good_share(), of["sgd"].good_share())
+        elif claim == "sgd_leaves_the_saddle_later":
+            effects[condition] = _minus(of["sgd"].leaving_decades(), of[name].leaving_decades())
         else:
             effects[condition] = _minus(of["sgd"].decades(), of[name].decades())
     return effects
@@ -217,10 +222,11 @@ def _shown(rates: Sequence[float], is_noisy: bool, effort: Effort) -> dict[str, 
     }
 
 
-def _best_paths(descents: dict[str, Descent], effort: Effort) -> dict[str, Any]:
+def _best_paths(both: dict[str, dict[str, Descent]], is_noisy: bool, effort: Effort) -> dict[str, Any]:
+    """A path of each optimiser at its best rate, without noise where it needs none to leave."""
     return {
-        name: shown_paths(each.surface, optimizer_option(name), [each.rate], False, effort)[0]
-        for name, each in descents.items()
+        name: shown_paths(each.surface, optimizer_option(name), [each.rate], is_noisy, effort)[0]
+        for name, each in both["noisy" if is_noisy else "exact"].items()
     }
 
 
@@ -234,7 +240,7 @@ def _by_optimizer(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def _measure_effective_rates(runs: dict[str, list[Run]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """How the effective learning rates change, and where the two forms of Adagrad differ."""
-    snapshots = {name: [retrain(run, STEPS)[1] for run in runs[name]] for name in ADAPTIVE}
+    snapshots = {name: [retrain(run, STEPS, look_at_rates)[-1] for run in runs[name]] for name in ADAPTIVE}
     decades = {name: [[median_decades(at.rates) for at in each] for each in found] for name, found in snapshots.items()}
     steps = [at.step for at in snapshots["adagrad"][0]]
     first = next((index for index, step in enumerate(steps) if step >= FIRST_STEP), 0)
@@ -250,7 +256,7 @@ def _epsilon(at: Snapshot) -> dict[str, float]:
     """The lecture's √(G + ε) beside torch's √G + ε, on the same G."""
     inside = effective_rate(at.squares, 1.0, LECTURE_EPS, is_inside=True)
     outside = effective_rate(at.squares, 1.0, TORCH_EPS, is_inside=False)
-    ratio = inside / outside  # at most 1, but for rounding
+    ratio = (inside / outside)[at.squares > 0]  # at most 1; with G = 0 there was no gradient
     return {
         "step": at.step,
         "median_root": float(at.squares.sqrt().median()),
@@ -281,6 +287,10 @@ STUDY = Study(
     sources=(
         "lecture/descents.py",
         "lecture/effective_rates.py",
+        "lecture/mnist_slice.py",
+        "lecture/retraining.py",
+        "observe/loss_surface.py",
+        "observe/weight_path.py",
         "lecture/surfaces.py",
         "lecture/studies/optimizer_figures.py",
     ),

@@ -38,13 +38,19 @@ def show(data: dict[str, Any], words: Words) -> Shown:
         data: Of `optimizer.measure`.
         words: In the language of the page.
     """
-    figures: dict[str, Draw] = {"best_paths": _draw_paths, "effective_rates": _draw_effective, "rates": _draw_trials}
+    figures: dict[str, Draw] = {
+        "best_paths": _draw_paths,
+        "effective_rates": _draw_effective,
+        "rates": _draw_trials,
+        "slice": _draw_slice,
+    }
     return Shown(
         figures={name: _styled(draw, data, words) for name, draw in figures.items()},
         tables={
             "surfaces": _surfaces_table(data, words),
             "epsilon": _epsilon_table(data, words),
             "accuracy": _accuracy_table(data, words),
+            "walk": _walk_table(data, words),
         },
         widgets={"paths": _paths_widget(data, words)},
     )
@@ -60,29 +66,58 @@ def _draw_paths(data: dict[str, Any], words: Words) -> Figure:
     """The four surfaces, with a path of each optimiser at its best learning rate."""
     figure = Figure((WIDE_INCHES, 6.9), layout="constrained")
     for axes, (name, surface) in zip(figure.subplots(2, 2).flat, data["surfaces"].items(), strict=True):
-        _draw_surface(axes, surface)
-        for optimizer, path in data["best_paths"][name].items():
-            x, y = np.array(path).T
-            look = LOOKS[optimizer]
-            axes.plot(x, y, **look, markersize=3, linewidth=1.3, label=words(optimizer))
-        axes.plot(*data["best_paths"][name]["sgd"][0], "o", color=INK, markersize=6, zorder=5)
-        if surface["minimum"]:
-            axes.plot(*surface["minimum"], "*", color=INK, markersize=11, zorder=5)
-        axes.set_title(words(name), loc="left")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6)
+        levels = np.linspace(0.03, 1, 11) ** 2
+        _draw_surface(axes, surface, data["best_paths"][name], levels, words)
+        axes.plot(*surface["minimum"], "*", color=INK, markersize=11, zorder=5)
+        axes.set_xlabel("x", labelpad=1)
+        axes.set_ylabel("y", labelpad=1, rotation=0)
+        noise = words("with_noise" if name == "saddle" else "without_noise")
+        axes.set_title(f"{words(name)}, {noise}", loc="left")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure
 
 
-def _draw_surface(axes: Axes, surface: Mapping[str, Any]) -> None:
-    """Contours, closer at small losses."""
+def _draw_slice(data: dict[str, Any], words: Words) -> Figure:
+    """The loss on MNIST on a plane, with the path of each optimiser."""
+    figure = Figure((WIDE_INCHES, 5.2), layout="constrained")
+    axes = figure.subplots()
+    _draw_surface(axes, data["slice"], data["slice"]["paths"], np.linspace(0, 1, 16)[1:] ** 3, words)
+    first, second = (f"{100 * each:.0f}" for each in data["slice"]["explained"])
+    axes.set_xlabel(words("first_direction", share=first))
+    axes.set_ylabel(words("second_direction", share=second))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+def _draw_surface(axes: Axes, surface: Mapping[str, Any], paths: Mapping[str, Any], levels: Any, words: Words) -> None:
+    """Contours and paths from a common start.
+
+    Args:
+        axes: Where.
+        surface: x, y and z, (y, x).
+        paths: Of each optimiser.
+        levels: Of the contours, from 0 for the smallest loss to 1 for the greatest.
+        words: With the optimisers' names.
+    """
     losses = np.array(surface["z"])
-    levels = losses.min() + (losses.max() - losses.min()) * np.linspace(0.03, 1, 13) ** 2
-    axes.contour(surface["x"], surface["y"], losses, levels=levels, colors=FAINT, linewidths=0.7, linestyles="-")
+    heights = losses.min() + (losses.max() - losses.min()) * levels
+    axes.contour(surface["x"], surface["y"], losses, levels=heights, colors=FAINT, linewidths=0.7, linestyles="-")
     axes.set_xlim(min(surface["x"]), max(surface["x"]))
     axes.set_ylim(min(surface["y"]), max(surface["y"]))
-    axes.set_xlabel("x", labelpad=1)
-    axes.set_ylabel("y", labelpad=1, rotation=0)
+    size = np.ptp([axes.get_xlim(), axes.get_ylim()], axis=1)
+    for optimizer, path in paths.items():
+        x, y = _apart(np.array(path), 0.025 * size).T
+        axes.plot(x, y, **LOOKS[optimizer], markersize=3, linewidth=1.3, label=words(optimizer))
+    axes.plot(*paths["sgd"][0], "o", color=INK, markersize=6, zorder=5)
+
+
+def _apart(path: Any, least: Any) -> Any:
+    """The points of a path that are some way from the last one that is kept: others cannot be told apart."""
+    kept = [path[0]]
+    for point in path[1:]:
+        if (np.abs(point - kept[-1]) > least).any():
+            kept.append(point)
+    return np.array(kept)
 
 
 def _draw_effective(data: dict[str, Any], words: Words) -> Figure:
@@ -186,6 +221,14 @@ def _accuracy_table(data: dict[str, Any], words: Words) -> Table:
         for optimizer, each in data["accuracy"].items()
     ]
     return Table(head, rows)
+
+
+def _walk_table(data: dict[str, Any], words: Words) -> Table:
+    """How much of each path's variance is in its own two principal directions, beside a random walk."""
+    found = {words(name): each for name, each in data["slice"]["explained_of_each"].items()}
+    found[words("walk")] = data["slice"]["explained_of_walk"]
+    rows = [[name, *(f"{100 * share:.0f} %" for share in (*each, sum(each)))] for name, each in found.items()]
+    return Table([words(key) for key in ("path", "first", "second", "together")], rows)
 
 
 def _paths_widget(data: dict[str, Any], words: Words) -> dict[str, Any]:
