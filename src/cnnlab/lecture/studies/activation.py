@@ -1,7 +1,7 @@
 """Activations: which saturate, which pass the gradient back, which zigzag, which die, and what each costs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,12 @@ STARTS = {"torch_start": "torch_default", "xavier_start": "xavier_normal", "he_s
 LESS, GREATER = Expected.LESS, Expected.GREATER
 DECADE = 1.0  # a gradient vanishes if a tenth of it, or less, is left in the first layer
 
+VANISHING = ("torch_start", "xavier_start", "he_trained")
+
 CLAIMS = (
     # log10 of the gradient's standard deviation before the activation, first over last hidden layer, at depth 10
-    Claim("sigmoid_vanishes", LESS, DECADE, "decades", ("torch_start", "xavier_start", "he_trained")),
-    Claim("tanh_vanishes", LESS, DECADE, "decades", ("torch_start", "xavier_start", "he_trained")),
+    Claim("sigmoid_vanishes", LESS, DECADE, "decades", VANISHING),
+    Claim("tanh_vanishes", LESS, DECADE, "decades", VANISHING),
     # the same of ReLU, minus that of the other activation with the same initial weights, before the first step
     Claim("relu_vanishes_less", GREATER, DECADE, "decades", ("sigmoid_he", "tanh_he", "tanh_torch")),
     # the saturated fraction after training, as a mean over hidden layers
@@ -59,7 +61,7 @@ def measure(workspace: Workspace) -> Measured:
     """
     found = by_configuration(workspace.runs(SWEEP), ("activation", "model.depth"))
     runs = {(name, int(depth)): each for (name, depth), each in found.items()}
-    rows = {key: {seed: _Rows(run) for seed, run in each.items()} for key, each in runs.items()}
+    rows = {key: {seed: Diagnosis(run) for seed, run in each.items()} for key, each in runs.items()}
     profiles = _at_start(workspace.budget)
     profiles["he_trained"] = {
         name: {depth: {seed: each.gradients() for seed, each in rows[name, depth].items()} for depth in DEPTHS}
@@ -81,10 +83,10 @@ def measure(workspace: Workspace) -> Measured:
         "accuracy": {name: [_of_runs(runs[name, depth]) for depth in DEPTHS] for name in ACTIVATIONS},
         **_functions(workspace.budget),
     }
-    return Measured(_effects(runs, rows, profiles), data)
+    return Measured(effects_of(runs, rows, profiles), data)
 
 
-class _Rows:
+class Diagnosis:
     """The diagnostics of a run.
 
     Args:
@@ -118,7 +120,7 @@ class _Rows:
         return float(np.nanmean([row[4] for row in self.rows if row[2:4] == (WHOLE, "update_cosine")]))
 
 
-Rows = Mapping[tuple[str, int], Mapping[int, _Rows]]
+Diagnoses = Mapping[tuple[str, int], Mapping[int, Diagnosis]]
 
 
 def _at_start(budget: Budget) -> Profiles:
@@ -148,41 +150,34 @@ def _functions(budget: Budget) -> dict[str, Any]:
     }
 
 
-def _effects(runs: Mapping[tuple[str, int], Mapping[int, Run]], rows: Rows, profiles: Profiles) -> Effects:
-    ratios = {(place, name): _ratios(each[DEEP]) for place, of in profiles.items() for name, each in of.items()}
-    accuracy = {key: each_seed(each, final_accuracy) for key, each in runs.items()}
-    vanishing = ("torch_start", "xavier_start", "he_trained")
-    start = {"he": "he_start", "torch": "torch_start"}
+def effects_of(runs: Mapping[tuple[str, int], Mapping[int, Run]], diagnoses: Diagnoses, profiles: Profiles) -> Effects:
+    """The effects of all claims.
 
-    def relu_against(condition: str) -> list[float]:
-        other, place = condition.split("_")
-        return difference(ratios[start[place], "relu"], ratios[start[place], other])
+    Args:
+        runs: By activation and depth, then by seed.
+        diagnoses: The same runs'.
+        profiles: Of networks before their first step, and of the trained ones.
+    """
+    accuracy = {key: each_seed(each, final_accuracy) for key, each in runs.items()}
+    saturated = {key: _last(each, "saturated_fraction") for key, each in diagnoses.items()}
+    dead = {key: _last(each, "dead_fraction") for key, each in diagnoses.items()}
+    cosines = {key: {seed: each.update_cosine() for seed, each in of.items()} for key, of in diagnoses.items()}
 
     def signs(name: str, quantity: str) -> BySeed:
-        return {seed: each.sign_agreement(quantity) for seed, each in rows[name, 5].items()}
+        return {seed: each.sign_agreement(quantity) for seed, each in diagnoses[name, 5].items()}
 
-    def cosines(name: str, depth: int) -> BySeed:
-        return {seed: each.update_cosine() for seed, each in rows[name, depth].items()}
-
-    effects: dict[str, dict[str, Sequence[float]]] = {
-        f"{name}_vanishes": {place: list(ratios[place, name].values()) for place in vanishing}
-        for name in ("sigmoid", "tanh")
-    }
-    effects["relu_vanishes_less"] = {each: relu_against(each) for each in ("sigmoid_he", "tanh_he", "tanh_torch")}
+    effects: dict[str, dict[str, list[float]]] = _vanishing(profiles)
     for name in ("sigmoid", "tanh"):
-        effects[f"{name}_saturates"] = {
-            f"depth_{depth}": list(_last(rows[name, depth], "saturated_fraction").values()) for depth in (2, DEEP)
-        }
+        effects[f"{name}_saturates"] = {f"depth_{each}": list(saturated[name, each].values()) for each in (2, DEEP)}
     effects["relu_units_die"] = {
-        f"depth_{depth}": difference(*(_last(rows[name, depth], "dead_fraction") for name in ("relu", "leaky_relu")))
-        for depth in (2, 20)
+        f"depth_{depth}": difference(dead["relu", depth], dead["leaky_relu", depth]) for depth in (2, 20)
     }
     for name in ("sigmoid", "relu"):
         effects[f"{name}_one_sign"] = {
             each: difference(signs(name, quantity), signs("tanh", quantity)) for each, quantity in SIGNS.items()
         }
     effects["sigmoid_zigzags"] = {
-        f"depth_{depth}": difference(cosines("sigmoid", depth), cosines("tanh", depth)) for depth in (2, 5)
+        f"depth_{depth}": difference(cosines["sigmoid", depth], cosines["tanh", depth]) for depth in (2, 5)
     }
     effects["relu_learns_faster"] = {
         f"{name}_{depth}": difference(accuracy["relu", depth], accuracy[name, depth])
@@ -192,7 +187,20 @@ def _effects(runs: Mapping[tuple[str, int], Mapping[int, Run]], rows: Rows, prof
     return effects
 
 
-def _log10(values: Any) -> Profile:
+def _vanishing(profiles: Profiles) -> dict[str, dict[str, list[float]]]:
+    ratios = {(place, name): _ratios(each[DEEP]) for place, of in profiles.items() for name, each in of.items()}
+    effects = {
+        f"{name}_vanishes": {place: list(ratios[place, name].values()) for place in VANISHING}
+        for name in ("sigmoid", "tanh")
+    }
+    effects["relu_vanishes_less"] = {
+        f"{other}_{init}": difference(ratios[f"{init}_start", "relu"], ratios[f"{init}_start", other])
+        for other, init in (("sigmoid", "he"), ("tanh", "he"), ("tanh", "torch"))
+    }
+    return effects
+
+
+def _log10(values: Iterable[float]) -> Profile:
     tiny = torch.finfo(torch.float32).tiny  # a gradient of 0 is one below the smallest number
     return [math.log10(max(value, tiny)) for value in values]
 
@@ -207,18 +215,18 @@ def _layers(profiles: Mapping[int, Profile]) -> list[float]:
     return [round(float(each), 3) for each in np.mean([np.subtract(row, row[-1]) for row in profiles.values()], axis=0)]
 
 
-def _last(rows: Mapping[int, _Rows], quantity: str) -> BySeed:
+def _last(rows: Mapping[int, Diagnosis], quantity: str) -> BySeed:
     return {seed: each.mean(quantity) for seed, each in sorted(rows.items())}
 
 
-def _over_steps(rows: Mapping[int, _Rows]) -> dict[str, list[float]]:
+def _over_steps(rows: Mapping[int, Diagnosis]) -> dict[str, list[float]]:
     """The saturated fraction after each step that was measured: a mean over layers and seeds."""
     steps = sorted({row[0] for row in next(iter(rows.values())).rows})
     means = [float(np.mean([each.mean("saturated_fraction", step) for each in rows.values()])) for step in steps]
     return {"steps": [float(step) for step in steps], "fraction": [round(mean, 5) for mean in means]}
 
 
-def _signs(rows: Rows, name: str) -> dict[str, float | None]:
+def _signs(rows: Diagnoses, name: str) -> dict[str, float | None]:
     found: dict[str, float] = {
         each: float(np.mean([run.sign_agreement(quantity) for run in rows[name, 5].values()]))
         for each, quantity in SIGNS.items()

@@ -68,7 +68,7 @@ def _draw_functions(data: Content, width_inches: float) -> Figure:
 
 def _broken_at_jumps(x: Sequence[float], values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """The same points, with a gap at 0 where the values jump."""
-    jumps = [index for index in np.flatnonzero(np.abs(np.diff(values)) > JUMP) + 1 if abs(x[index]) < 0.2]
+    jumps = np.flatnonzero((np.abs(np.diff(values)) > JUMP) & (np.abs(x[1:]) < 0.2)) + 1
     return np.insert(x, jumps, np.nan), np.insert(values, jumps, np.nan)
 
 

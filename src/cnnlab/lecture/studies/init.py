@@ -84,7 +84,7 @@ def measure(workspace: Workspace) -> Measured:
         "xavier": xavier,
         "accuracy": {"/".join(map(str, key)): _of_runs(each) for key, each in runs.items()},
     }
-    return Measured(_effects(runs, deviations, saturated, xavier), data)
+    return Measured(effects_of(runs, deviations, saturated, xavier), data)
 
 
 def _signals(overrides: Sequence[str], name: str, budget: Budget, images: Images) -> dict[int, list[Signal]]:
@@ -166,12 +166,20 @@ def xavier_numbers(fan_in: int, fan_out: int) -> dict[str, float]:
     }
 
 
-def _effects(
+def effects_of(
     runs: Mapping[tuple[str, str, int], Mapping[int, Run]],
     deviations: Mapping[tuple[str, str], Deviations],
     saturated: Mapping[str, BySeed],
     xavier: Mapping[str, Mapping[str, float]],
 ) -> Effects:
+    """The effects of all claims.
+
+    Args:
+        runs: By initialisation, activation and depth, then by seed.
+        deviations: By initialisation and activation, of networks of `DEEP` layers before their first step.
+        saturated: The saturated fraction of tanh in the last hidden layer by initialisation.
+        xavier: From `xavier_numbers`, of each kind of layer.
+    """
     accuracy = {key: each_seed(each, final_accuracy) for key, each in runs.items()}
 
     def kept(init: str, conditions: Sequence[str]) -> dict[str, list[float]]:
