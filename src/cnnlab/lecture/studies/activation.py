@@ -60,7 +60,7 @@ def measure(workspace: Workspace) -> Measured:
         workspace: With the sweep's runs.
     """
     found = by_configuration(workspace.runs(SWEEP), ("activation", "model.depth"))
-    runs = {(name, int(depth)): each for (name, depth), each in found.items()}
+    runs = {(name, int(float(depth))): each for (name, depth), each in found.items()}
     rows = {key: {seed: Diagnosis(run) for seed, run in each.items()} for key, each in runs.items()}
     profiles = _at_start(workspace.budget)
     profiles["he_trained"] = {
@@ -221,7 +221,7 @@ def _last(rows: Mapping[int, Diagnosis], quantity: str) -> BySeed:
 
 def _over_steps(rows: Mapping[int, Diagnosis]) -> dict[str, list[float]]:
     """The saturated fraction after each step that was measured: a mean over layers and seeds."""
-    steps = sorted({row[0] for row in next(iter(rows.values())).rows})
+    steps = sorted({row[0] for row in next(iter(rows.values())).rows if row[3] == "saturated_fraction"})
     means = [float(np.mean([each.mean("saturated_fraction", step) for each in rows.values()])) for step in steps]
     return {"steps": [float(step) for step in steps], "fraction": [round(mean, 5) for mean in means]}
 

@@ -147,7 +147,7 @@ def _draw_scale(of_scale: Content, width_inches: float) -> Figure:
             )  # fmt: skip
         axes.set(ylim=limits, xlabel=words("hidden_layer"), ylabel=words(label))
         axes.grid(visible=True, axis="y")
-        axes.yaxis.set_major_locator(MultipleLocator(2))
+        axes.yaxis.set_major_locator(MultipleLocator(3))
         axes.yaxis.set_major_formatter(_powers())
         axes.xaxis.set_major_locator(FixedLocator([1, 4, 7, 10]))
         axes.set_title(words(way), loc="left", pad=4)
