@@ -32,8 +32,8 @@ INITS = {
 }
 SCALES = (0.25, 0.35, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)  # standard deviations of the weights, over Xavier's
 SHOWN_LAYERS = (1, 4, 7, 10)
-VALUES = np.linspace(-1, 1, 42)  # edges of tanh's histogram, even in number so that one bin has 0 in its middle
-EXPONENTS = np.linspace(-8, 3, 45)  # edges of histograms of log10
+VALUES = np.linspace(-1, 1, 32)  # edges of tanh's histogram, even in number so that one bin has 0 in its middle
+FORWARD, BACK = np.linspace(-6, 10, 33), np.linspace(-11, 5, 33)  # edges of histograms of log10, of half a decade
 DECADE = 1.0  # a signal is lost if its standard deviation changes tenfold between the first and the last hidden layer
 SEED_OF_WEIGHTS, NUM_DRAWS = 0, 100  # of xavier_uniform_
 LESS, GREATER, EQUAL = Expected.LESS, Expected.GREATER, Expected.EQUAL
@@ -99,10 +99,10 @@ def _histograms(name: str, signals: Sequence[Signal]) -> dict[str, list[list[flo
     """Of some layers: fractions of the activations (of ReLU their log10, where positive), and of log10 of gradients."""
     shown = [signals[layer - 1] for layer in SHOWN_LAYERS]
     forward = [
-        _fractions(each.outputs, VALUES) if name == "tanh" else _fractions(_exponents(each.outputs), EXPONENTS)
+        _fractions(each.outputs, VALUES) if name == "tanh" else _fractions(_exponents(each.outputs), FORWARD)
         for each in shown
     ]
-    return {"forward": forward, "back": [_fractions(_exponents(each.gradient), EXPONENTS) for each in shown]}
+    return {"forward": forward, "back": [_fractions(_exponents(each.gradient), BACK) for each in shown]}
 
 
 def _exponents(values: torch.Tensor) -> torch.Tensor:

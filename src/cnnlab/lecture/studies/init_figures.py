@@ -60,11 +60,11 @@ def _draw_values(histograms: Content, width_inches: float) -> Figure:
 
 
 def _draw_forward_exponents(histograms: Content, width_inches: float) -> Figure:
-    return _draw_ridges(histograms, "forward", (-8, 3), "activation_size", width_inches)
+    return _draw_ridges(histograms, "forward", (-6, 10), "activation_size", width_inches)
 
 
 def _draw_back_exponents(histograms: Content, width_inches: float) -> Figure:
-    return _draw_ridges(histograms, "back", (-8, 3), "gradient_size", width_inches)
+    return _draw_ridges(histograms, "back", (-11, 5), "gradient_size", width_inches)
 
 
 def _draw_ridges(data: Content, way: str, ends: tuple[float, float], name: str, width_inches: float) -> Figure:
@@ -77,15 +77,15 @@ def _draw_ridges(data: Content, way: str, ends: tuple[float, float], name: str, 
             centers = _centers(ends, len(fractions))
             base = len(LAYERS) - 1 - row
             top = base + 0.85 * np.sqrt(np.divide(fractions, max(*fractions, 1e-9)))  # small shares are seen, too
-            axes.fill_between(centers, base, top, step="mid", color=RIDGES[row], alpha=0.75, linewidth=0)
+            axes.fill_between(centers, base, top, color=RIDGES[row], alpha=0.75, linewidth=0)
             axes.axhline(base, color=FAINT, linewidth=0.6)
         axes.set_title(words(init), loc="left", pad=4)
     grid[0].set(xlim=ends, ylim=(-0.08, len(LAYERS)))
     grid[0].set_yticks([3.4, 2.4, 1.4, 0.4], LAYERS)
     if ends == (-1, 1):
-        grid[0].xaxis.set_major_locator(MultipleLocator(0.5))
+        grid[0].xaxis.set_major_locator(FixedLocator([-0.5, 0, 0.5]))
     else:
-        grid[0].xaxis.set_major_locator(FixedLocator([-8, -6, -4, -2, 0, 2]))
+        grid[0].xaxis.set_major_locator(MultipleLocator(4))
         grid[0].xaxis.set_major_formatter(_powers())
     name_axes(figure, words(name), words("hidden_layer"))
     return figure
