@@ -1,9 +1,11 @@
 """The studies, a module each: what a section of the lecture claims, measures and shows."""
 
 from cnnlab.lecture.studies import (
+    activation,
     classical,
     convolution,
     fully_connected,
+    init,
     loss,
     optimizer,
     pool,
@@ -14,9 +16,11 @@ from cnnlab.lecture.study import Study
 STUDIES: tuple[Study, ...] = (
     classical.STUDY,
     convolution.STUDY,
+    activation.STUDY,
     pool.STUDY,
     fully_connected.STUDY,
     loss.STUDY,
+    init.STUDY,
     optimizer.STUDY,
     result.STUDY,
 )
