@@ -82,8 +82,9 @@ def sources_digest(study: Study) -> str:
 
 def _sources(study: Study) -> list[Path]:
     conf = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else ROOT / "conf"  # in a wheel, in the repository
-    own = [Path("lecture/studies") / f"{study.name}.py", *map(Path, study.sources)]
-    return [*(PACKAGE / path for path in own), *(conf / "sweep" / f"{sweep}.yaml" for sweep in study.sweeps)]
+    sweeps = (f"conf/sweep/{sweep}.yaml" for sweep in study.sweeps)
+    paths = map(Path, (f"lecture/studies/{study.name}.py", *study.sources, *sweeps))
+    return [conf / path.relative_to("conf") if path.parts[0] == "conf" else PACKAGE / path for path in paths]
 
 
 def _code(text: str) -> str:

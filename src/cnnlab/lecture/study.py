@@ -117,7 +117,8 @@ class Study:
         measure: Reads the runs, computes.
         show: From what was measured, as it was written and read again, and the words of a language.
         sweeps: The options of conf/sweep/ that it runs, each `lecture_<…>`; their folders have the same names.
-        sources: Other modules and files whose change makes a stored measurement old, relative to the package.
+        sources: Other modules and files whose change makes a stored measurement old: relative to the package, or of
+            `conf/`.
     """
 
     name: str

@@ -87,5 +87,5 @@ STUDY = Study(
     measure=measure,
     show=show,
     sweeps=tuple(SWEEPS.values()),
-    sources=("lecture/classical.py", "lecture/studies/classical_figures.py"),
+    sources=("lecture/classical.py"),
 )

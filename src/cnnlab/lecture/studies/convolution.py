@@ -197,5 +197,5 @@ STUDY = Study(
     claims=CLAIMS,
     measure=measure,
     show=show,
-    sources=("lecture/windows.py", "lecture/studies/convolution_figures.py", "nn/lecture.py"),
+    sources=("lecture/windows.py", "nn/lecture.py"),
 )

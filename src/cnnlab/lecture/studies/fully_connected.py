@@ -166,5 +166,5 @@ STUDY = Study(
     measure,
     show,
     sweeps=(CONVOLUTIONAL, FLAT),
-    sources=(*("lecture/shifts.py", "lecture/swept.py", "data/module.py", "nn/lecture.py", "nn/mlp.py", "nn/cnn.py"),),
+    sources=("lecture/shifts.py", "lecture/swept.py", "data/module.py", "nn/lecture.py", "nn/mlp.py", "nn/cnn.py"),
 )

@@ -285,6 +285,7 @@ STUDY = Study(
     show=show,
     sweeps=(SWEEP,),
     sources=(
+        *(f"conf/optimizer/{name}.yaml" for name in (*OPTIMIZERS, "adagrad_lecture")),
         "lecture/descents.py",
         "lecture/effective_rates.py",
         "lecture/mnist_slice.py",
@@ -292,6 +293,5 @@ STUDY = Study(
         "observe/loss_surface.py",
         "observe/weight_path.py",
         "lecture/surfaces.py",
-        "lecture/studies/optimizer_figures.py",
     ),
 )

@@ -163,5 +163,5 @@ STUDY = Study(
     measure=measure,
     show=show,
     sweeps=(SWEEP,),
-    sources=("lecture/graphs.py", "lecture/studies/result_figures.py", "nn/lecture.py"),
+    sources=("lecture/graphs.py", "nn/lecture.py"),
 )
