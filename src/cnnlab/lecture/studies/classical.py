@@ -87,5 +87,5 @@ STUDY = Study(
     measure=measure,
     show=show,
     sweeps=tuple(SWEEPS.values()),
-    sources=("lecture/classical.py"),
+    sources=("lecture/classical.py",),
 )
