@@ -1,4 +1,4 @@
-"""python scripts/lecture.py [--only SECTIONS] [--budget default|long|quick] …: the lecture's claims, measured.
+"""python scripts/lecture.py [--only SECTIONS] [--budget default|long] …: the lecture's claims, measured.
 
 Runs the experiments that are missing, judges every claim, and writes one page that opens offline: index.html, with a
 file of numbers for each section beside it. The same command again continues what was interrupted.

@@ -34,8 +34,8 @@ class Budget:
 BUDGETS = {
     "default": Budget("default", tuple(range(5))),
     "long": Budget("long", tuple(range(20)), ("seed=range(0,20)",)),
-    "quick": Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1")),  # for tests
 }
+QUICK = Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1"))  # for tests
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from cnnlab.lecture.networks import composed, deviation, initial, initial_signal
 from cnnlab.lecture.studies import activation
 from cnnlab.lecture.studies.activation import ACTIVATIONS, CLAIMS, DEPTHS, STUDY, Diagnosis, effects_of
 from cnnlab.lecture.studies.activation_figures import power_of_ten
-from cnnlab.lecture.study import BUDGETS, Workspace
+from cnnlab.lecture.study import QUICK, Workspace
 from cnnlab.lecture.texts import Words
 from cnnlab.observe.diagnostics import COLUMNS
 from cnnlab.observe.probe import probe
@@ -157,7 +157,7 @@ def test_planted_runs_are_measured_and_shown_in_both_languages(tmp_path, monkeyp
     monkeypatch.setattr(Workspace, "runs", lambda _self, _sweep: runs)
     monkeypatch.setattr(activation, "_at_start", lambda _budget: planted_profiles({"sigmoid": -4}))
     monkeypatch.setattr(activation_functions, "REPETITIONS", 1)
-    measured = STUDY.measure(Workspace(BUDGETS["quick"], tmp_path))
+    measured = STUDY.measure(Workspace(QUICK, tmp_path))
     assert {claim.name: set(claim.conditions) for claim in CLAIMS} == {
         name: set(each) for name, each in measured.effects.items()
     }
@@ -173,7 +173,7 @@ def test_planted_runs_are_measured_and_shown_in_both_languages(tmp_path, monkeyp
 
 
 def test_signals_are_what_the_probe_measures():
-    budget = BUDGETS["quick"]
+    budget = QUICK
     config = composed(["model=mlp", "model.depth=3", "activation=tanh"], budget)
     images = probe_images(config)
     classifier = initial(config, seed=1)
@@ -194,7 +194,7 @@ def test_curves_are_the_functions_and_their_derivatives():
 
 def test_costs_are_relative_to_relu(monkeypatch):
     monkeypatch.setattr(activation_functions, "REPETITIONS", 2)
-    configs = {name: composed([f"activation={name}"], BUDGETS["quick"]) for name in ("relu", "tanh")}
+    configs = {name: composed([f"activation={name}"], QUICK) for name in ("relu", "tanh")}
     found = costs(configs, (torch.zeros(64, 1, 28, 28), torch.zeros(64, dtype=torch.long)))
     assert found["relu"]["network_ratio"] == found["relu"]["alone_ratio"] == 1
     assert all(value > 0 for each in found.values() for value in each.values())

@@ -11,7 +11,7 @@ from cnnlab.lecture.judge import judge
 from cnnlab.lecture.networks import Signal, composed, initial
 from cnnlab.lecture.studies import init
 from cnnlab.lecture.studies.init import CLAIMS, INITS, STUDY, effects_of, xavier_numbers
-from cnnlab.lecture.study import BUDGETS, Workspace
+from cnnlab.lecture.study import QUICK, Workspace
 from cnnlab.lecture.texts import Words
 from cnnlab.report.page.figures.svg import inline_svg
 from cnnlab.report.runs import Run
@@ -120,10 +120,8 @@ def test_histograms_are_shares():
 
 def test_the_scale_of_the_weights_is_that_of_the_slider():
     overrides = ["model=mlp", "model.depth=1", "init=xavier_normal"]
-    plain = initial(composed(overrides, BUDGETS["quick"]), 0).network.layers[1].weight.detach()
-    doubled = (
-        initial(composed([*overrides, "+init.weight_.gain=2.0"], BUDGETS["quick"]), 0).network.layers[1].weight.detach()
-    )
+    plain = initial(composed(overrides, QUICK), 0).network.layers[1].weight.detach()
+    doubled = initial(composed([*overrides, "+init.weight_.gain=2.0"], QUICK), 0).network.layers[1].weight.detach()
     torch.testing.assert_close(doubled, 2 * plain)
     assert float(plain.std()) == pytest.approx(math.sqrt(2 / 884), rel=0.02)
 
@@ -141,7 +139,7 @@ def test_planted_runs_are_measured_and_shown_in_both_languages(monkeypatch):
 
     monkeypatch.setattr(Workspace, "runs", lambda _self, _sweep: runs)
     monkeypatch.setattr(init, "_signals", planted_signals)
-    measured = STUDY.measure(Workspace(BUDGETS["quick"], Path("nowhere")))
+    measured = STUDY.measure(Workspace(QUICK, Path("nowhere")))
     assert {claim.name: set(claim.conditions) for claim in CLAIMS} == {
         name: set(each) for name, each in measured.effects.items()
     }

@@ -16,7 +16,7 @@ from cnnlab.lecture.mnist_slice import measure_slice
 from cnnlab.lecture.retraining import retrain
 from cnnlab.lecture.studies import optimizer
 from cnnlab.lecture.studies.optimizer import CLAIMS, OPTIMIZERS, STUDY
-from cnnlab.lecture.study import BUDGETS, Workspace
+from cnnlab.lecture.study import QUICK, Workspace
 from cnnlab.lecture.surfaces import SURFACES, optimizer_option
 from cnnlab.lecture.texts import Words
 from cnnlab.report.messages import LANGUAGES
@@ -128,7 +128,7 @@ def measure(monkeypatch):
         monkeypatch.setattr(optimizer, "retrain", planted_retrain)
         monkeypatch.setattr(optimizer, "measure_slice", lambda runs: plane)
         monkeypatch.setattr(descents, "RATES", (0.1, 0.3))
-        return STUDY.measure(Workspace(BUDGETS["quick"], Path("nowhere")))
+        return STUDY.measure(Workspace(QUICK, Path("nowhere")))
 
     return measure_planted
 
