@@ -5,6 +5,7 @@ import pytest
 from cnnlab.lecture.content import build
 from cnnlab.lecture.store import load, sources_digest
 from cnnlab.lecture.studies import STUDIES
+from cnnlab.lecture.verdict_table import as_markdown
 from tests.browser import chromium, console, look, requests
 from tests.conftest import REPOSITORY
 
@@ -28,6 +29,14 @@ def test_the_results_are_below_eight_megabytes():
 def test_every_claim_has_a_verdict():
     sections = build(FOLDER, None, STUDIES)["sections"]
     assert all(claim["verdict"] for section in sections for claim in section["claims"])
+
+
+@pytest.mark.parametrize(("readme", "language"), [("README.md", "en"), ("README.ko.md", "ko")])
+def test_the_readme_has_their_verdicts(readme, language):
+    text = (REPOSITORY / readme).read_text(encoding="utf-8")
+    table = text.partition("<!-- verdicts -->")[2].partition("<!-- end of verdicts -->")[0]
+    advice = f"python scripts/lecture.py --table {language} --out docs/lecture prints it"
+    assert table.strip() == as_markdown(build(FOLDER, None, STUDIES), language), advice
 
 
 @pytest.mark.slow
