@@ -41,7 +41,9 @@ def main() -> None:
     outputs = REPOSITORY / "outputs"
     parser.add_argument("--only", metavar="SECTIONS", help="measure only these, such as init or init,pool")
     parser.add_argument("--budget", default="default", help=f"how much is measured: {', '.join(BUDGETS)}")
-    parser.add_argument("--run", type=user_path, help="a completed run of your own, for the live network")
+    parser.add_argument(
+        "--run", type=user_path, help="a run of your own for the live network; without --only nothing is measured"
+    )
     parser.add_argument("--out", type=user_path, default=outputs / "lecture", help="the folder to write")
     parser.add_argument("--sweeps", type=user_path, default=outputs / "sweeps", help="the folder of all sweeps")
     parser.add_argument("--table", choices=LANGUAGES, help="measure nothing, only print the verdicts, as Markdown")
@@ -54,12 +56,13 @@ def main() -> None:
         if arguments.table:
             print(as_markdown(build(arguments.out, READY, STUDIES), arguments.table))
             return
-        if not arguments.no_runs:
+        own = pack({arguments.run.name: arguments.run}) if arguments.run else None
+        if not arguments.no_runs and not (own and arguments.only is None):
             budget = BUDGETS[arguments.budget]
             measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
             if has_networks:
                 run_networks(PROGRAM, arguments.out / "networks", print_line)
-        write(arguments.out, arguments.run)
+        write(arguments.out, own)
     except UserError as error:
         parser.error(str(error))
     except Interrupted:
@@ -85,32 +88,30 @@ def choose(only: str | None) -> tuple[list[Study], bool]:
     return [study for study in STUDIES if study.name in typed], NETWORK in typed
 
 
-def live_network(folder: Path, own: Path | None) -> dict[str, Any] | None:
+def live_network(folder: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:
     """What the page's live network needs; None if no network was trained, and none comes with the repository.
 
     Args:
         folder: The lecture's.
-        own: A run of the user's.
+        own: The same of a run of the user's, whose network is shown first.
     """
     runs = {run.name: folder / "networks" / run.name for run in NETWORK_RUNS}
-    if all(RunFolder(path).status is Status.COMPLETED for path in runs.values()):
-        return pack(runs | ({own.name: own} if own else {}))
     ready = READY / "index.html"
-    network = embedded_network(ready.read_text(encoding="utf-8")) if ready.is_file() else None
-    if own is None:
-        return network
-    packed = pack({own.name: own})
-    if network is None:
-        return packed
-    return network | {"variants": [*network["variants"], *packed["variants"]]}
+    if all(RunFolder(path).status is Status.COMPLETED for path in runs.values()):
+        network: dict[str, Any] | None = pack(runs)
+    else:
+        network = embedded_network(ready.read_text(encoding="utf-8")) if ready.is_file() else None
+    if own is None or network is None:
+        return own or network
+    return network | {"variants": [*own["variants"], *network["variants"]]}
 
 
-def write(folder: Path, own: Path | None) -> None:
+def write(folder: Path, own: dict[str, Any] | None) -> None:
     """Writes the page from what is measured, and prints the verdicts.
 
     Args:
         folder: The lecture's.
-        own: A run of the user's, which the live network shows, too.
+        own: What `pack` made of a run of the user's.
     """
     content = build(folder, READY if folder != READY else None, STUDIES)
     content |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "network": live_network(folder, own)}

@@ -1,0 +1,73 @@
+import json
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from cnnlab.lecture.page.ready import embedded_network
+from cnnlab.lecture.studies import STUDIES
+from tests.conftest import REPOSITORY
+
+RUN = ("data=mnist_5k", "trainer.limit_train_batches=3", "trainer.max_epochs=2", "logger=none", "console=none")
+
+
+def run(*arguments, program="scripts/lecture.py"):
+    command = [sys.executable, str(REPOSITORY / program), *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def main(monkeypatch):
+    """The script's main, in this process."""
+
+    def typed(*arguments):
+        monkeypatch.setattr(sys, "argv", ["scripts/lecture.py", *map(str, arguments)])
+        runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))["main"]()
+
+    return typed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--only", "init,pol"], "error: ONLY=pol is not allowed; it must be one of classical, convolution,"),
+        (["--budget", "huge"], "error: --budget huge is not allowed; it must be one of default, long"),
+        (["--run", "nowhere"], "error: nowhere: no run there"),
+    ],
+)
+def test_what_is_wrong_is_one_line_before_anything_is_measured(main, tmp_path, monkeypatch, capsys, arguments, line):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(SystemExit, match="2"):
+        main(*arguments, "--out", tmp_path / "out")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(line)
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_one_section_and_then_a_run_of_one_s_own(tmp_path):
+    done = run("--only", "convolution", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "convolution.json").read_text())["study"] == "convolution"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.json", "index.html"]
+    assert "supported" in done.stdout
+    before = embedded_network((tmp_path / "index.html").read_text())
+    again = run("--only", "convolution", "--out", tmp_path)
+    assert "nothing to do" in again.stdout
+
+    own = run(*RUN, "callbacks=snapshots", f"hydra.run.dir={tmp_path / 'mine'}", program="train.py")
+    assert own.returncode == 0, own.stderr
+    done = run("--run", tmp_path / "mine", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    network = embedded_network((tmp_path / "index.html").read_text())
+    assert network["variants"][0]["name"] == "mine"
+    assert network["variants"][0]["epochs"] == [0, 1, 2]
+    assert network["variants"][1:] == (before["variants"] if before else [])
+
+
+def test_the_table_has_a_row_for_each_claim(main, tmp_path, capsys):
+    main("--table", "ko", "--out", tmp_path)
+    assert capsys.readouterr().out.count("\n") == 2 + sum(len(study.claims) for study in STUDIES)
