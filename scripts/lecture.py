@@ -56,7 +56,7 @@ def main() -> None:
         if arguments.table:
             print(as_markdown(build(arguments.out, READY, STUDIES), arguments.table))
             return
-        own = pack({arguments.run.name: arguments.run}) if arguments.run else None
+        own = pack({own_name(arguments.run): arguments.run}) if arguments.run else None
         if not arguments.no_runs and not (own and arguments.only is None):
             budget = BUDGETS[arguments.budget]
             measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
@@ -86,6 +86,17 @@ def choose(only: str | None) -> tuple[list[Study], bool]:
             allowed = ", ".join(names)
             raise UserError(f"ONLY={name} is not allowed; it must be one of {allowed}, with commas between several")
     return [study for study in STUDIES if study.name in typed], NETWORK in typed
+
+
+def own_name(run: Path) -> str:
+    """What the page calls a run of the user's, other than its own variants.
+
+    Args:
+        run: Its folder.
+    """
+    folder = run.resolve()
+    is_taken = folder.name in (each.name for each in NETWORK_RUNS)
+    return f"{folder.parent.name}/{folder.name}" if is_taken else folder.name
 
 
 def live_network(folder: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@ import json
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,15 @@ def test_one_section_and_then_a_run_of_one_s_own(tmp_path):
     assert network["variants"][0]["name"] == "mine"
     assert network["variants"][0]["epochs"] == [0, 1, 2]
     assert network["variants"][1:] == (before["variants"] if before else [])
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("mine", "mine"), ("mine/", "mine"), (".", "here"), ("networks/lecture", "networks/lecture")]
+)
+def test_a_run_of_one_s_own_has_a_name_of_its_own(tmp_path, monkeypatch, typed, name):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))["own_name"](Path(typed)) == name
 
 
 def test_the_table_has_a_row_for_each_claim(main, tmp_path, capsys):
