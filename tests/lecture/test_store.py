@@ -57,6 +57,11 @@ def test_code_makes_a_result_old_and_comments_do_not(module):
     assert store.sources_digest(STUDY) != before
 
 
+def test_the_digest_is_the_same_in_every_version_of_python(module):
+    (store.PACKAGE / "errors.py").write_text("def f(*, a=None):\n    return [], f()\n")
+    assert store.sources_digest(STUDY) == "9a3f7347798b5cb21c2c8749068765bac330ba1b1358f6cf02048f4656e9a2d4"
+
+
 def test_a_named_source_makes_a_result_old(module):
     before = store.sources_digest(STUDY)
     (store.PACKAGE / "errors.py").write_text("ONE = 2\n")

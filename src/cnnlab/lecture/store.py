@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cnnlab.run.machine import ROOT, commit, processor
 
 SCHEMA = 1
 PACKAGE = Path(__file__).parents[1]
+WITH_EMPTY = {"show_empty": True} if sys.version_info >= (3, 13) else {}  # ast.dump's way before
 
 
 def save(folder: Path, study: Study, budget: Budget, measured: Measured, seconds: float) -> None:
@@ -88,9 +90,11 @@ def _sources(study: Study) -> list[Path]:
 
 
 def _code(text: str) -> str:
-    """A module's syntax tree without docstrings, as text."""
+    """A module's syntax tree without docstrings, as text: in every version of Python that of 3.11."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+        if not getattr(node, "type_params", True):  # since 3.12, of every function and class
+            del node.type_params  # type: ignore[attr-defined]
+    return ast.dump(tree, **WITH_EMPTY)
