@@ -7,7 +7,7 @@ from typing import Any
 from cnnlab.lecture.claims import AnyClaim, Claim
 from cnnlab.lecture.judge import Judgement, judge
 from cnnlab.lecture.store import load, sources_digest
-from cnnlab.lecture.study import Study
+from cnnlab.lecture.study import Shown, Study
 from cnnlab.lecture.texts import Words
 from cnnlab.report.messages import LANGUAGES
 
@@ -21,7 +21,8 @@ def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[st
     "claims": [{"name", "verdict", "expected", "margin", "unit", "is_exact", "findings": [{"condition", "verdict",
     "num_seeds", "mean", "low", "high", "p_value"}]}],
     "en": of_language, "ko": of_language}`, where of_language is `{"texts": the study's texts in that language,
-    "shown": a `Shown`}`. A section without measurements has neither claims' verdicts nor anything shown.
+    "shown": a `Shown`}`. A section without measurements has neither claims' verdicts nor anything shown;
+    an old result that lacks what a claim of today needs is none, and one that cannot be drawn is judged alone.
 
     Args:
         folder: The lecture's.
@@ -38,10 +39,16 @@ def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[st
 
 def _stored(folder: Path, ready: Path | None, study: Study) -> tuple[dict[str, Any] | None, bool]:
     """What is known of a study, and whether it comes with the repository."""
-    own = load(folder, study)
-    if own is not None or ready is None:
-        return own, False
-    return load(ready, study), True
+    for place, is_ready in ((folder, False), (ready, True)):
+        stored = load(place, study) if place is not None else None
+        if stored is not None and _has_all_effects(stored, study):
+            return stored, is_ready
+    return None, False
+
+
+def _has_all_effects(stored: dict[str, Any], study: Study) -> bool:
+    """Whether a result, which may be older than the claims, has the effects of all of them."""
+    return all(set(claim.conditions) <= stored["effects"].get(claim.name, {}).keys() for claim in study.claims)
 
 
 def _section(
@@ -60,9 +67,18 @@ def _section(
         section["provenance"] = {name: stored[name] for name in names}
     for language in LANGUAGES:
         words = Words(study.name, language)
-        shown = study.show(stored["data"], words) if stored is not None else None
+        shown = None if stored is None else _shown(study, stored["data"], words, is_old=section["is_old"])
         section[language] = {"texts": words.texts, "shown": shown}
     return section
+
+
+def _shown(study: Study, data: dict[str, Any], words: Words, *, is_old: bool) -> Shown:
+    try:
+        return study.show(data, words)
+    except (LookupError, TypeError, ValueError):
+        if not is_old:
+            raise
+        return Shown()  # the code of today does not know the data of then
 
 
 def _claim(claim: AnyClaim, judgement: Judgement | None) -> dict[str, Any]:
