@@ -11,6 +11,7 @@ import pytest
 
 from cnnlab.errors import UserError
 from cnnlab.lecture import make, store
+from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.make import measure, run_sweep
 from cnnlab.lecture.study import BUDGETS, Measured, Shown, Study
 
@@ -117,6 +118,30 @@ def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no luck"):
         run(study=replace(study, measure=fail))
     assert store.load(tmp_path / "lecture", study)["budget"] == "long"  # what was there stays
+
+
+@pytest.mark.parametrize("values", [[1.0, float("nan")], [1.0], []])
+def test_effects_that_no_page_could_judge_are_not_stored(program, lines, tmp_path, values):
+    study = Study(
+        "init",
+        (Claim("vanishes", Expected.LESS, 0.1, "decades", ("deep",)),),
+        lambda _workspace: Measured({"vanishes": {"deep": values}}, {}),
+        lambda _data, _words: Shown(),
+    )
+    with pytest.raises(UserError, match="init cannot be judged: vanishes, deep: "):
+        measure([study], BUDGETS["default"], program, tmp_path, tmp_path / "lecture", lines.append)
+    assert store.load(tmp_path / "lecture", study) is None
+
+
+def test_runs_that_diverged_are_told_and_stored(program, lines, tmp_path):
+    def measured(workspace):
+        workspace.diverged.add("lecture_init/init=he_normal,seed=3")
+        return Measured({}, {})
+
+    study = Study("init", (), measured, lambda _data, _words: Shown())
+    measure([study], BUDGETS["default"], program, tmp_path, tmp_path / "lecture", lines.append)
+    assert "init: without the seed of lecture_init/init=he_normal,seed=3, which diverged" in lines
+    assert store.load(tmp_path / "lecture", study)["diverged"] == ["lecture_init/init=he_normal,seed=3"]
 
 
 def fail(_workspace):

@@ -53,3 +53,10 @@ def test_old_data_that_the_code_does_not_know_are_judged_and_not_shown(folder):
     assert content["sections"][0]["is_old"]
     assert content["sections"][0]["claims"][0]["findings"]
     assert "</html>" in render(content)
+
+
+def test_runs_that_diverged_are_on_the_page(folder):
+    diverged = ["lecture_planted/activation=<b>,seed=3"]
+    store.save(folder / "mine", planted(), BUDGETS["default"], Measured(EFFECTS, {"scale": [1.0]}), 1.0, diverged)
+    page = render(build(folder / "mine", None, [planted()]))
+    assert "Diverged and left out, with their seeds: lecture_planted/activation=&lt;b&gt;,seed=3" in page

@@ -17,7 +17,8 @@ def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[st
 
     Its form: `{"sections": [section, …]}`, and a section is
     `{"name", "is_measured", "is_ready" (its numbers come with the repository), "is_old" (older than the code),
-    "provenance": {"budget", "created", "seconds", "machine", "commit"}, "commands": [text],
+    "provenance": {"budget", "created", "seconds", "machine", "commit"}, "diverged": [runs that diverged],
+    "commands": [text],
     "claims": [{"name", "verdict", "expected", "margin", "unit", "is_exact", "findings": [{"condition", "verdict",
     "num_seeds", "mean", "low", "high", "p_value"}]}],
     "en": of_language, "ko": of_language}`, where of_language is `{"texts": the study's texts in that language,
@@ -65,6 +66,7 @@ def _section(
     if stored is not None:
         names = ("budget", "created", "seconds", "machine", "commit")
         section["provenance"] = {name: stored[name] for name in names}
+        section["diverged"] = stored.get("diverged", [])  # results from before it was stored had none
     for language in LANGUAGES:
         words = Words(study.name, language)
         shown = None if stored is None else _shown(study, stored["data"], words, is_old=section["is_old"])

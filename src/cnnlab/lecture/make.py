@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnnlab.errors import UserError
+from cnnlab.lecture.judge import judge
 from cnnlab.lecture.store import load, save, sources_digest
-from cnnlab.lecture.study import Budget, Study, Workspace
+from cnnlab.lecture.study import Budget, Measured, Study, Workspace
 from cnnlab.signals import EXIT_SIGNAL, SIGNALS, Interrupted, passed_on
 
 Progress = Callable[[str], None]
@@ -31,7 +32,7 @@ def measure(
         progress: Called with a line for each study.
 
     Raises:
-        UserError: If a sweep fails.
+        UserError: If a sweep fails, or the claims cannot be judged by what its runs give.
         Interrupted: If a sweep was interrupted.
     """
     for study in studies:
@@ -43,9 +44,21 @@ def measure(
         for sweep in study.sweeps:
             run_sweep(sweep, budget, program, sweeps, progress)
         progress(f"{study.name}: measuring")
-        measured = study.measure(Workspace(budget, sweeps))
-        save(folder, study, budget, measured, time.monotonic() - started)
+        workspace = Workspace(budget, sweeps)
+        measured = study.measure(workspace)
+        _check(study, measured)
+        for run in sorted(workspace.diverged):
+            progress(f"{study.name}: without the seed of {run}, which diverged")
+        save(folder, study, budget, measured, time.monotonic() - started, workspace.diverged)
         progress(f"{study.name}: done, {time.monotonic() - started:.0f} s")
+
+
+def _check(study: Study, measured: Measured) -> None:
+    """Refuses effects that no page could judge, before they are stored."""
+    try:
+        judge(study.claims, measured.effects, study.claims)
+    except ValueError as error:
+        raise UserError(f"{study.name} cannot be judged: {error}") from None
 
 
 def run_sweep(sweep: str, budget: Budget, program: Path, sweeps: Path, progress: Progress) -> None:

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ PACKAGE = Path(__file__).parents[1]
 WITH_EMPTY = {"show_empty": True} if sys.version_info >= (3, 13) else {}  # ast.dump's way before
 
 
-def save(folder: Path, study: Study, budget: Budget, measured: Measured, seconds: float) -> None:
+def save(
+    folder: Path, study: Study, budget: Budget, measured: Measured, seconds: float, diverged: Iterable[str] = ()
+) -> None:
     """Writes what was measured, with what computed it and how long it took.
 
     Args:
@@ -27,6 +30,7 @@ def save(folder: Path, study: Study, budget: Budget, measured: Measured, seconds
         budget: With how much.
         measured: The numbers.
         seconds: Of the study's runs and computations, as far as this command made them.
+        diverged: Runs that diverged, whose seeds are left out.
     """
     content = {
         "schema": SCHEMA,
@@ -37,6 +41,7 @@ def save(folder: Path, study: Study, budget: Budget, measured: Measured, seconds
         "machine": processor(),
         "commit": commit(),
         "sources": sources_digest(study),
+        "diverged": sorted(diverged),
         "effects": {
             claim: {name: list(values) for name, values in each.items()} for claim, each in measured.effects.items()
         },

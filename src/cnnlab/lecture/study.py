@@ -45,24 +45,33 @@ class Workspace:
     Attributes:
         budget: How much is measured.
         sweeps: The folder that has a folder for each sweep.
+        diverged: Runs that `runs` came across, such as `lecture_init/activation=relu,…,seed=3`.
     """
 
     budget: Budget
     sweeps: Path
+    diverged: set[str] = field(default_factory=set)
 
     def runs(self, sweep: str) -> list[Run]:
-        """The completed runs of a sweep whose seeds are the budget's, in the order of their folders' names.
+        """The runs of a sweep whose seeds are the budget's, in the order of their folders' names.
+
+        A seed with a run that diverged is left out of every configuration, so that all comparisons are of the same
+        seeds; the run is added to `diverged`.
 
         Args:
             sweep: Its name, such as `lecture_init`.
 
         Raises:
-            UserError: If there are none.
+            UserError: If none is left.
         """
-        found = [run for run in read_runs(self.sweeps / sweep)[0] if run.status is Status.COMPLETED]
-        found = [run for run in found if run.seed in self.budget.seeds]
+        runs = [run for run in read_runs(self.sweeps / sweep)[0] if run.seed in self.budget.seeds]
+        diverged = [run for run in runs if run.status is Status.DIVERGED]
+        self.diverged.update(f"{sweep}/{run.path.name}" for run in diverged)
+        lost = {run.seed for run in diverged}
+        found = [run for run in runs if run.status is Status.COMPLETED and run.seed not in lost]
         if not found:
-            raise UserError(f"{self.sweeps / sweep} has no completed runs; run python train.py sweep={sweep}")
+            why = " of a seed without a diverged one" if lost else ""
+            raise UserError(f"{self.sweeps / sweep} has no completed runs{why}; run python train.py sweep={sweep}")
         return found
 
 

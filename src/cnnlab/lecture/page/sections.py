@@ -46,6 +46,7 @@ def section_view(section: dict[str, Any]) -> dict[str, Any]:
         "is_ready": section["is_ready"],
         "is_old": section["is_old"],
         "provenance": _provenance(section["provenance"]) if is_measured else None,
+        "diverged": message("diverged", runs=", ".join(runs)) if (runs := section.get("diverged")) else None,
     }
 
 
