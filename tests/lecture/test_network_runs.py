@@ -1,5 +1,6 @@
 """The runs of the page's networks: which commands are run, and what a failure says."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,22 @@ def test_a_run_that_fails_ends_the_command(tmp_path: Path):
     program.write_text("import sys; sys.exit(2)")
     with pytest.raises(UserError, match="exit code 2"):
         run_networks(program, tmp_path / "network", lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("status", "typed"), [("completed", []), ("interrupted", ["resume="]), ("failed", None), ("diverged", None)]
+)
+def test_a_run_that_is_there_is_kept_resumed_or_in_the_way(tmp_path: Path, status: str, typed: list[str] | None):
+    first = tmp_path / "network" / NETWORK_RUNS[0].name
+    (first / ".hydra").mkdir(parents=True)
+    (first / ".hydra" / "overrides.yaml").write_text("[]")
+    (first / "result.json").write_text(json.dumps({"status": status}))
+    program = tmp_path / "train.py"
+    program.write_text("import sys; open('typed', 'a').write(' '.join(sys.argv[1:]) + '\\n')")
+    if typed is None:
+        with pytest.raises(UserError, match=rf"{first} holds a run that has {status}; remove it, and run make lecture"):
+            run_networks(program, tmp_path / "network", lambda line: None)
+        return
+    run_networks(program, tmp_path / "network", lambda line: None)
+    lines = (tmp_path / "typed").read_text().splitlines()
+    assert [line.partition("/")[0] for line in lines if line.endswith(str(first))] == typed

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from cnnlab.errors import UserError
 from cnnlab.lecture.make import Progress, train
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
@@ -44,7 +45,7 @@ def run_networks(program: Path, folder: Path, progress: Progress, overrides: tup
         The runs' folders by the variant's name, as `network_weights.pack` takes them.
 
     Raises:
-        UserError: If a run fails.
+        UserError: If a run fails, or has failed or diverged before.
         Interrupted: If a run was interrupted.
     """
     folders = {}
@@ -55,6 +56,8 @@ def run_networks(program: Path, folder: Path, progress: Progress, overrides: tup
             continue
         if run.status is not None and run.status.can_resume:
             train(program, (f"resume={run.path}",), progress)
+        elif run.has_result:
+            raise UserError(f"{run.path} holds a run that has {run.status}; remove it, and run make lecture again")
         else:
             train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
     return folders
