@@ -19,7 +19,7 @@ from cnnlab.lecture.content import build
 from cnnlab.lecture.make import measure
 from cnnlab.lecture.network_runs import NETWORK_RUNS, run_networks
 from cnnlab.lecture.page import render
-from cnnlab.lecture.page.network_weights import pack
+from cnnlab.lecture.page.network_weights import live_texts, pack
 from cnnlab.lecture.page.ready import embedded_network
 from cnnlab.lecture.studies import STUDIES
 from cnnlab.lecture.study import BUDGETS, Study
@@ -112,9 +112,11 @@ def live_network(folder: Path, own: dict[str, Any] | None) -> dict[str, Any] | N
         network: dict[str, Any] | None = pack(runs)
     else:
         network = embedded_network(ready.read_text(encoding="utf-8")) if ready.is_file() else None
-    if own is None or network is None:
-        return own or network
-    return network | {"variants": [*own["variants"], *network["variants"]]}
+    if network is None:
+        return own
+    if own is not None:
+        network |= {"variants": [*own["variants"], *network["variants"]], "digits": own["digits"]}
+    return network | {"texts": live_texts()}  # those of the page may be older than the scripts
 
 
 def write(folder: Path, own: dict[str, Any] | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.lecture.page.network_weights import live_texts
 from cnnlab.lecture.page.ready import embedded_network
 from cnnlab.lecture.studies import STUDIES
 from tests.conftest import REPOSITORY
@@ -76,6 +77,22 @@ def test_a_run_of_one_s_own_has_a_name_of_its_own(tmp_path, monkeypatch, typed, 
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))["own_name"](Path(typed)) == name
+
+
+def test_the_network_that_comes_with_the_repository_has_the_texts_of_today_and_one_s_own_is_first(
+    tmp_path, monkeypatch
+):
+    live_network = runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))["live_network"]
+    monkeypatch.setitem(live_network.__globals__, "READY", tmp_path)
+    own = {"variants": [{"name": "mine"}], "digits": ["a shoe"], "texts": live_texts()}
+    assert live_network(tmp_path / "out", None) is None
+    assert live_network(tmp_path / "out", own) == own
+    ready = json.dumps({"variants": [{"name": "lecture"}], "digits": ["a seven"], "texts": "old"})
+    (tmp_path / "index.html").write_text(f'<script type="application/json" id="network-data">{ready}</script>')
+    assert live_network(tmp_path / "out", None) == json.loads(ready) | {"texts": live_texts()}
+    both = live_network(tmp_path / "out", own)
+    assert [each["name"] for each in both["variants"]] == ["mine", "lecture"]
+    assert both["digits"] == ["a shoe"]
 
 
 def test_the_table_has_a_row_for_each_claim(main, tmp_path, capsys):

@@ -46,7 +46,6 @@ def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
     loaded = {name: load_finished(folder) for name, folder in runs.items()}
     networks = {name: (classifier.network, data) for name, (classifier, data) in loaded.items()}
     first = next(iter(runs))
-    texts = yaml.safe_load(TEXTS.read_text(encoding="utf-8"))
     return {
         "variants": [
             variant(name, network, data, _snapshots(runs[name], network), runs[name], is_first=name == first)
@@ -54,8 +53,14 @@ def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
             for name, (network, data) in networks.items()
         ],
         "digits": choose_digits(*networks[first]),
-        "texts": {language: in_language(texts, language) for language in LANGUAGES},
+        "texts": live_texts(),
     }
+
+
+def live_texts() -> dict[str, Any]:
+    """The live network's words, by language."""
+    texts = yaml.safe_load(TEXTS.read_text(encoding="utf-8"))
+    return {language: in_language(texts, language) for language in LANGUAGES}
 
 
 def variant(
