@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from torch import nn
 
 from cnnlab.errors import UserError
 from cnnlab.lecture.network_runs import NETWORK_RUNS
+from cnnlab.lecture.page import network_weights
 from cnnlab.lecture.page.network_layers import describe
 from cnnlab.lecture.page.network_weights import TEXTS, choose_epochs, to_float24, variant
 from cnnlab.nn import CNN, Committee, LectureNet
+from cnnlab.observe.snapshots import snapshot
 from tests.conftest import MNIST
 from tests.lecture.page.networks import DATA, HALVED, from_float24, learned, networks
 
@@ -117,6 +120,26 @@ def test_other_images_too_many_weights_and_infinite_ones_are_refused():
     weights["layers.9.bias"][3] = torch.inf
     with pytest.raises(UserError, match="finite"):
         variant("mine", network, DATA, {0: weights}, FOLDER, is_first=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "select", "epochs"), [(0, "last", [0, 3]), (1, "last", [3]), (1, "best", [0, 3]), (None, "last", [3])]
+)
+def test_of_a_run_that_tests_other_weights_than_it_trains_the_tested_ones_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: int | None, select: str, epochs: list[int]
+):
+    network = nn.Linear(2, 2)
+    run = SimpleNamespace(result=lambda: {"epochs": 3}, config=lambda: SimpleNamespace(select=select))
+    monkeypatch.setattr(network_weights, "RunFolder", lambda _folder: run)
+    if change is not None:
+        (tmp_path / "snapshots").mkdir()
+        for epoch, added in ((0, 1), (3, change)):
+            weights = {name: each + added for name, each in snapshot(network).items()}
+            torch.save(weights, tmp_path / "snapshots" / f"epoch_{epoch:03}.pt")
+    found = network_weights._snapshots(tmp_path, network)
+    assert list(found) == epochs
+    if select == "last":
+        assert torch.equal(found[3]["weight"], network.weight)
 
 
 def test_every_variant_of_the_page_has_words():

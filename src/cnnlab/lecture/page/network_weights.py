@@ -38,7 +38,8 @@ def pack(runs: Mapping[str, Path]) -> dict[str, Any]:
 
     Args:
         runs: Folders of completed runs by the variant's name, as in `network.yaml` or of one's own. All epochs that the
-            first has saved are shown, and some of the others'; of a run without snapshots, the last alone.
+            first has saved are shown, and some of the others'; of a run without snapshots, or that tests an average
+            of its weights, the tested ones alone.
 
     Raises:
         UserError: If a run is not completed, or the page cannot compute its network.
@@ -164,12 +165,18 @@ def _pixels(image: torch.Tensor, data: ImageDataModule) -> str:
 
 
 def _snapshots(folder: Path, network: torch.nn.Module) -> dict[int, Weights]:
-    """The weights by epoch; without snapshots those that were tested."""
-    if (folder / FOLDER).is_dir():
-        return dict(read_snapshots(folder))
-    result = RunFolder(folder).result()
+    """The weights by epoch; the tested ones alone without snapshots, or of a run that trains others, as averages do."""
+    run, tested = RunFolder(folder), network.state_dict()
+    result = run.result()
     assert result is not None  # `load_finished` has seen it
-    return {int(result["epochs"]): network.state_dict()}
+    last = int(result["epochs"])
+    saved = read_snapshots(folder) if (folder / FOLDER).is_dir() else {}
+    is_tested = run.config().select == "best" or last not in saved or _are_equal(saved[last], tested)
+    return dict(saved) if saved and is_tested else {last: tested}
+
+
+def _are_equal(first: Weights, second: Weights) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def _accuracies(folder: Path) -> dict[str, Any]:
