@@ -57,6 +57,7 @@ def main() -> None:
             print(as_markdown(build(arguments.out, READY, STUDIES), arguments.table))
             return
         own = pack({own_name(arguments.run): arguments.run}) if arguments.run else None
+        prepare(arguments.out)
         if not arguments.no_runs and not (own and arguments.only is None):
             budget = BUDGETS[arguments.budget]
             measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
@@ -86,6 +87,22 @@ def choose(only: str | None) -> tuple[list[Study], bool]:
             allowed = ", ".join(names)
             raise UserError(f"ONLY={name} is not allowed; it must be one of {allowed}, with commas between several")
     return [study for study in STUDIES if study.name in typed], NETWORK in typed
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder to write, before anything is measured.
+
+    Args:
+        folder: The lecture's.
+
+    Raises:
+        UserError: If there is something else in its place, or above it.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder} ({error.strerror}); give another --out") from None
 
 
 def own_name(run: Path) -> str:
@@ -129,7 +146,6 @@ def write(folder: Path, own: dict[str, Any] | None) -> None:
     content = build(folder, READY if folder != READY else None, STUDIES)
     content |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "network": live_network(folder, own)}
     try:
-        make_folder(folder)
         write_atomically(folder / "index.html", render(content).encode())
     except OSError as error:
         raise UserError(f"cannot write {error.filename or folder} ({error.strerror}); free its place") from None

@@ -49,6 +49,16 @@ def test_what_is_wrong_is_one_line_before_anything_is_measured(main, tmp_path, m
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/below"])
+def test_a_place_that_is_taken_is_told_before_anything_is_measured(main, tmp_path, capsys, place):
+    (tmp_path / "taken").touch()
+    with pytest.raises(SystemExit, match="2"):
+        main("--only", "convolution", "--out", tmp_path / place)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"error: cannot make the folder {tmp_path / place} (")
+
+
 @pytest.mark.slow
 def test_one_section_and_then_a_run_of_one_s_own(tmp_path):
     done = run("--only", "convolution", "--out", tmp_path)

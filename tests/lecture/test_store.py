@@ -36,7 +36,7 @@ def test_nothing_or_another_schema_is_none(tmp_path):
     assert store.load(tmp_path, STUDY) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "{}"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"schema": 1, "effects": {}}'])
 def test_a_damaged_file_is_one_line_with_what_to_do(tmp_path, text):
     (tmp_path / "planted.json").write_text(text)
     with pytest.raises(UserError, match=r"is damaged .*; remove it, and run make lecture ONLY=planted"):

@@ -15,6 +15,7 @@ from cnnlab.lecture.study import Budget, Measured, Study
 from cnnlab.run.machine import ROOT, commit, processor
 
 SCHEMA = 1
+NEEDED = {"budget", "created", "seconds", "machine", "commit", "sources", "effects", "data"}
 PACKAGE = Path(__file__).parents[1]
 WITH_EMPTY = {"show_empty": True} if sys.version_info >= (3, 13) else {}  # ast.dump's way before
 
@@ -67,7 +68,11 @@ def load(folder: Path, study: Study) -> dict[str, Any] | None:
         return None
     try:
         content: dict[str, Any] = json.loads(read_text(path))
-        return content if content["schema"] == SCHEMA else None
+        if content["schema"] != SCHEMA:
+            return None
+        if missing := NEEDED - content.keys():
+            raise KeyError(min(missing))
+        return content
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); remove it, and run make lecture ONLY={study.name}") from None
 
