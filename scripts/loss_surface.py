@@ -54,14 +54,16 @@ def main() -> None:
 
 def stability_limit(run: Path) -> str:
     """Above which eigenvalue the run's gradient descent diverges: 2(1 + β)/η; empty for other optimisers than SGD."""
+    from cnnlab.observe.curvature import largest_stable_eigenvalue
     from cnnlab.run.folder import RunFolder
 
     optimizer = RunFolder(run).config().optimizer
     momentum = float(optimizer.get("momentum", 0.0))
     if optimizer.get("_target_") != "torch.optim.SGD" or optimizer.get("nesterov"):
         return ""
+    limit = largest_stable_eigenvalue(float(optimizer.lr), momentum)
     formula = "2(1 + momentum)/lr" if momentum else "2/lr"
-    return f"; gradient descent diverges above {formula} = {2 * (1 + momentum) / float(optimizer.lr):.3g}"
+    return f"; gradient descent diverges above {formula} = {limit:.3g}"
 
 
 if __name__ == "__main__":

@@ -71,20 +71,19 @@ class _Mean(nn.Module):
         return self.loss(logits, labels)
 
 
-def sharpness_ratio(eigenvalue: float, learning_rate: float, momentum: float = 0.0) -> float:
-    """λ·η/2: above 1, gradient descent with this learning rate jumps out of the valley along the sharpest direction.
+def largest_stable_eigenvalue(learning_rate: float, momentum: float = 0.0) -> float:
+    """2(1 + β)/η: with a larger λ, gradient descent jumps out of the valley along the sharpest direction.
 
     On a parabola of curvature λ, a step multiplies the distance to the minimum by 1 - ηλ, whose modulus exceeds 1 for λ
     above 2/η. Training by whole batches drives λ up to there and stays ("edge of stability"); with small batches it
     stays below.
 
     Args:
-        eigenvalue: λ, the largest one of the Hessian.
         learning_rate: η.
-        momentum: β of heavy-ball momentum, with which the limit is 2(1 + β)/η.
+        momentum: β of heavy-ball momentum.
 
     Reference:
         J. Cohen, S. Kaur, Y. Li, J. Kolter, A. Talwalkar, Gradient descent on neural networks typically occurs at the
         edge of stability, 2021, sections 2 and 3.
     """
-    return eigenvalue * learning_rate / (2 * (1 + momentum))
+    return 2 * (1 + momentum) / learning_rate

@@ -80,14 +80,7 @@ def initial_report(network: nn.Module, loss: Loss, labels: torch.Tensor, reading
         readings: What `probe` measured.
     """
     values = {(each.layer, each.quantity): each.value for each in readings}
-    layers = [
-        LayerVariances(
-            layer,
-            *(values.get((layer, quantity), math.nan) ** 2 for quantity in ("pre_std", "post_std", "backward_std")),
-        )
-        for layer, quantity in values
-        if quantity == "pre_std"
-    ]
+    layers = layer_variances(readings)
     norms = {name: float(each.detach().double().norm()) for name, each in network.named_parameters()}
     gradients = {
         layer: value / norms[layer]
@@ -97,6 +90,21 @@ def initial_report(network: nn.Module, loss: Loss, labels: torch.Tensor, reading
     return InitialReport(
         layers, gradients, values[WHOLE, "loss"], chance_loss(network, loss, labels), has_running_statistics(network)
     )
+
+
+def layer_variances(readings: Sequence[Reading]) -> list[LayerVariances]:
+    """The variances of all activations, from the first to the last.
+
+    Args:
+        readings: What `probe` measured, at one step.
+    """
+    values = {(each.layer, each.quantity): each.value for each in readings}
+    quantities = ("pre_std", "post_std", "backward_std")
+    return [
+        LayerVariances(layer, *(values.get((layer, each), math.nan) ** 2 for each in quantities))
+        for layer, quantity in values
+        if quantity == "pre_std"
+    ]
 
 
 def chance_loss(network: nn.Module, loss: Loss, labels: torch.Tensor) -> float:
@@ -121,15 +129,16 @@ def warnings_of(report: InitialReport) -> list[str]:
     return [line for line in (_about_signals(report), _about_gradients(report), _about_loss(report)) if line]
 
 
-def format_variances(report: InitialReport) -> str:
-    """The variances as a table, a line per activation."""
+def format_variances(layers: Sequence[LayerVariances]) -> str:
+    """The variances as a table, a line per activation.
+
+    Args:
+        layers: From the first to the last.
+    """
     head = ("layer", "before", "after", "gradient")
-    rows = [
-        (each.layer, *(f"{value:.2e}" for value in (each.before, each.after, each.backward))) for each in report.layers
-    ]
+    rows = [(each.layer, *(f"{value:.2e}" for value in (each.before, each.after, each.backward))) for each in layers]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = (_aligned(row, widths) for row in (head, *rows))
-    return "\n".join([*lines, f"loss {report.loss:.3g}; of equal logits {report.chance_loss:.3g}"])
+    return "\n".join(_aligned(row, widths) for row in (head, *rows))
 
 
 def _about_signals(report: InitialReport) -> str | None:
