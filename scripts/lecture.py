@@ -54,7 +54,7 @@ def main() -> None:
         if arguments.budget not in BUDGETS:
             raise UserError(f"--budget {arguments.budget} is not allowed; it must be one of {', '.join(BUDGETS)}")
         if arguments.table:
-            print(as_markdown(build(arguments.out, READY, STUDIES), arguments.table))
+            print(as_markdown(build(arguments.out, READY, STUDIES, draw=False), arguments.table))
             return
         own = pack({own_name(arguments.run): arguments.run}) if arguments.run else None
         prepare(arguments.out)

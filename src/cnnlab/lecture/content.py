@@ -12,7 +12,7 @@ from cnnlab.lecture.texts import Words
 from cnnlab.report.messages import LANGUAGES
 
 
-def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[str, Any]:
+def build(folder: Path, ready: Path | None, studies: Sequence[Study], *, draw: bool = True) -> dict[str, Any]:
     """The content of the page.
 
     Its form: `{"sections": [section, …]}`, and a section is
@@ -29,13 +29,14 @@ def build(folder: Path, ready: Path | None, studies: Sequence[Study]) -> dict[st
         folder: The lecture's.
         ready: Where results that come with the repository are; None without any.
         studies: All, in the order of the page.
+        draw: Whether figures are drawn; else `shown` is None everywhere, which is enough for the verdicts.
     """
     found = [(study, *_stored(folder, ready, study)) for study in studies]
     claims = [claim for study, stored, _ in found if stored for claim in study.claims]
     effects = {name: each for _, stored, _ in found if stored for name, each in stored["effects"].items()}
     family = [claim for study in studies for claim in study.claims]
     judgements = {each.claim.name: each for each in judge(claims, effects, family)}
-    return {"sections": [_section(study, stored, is_ready, judgements) for study, stored, is_ready in found]}
+    return {"sections": [_section(*each, judgements, draw=draw) for each in found]}
 
 
 def _stored(folder: Path, ready: Path | None, study: Study) -> tuple[dict[str, Any] | None, bool]:
@@ -53,7 +54,7 @@ def _has_all_effects(stored: dict[str, Any], study: Study) -> bool:
 
 
 def _section(
-    study: Study, stored: dict[str, Any] | None, is_ready: bool, judgements: dict[str, Judgement]
+    study: Study, stored: dict[str, Any] | None, is_ready: bool, judgements: dict[str, Judgement], *, draw: bool
 ) -> dict[str, Any]:
     section: dict[str, Any] = {
         "name": study.name,
@@ -69,7 +70,7 @@ def _section(
         section["diverged"] = stored.get("diverged", [])  # results from before it was stored had none
     for language in LANGUAGES:
         words = Words(study.name, language)
-        shown = None if stored is None else _shown(study, stored["data"], words, is_old=section["is_old"])
+        shown = _shown(study, stored["data"], words, is_old=section["is_old"]) if draw and stored else None
         section[language] = {"texts": words.texts, "shown": shown}
     return section
 

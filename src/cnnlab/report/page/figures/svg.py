@@ -97,8 +97,21 @@ def _shorten(element: ElementTree.Element) -> None:
     for child in children:
         child.tail = None
     element[:] = children
+    _share_style(element)
     if element.tag != f"{{{SVG}}}text":
         element.text = None
+
+
+def _share_style(element: ElementTree.Element) -> None:
+    """Gives a group the style that all its elements have, which inherit it: the many points of a line, for example."""
+    styles = {child.get("style", "") for child in element}
+    if element.tag != f"{{{SVG}}}g" or "style" in element.attrib or len(element) < 2 or len(styles) > 1:
+        return
+    (style,) = styles
+    if style and not re.search(r"(^|;)\s*(opacity|clip-path)", style):  # these are of the whole group
+        element.set("style", style)
+        for child in element:
+            del child.attrib["style"]
 
 
 def _links(element: ElementTree.Element) -> list[str]:
