@@ -23,7 +23,7 @@ def test_each_job_is_settled_by_its_own_choice():
             ("speedrun", "adadelta"): 1.0,
         }
         assert loader.list_groups("hydra") == hydras.list_groups("hydra")
-        assert loader.get_group_options("pool") == ["avg", "max"]
+        assert loader.get_group_options("pool") == ["avg", "max", "stride"]
         assert loader.get_search_path() is hydras.get_search_path()
 
 

@@ -67,8 +67,6 @@ def test_one_section_and_then_a_run_of_one_s_own(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.json", "index.html"]
     assert "supported" in done.stdout
     before = embedded_network((tmp_path / "index.html").read_text())
-    again = run("--only", "convolution", "--out", tmp_path)
-    assert "nothing to do" in again.stdout
 
     own = run(*RUN, "callbacks=snapshots", f"hydra.run.dir={tmp_path / 'mine'}", program="train.py")
     assert own.returncode == 0, own.stderr

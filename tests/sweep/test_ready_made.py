@@ -20,10 +20,15 @@ JOBS = {
     "calibration": 4 * 10,
     "lr_sensitivity": OPTIONS["optimizer"] * 9 * 3,
     "grid": 4 * 3 * 4 * 3,
+    "lecture_activation": 4 * 4 * 5,
+    **dict.fromkeys(("lecture_classical", "lecture_classical_2000", "lecture_classical_500"), 3 * 5),
     "lecture_fully_connected": 2 * 2 * 5,
     "lecture_fully_connected_mlp": 2 * 2 * 5,
+    "lecture_init": 3 * 2 * 2 * 5,
     "lecture_loss": 2 * 5,
+    "lecture_optimizer": 7 * 5,
     "lecture_pool": 3 * 5,
+    "lecture_result": 10,
 }
 TRIALS = {
     "optimizers": OPTIONS["optimizer"] * 7 * 3,

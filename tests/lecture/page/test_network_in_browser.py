@@ -262,7 +262,7 @@ def test_in_korean_nothing_stays_english_and_nothing_is_wider_than_the_page(
     browser.execute_script(change)
     says(browser, "신경망의 답: 1")
     words = browser.execute_script("return document.getElementById('network').innerText")
-    names = {*LAYERS, "ReLU", "MNIST", "Enter"}
+    names = {*LAYERS, "MLP", "ReLU", "MNIST", "Enter"}
     assert set("".join(c if c.isascii() and c.isalpha() else " " for c in words).split()) <= names
     labels = "return [...document.querySelectorAll('[aria-label]')].map((each) => each.getAttribute('aria-label'))"
     assert all(any("가" <= c <= "힣" for c in label) for label in browser.execute_script(labels))
