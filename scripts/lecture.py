@@ -144,6 +144,8 @@ def write(folder: Path, own: dict[str, Any] | None) -> None:
         own: What `pack` made of a run of the user's.
     """
     content = build(folder, READY if folder != READY else None, STUDIES)
+    measured = [section["provenance"] for section in content["sections"] if section["is_measured"]]
+    content["seconds"] = sum(provenance["seconds"] for provenance in measured)
     content |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "network": live_network(folder, own)}
     try:
         write_atomically(folder / "index.html", render(content).encode())
