@@ -5,12 +5,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.lecture import make, store
+from cnnlab.lecture import store
 from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.make import measure, run_sweep
 from cnnlab.lecture.study import BUDGETS, Measured, Shown, Study
@@ -146,7 +145,3 @@ def test_runs_that_diverged_are_told_and_stored(program, lines, tmp_path):
 
 def fail(_workspace):
     raise RuntimeError("no luck")
-
-
-def test_the_program_is_this_repository_s():
-    assert (Path(make.__file__).parents[3] / "train.py").is_file()
