@@ -9,8 +9,8 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from cnnlab.cli.config_tree import config_folder
 from cnnlab.cli.main import command_line
+from cnnlab.experiment.folder import config_folder
 from cnnlab.program import program
 
 Typed = Callable[..., tuple[int, str]]

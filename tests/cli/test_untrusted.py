@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cnnlab.cli import untrusted
-from cnnlab.cli.main import config_folder
 from cnnlab.cli.untrusted import check_untrusted, take_trust
+from cnnlab.experiment.folder import config_folder
 from cnnlab.run.flags import CommandLine
 from cnnlab.sweep.engines.node import NodeEnvironment
 from tests.attack import GLOBAL, SHORT, Attack

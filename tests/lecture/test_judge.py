@@ -57,7 +57,7 @@ def test_a_claim_of_equality_is_supported_within_the_margin_and_refuted_on_eithe
     ((finding,),) = [each.findings for each in judge([claim], {"vanishes": {"deep": effect + SPREAD}}, [claim])]
     assert finding.verdict is verdict
     assert finding.mean == pytest.approx(effect)  # its own sign
-    assert family_size([claim]) == 3
+    assert family_size([claim]) == 1
 
 
 def test_a_claim_of_equality_needs_a_margin():
@@ -77,7 +77,7 @@ def test_a_finding_has_the_lecture_s_sign_and_scipy_s_interval():
     low, high = stats.t.interval(0.95, 3, -np.mean(values), stats.sem(values))
     assert (finding.mean, finding.low, finding.high) == pytest.approx((1.025, low, high))
     one_sided = stats.ttest_1samp(values, -0.5, alternative="less").pvalue
-    assert finding.p_value == pytest.approx(3 * one_sided)
+    assert finding.p_value == pytest.approx(2 * one_sided)  # the place within the margin has another side
     assert finding.num_seeds == 4
 
 
@@ -87,7 +87,7 @@ def test_more_claims_make_a_verdict_harder_even_if_they_are_not_measured():
     effects = {"vanishes": {"deep": -0.55 + SPREAD}}
     assert judge([claim], effects, [claim])[0].verdict is Verdict.SUPPORTED
     assert judge([claim], effects, [claim, *others])[0].verdict is Verdict.UNDECIDED
-    assert family_size([claim, *others, EXACT]) == 303
+    assert family_size([claim, *others, EXACT]) == 101
 
 
 def test_an_exact_claim_holds_or_not():

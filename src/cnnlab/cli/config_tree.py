@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-import cnnlab
 from cnnlab.experiment.check import GROUPS, SPACES
+from cnnlab.experiment.folder import config_folder
 from cnnlab.experiment.identity import flatten
 from cnnlab.files import expand_home
 from cnnlab.run.flags import CommandLine
@@ -24,13 +24,6 @@ HYDRA_KEYS = (
     "hydra.verbose",
 )
 HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner")
-
-
-def config_folder() -> Path:
-    """The folder of the config groups: in the installed package, or at the top of the repository."""
-    package = Path(cnnlab.__file__).parent
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parents[1] / "conf"
 
 
 def config_tree(line: CommandLine) -> "ConfigTree":

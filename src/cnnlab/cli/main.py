@@ -14,7 +14,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cnnlab.cli.arguments import prepare
-from cnnlab.cli.config_tree import config_folder
 from cnnlab.cli.distributed import is_worker, isolate
 from cnnlab.cli.messages import explain, printable
 from cnnlab.cli.output import safe_output
@@ -22,6 +21,7 @@ from cnnlab.cli.show import requested, show_run, take_request
 from cnnlab.cli.untrusted import check_untrusted, take_trust
 from cnnlab.environment import ignore_foreign_variables, spin_briefly
 from cnnlab.errors import EXIT_USER_ERROR, Diverged, HydraBypass, Pruned, SweepFailed, UserError
+from cnnlab.experiment.folder import config_folder
 from cnnlab.experiment.settle import settle
 from cnnlab.files import expand_home
 from cnnlab.program import program, working_folder

@@ -10,7 +10,6 @@ from cnnlab.lecture.claims import AnyClaim, Claim, ExactClaim, Expected, Verdict
 from cnnlab.report.inference.differences import (
     ALPHA,
     Estimate,
-    holm,
     interval,
     p_of_difference,
     p_of_nonequivalence,
@@ -18,12 +17,11 @@ from cnnlab.report.inference.differences import (
 
 Effects = Mapping[str, Mapping[str, Sequence[float]]]  # claim, condition: one value for each seed (ExactClaim: 0 or 1)
 ORDERED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.NO_EFFECT)  # effect above the margin, below it, within it
-DECIDED = {  # what the rejection of each of a condition's null hypotheses means
+DECIDED = {  # what an effect in each of these three places means
     Expected.GREATER: ORDERED,
     Expected.LESS: ORDERED,  # of the effect with the other sign
     Expected.EQUAL: (Verdict.REFUTED, Verdict.REFUTED, Verdict.SUPPORTED),
 }
-NUM_HYPOTHESES = len(ORDERED)  # of a condition
 
 
 class Finding(NamedTuple):
@@ -67,10 +65,13 @@ def judge(
 ) -> list[Judgement]:
     """Judges claims, so that the risk of any false verdict among the whole family is at most `alpha`.
 
-    A condition can end in three ways, each the rejection of its own null hypothesis by a one-sided t test over seeds:
-    supported (the effect is beyond the margin), refuted (beyond it with the other sign), no effect (within it, by two
-    one-sided tests). A claim that an effect is zero is supported within the margin and refuted beyond it on either
-    side: the same three tests. Holm's procedure goes over all three of all conditions of all claims.
+    The effect of a condition is beyond the margin in the lecture's direction (supported), beyond it in the other
+    (refuted), or within it (no effect): three places, of which two have to be ruled out. This is the three-sided test:
+    one-sided t tests over seeds at the level of the condition rule out the places beyond the margin, and that within
+    it is ruled out by a two-sided test, on either side at half that level. The true place is one of the three, so that
+    the risk of a false verdict on a condition is its level. All conditions of all claims share `alpha` equally
+    (Bonferroni), which holds whatever their dependence; Holm's steps would not, as a condition with a verdict keeps a
+    place that is true. A claim that an effect is zero is supported within the margin and refuted beyond it.
 
     Args:
         claims: Those that were measured.
@@ -80,16 +81,16 @@ def judge(
 
     Raises:
         ValueError: If an effect is missing, not finite, or has one seed.
+
+    Reference:
+        J. J. Goeman, A. Solari and T. Stijnen, Three-sided hypothesis testing: simultaneous testing of superiority,
+        equivalence and inferiority, 2010.
     """
     measured = [(claim, condition) for claim in claims if isinstance(claim, Claim) for condition in claim.conditions]
-    estimates = [_estimate(claim, condition, effects) for claim, condition in measured]
-    p_values = [_p_values(claim, each) for (claim, _), each in zip(measured, estimates, strict=True)]
-    adjusted = holm(np.array(p_values).ravel(), family_size(family)).reshape(-1, NUM_HYPOTHESES)
+    num_conditions = family_size(family)
     findings = {
-        (claim.name, condition): _finding(
-            claim, condition, estimate, adjusted_p, len(effects[claim.name][condition]), alpha
-        )
-        for (claim, condition), estimate, adjusted_p in zip(measured, estimates, adjusted, strict=True)
+        (claim.name, condition): _finding(claim, condition, effects, num_conditions, alpha)
+        for claim, condition in measured
     }
     judgements = []
     for claim in claims:
@@ -102,8 +103,8 @@ def judge(
 
 
 def family_size(family: Sequence[AnyClaim]) -> int:
-    """How many null hypotheses the claims have that are tested over seeds."""
-    return NUM_HYPOTHESES * sum(len(claim.conditions) for claim in family if isinstance(claim, Claim))
+    """How many conditions the claims have that are tested over seeds."""
+    return sum(len(claim.conditions) for claim in family if isinstance(claim, Claim))
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
@@ -135,14 +136,12 @@ def _values(claim: AnyClaim, condition: str, effects: Effects) -> NDArray[np.flo
     return values
 
 
-def _p_values(claim: Claim, estimate: Estimate) -> list[float]:
-    """Of the three null hypotheses, in the order of `ORDERED`."""
-    beyond = [
-        _one_sided(estimate._replace(difference=estimate.difference - claim.margin)),
-        _one_sided(estimate._replace(difference=-estimate.difference - claim.margin)),
-    ]
-    within = float(p_of_nonequivalence(estimate, claim.margin)) if claim.margin > 0 else 1.0
-    return [*beyond, within]
+def _p_values(estimate: Estimate, margin: float) -> list[float]:
+    """Of the three verdicts, in the order of `ORDERED`: each the larger one of those of the two places to rule out."""
+    above = _one_sided(estimate._replace(difference=estimate.difference - margin))
+    below = _one_sided(estimate._replace(difference=-estimate.difference - margin))
+    within = float(p_of_nonequivalence(estimate, margin)) if margin > 0 else 1.0
+    return [2 * above, 2 * below, within]
 
 
 def _one_sided(estimate: Estimate) -> float:
@@ -151,14 +150,15 @@ def _one_sided(estimate: Estimate) -> float:
     return two_sided / 2 if estimate.difference > 0 else 1 - two_sided / 2
 
 
-def _finding(
-    claim: Claim, condition: str, estimate: Estimate, p_values: NDArray[np.float64], num_seeds: int, alpha: float
-) -> Finding:
+def _finding(claim: Claim, condition: str, effects: Effects, num_conditions: int, alpha: float) -> Finding:
+    estimate = _estimate(claim, condition, effects)
+    p_values = _p_values(estimate, claim.margin)
     best = int(np.argmin(p_values))
-    verdict = DECIDED[claim.expected][best] if p_values[best] < alpha else Verdict.UNDECIDED
+    p_value = min(1.0, num_conditions * p_values[best])
+    verdict = DECIDED[claim.expected][best] if p_value < alpha else Verdict.UNDECIDED
     low, high = interval(estimate)
-    mean = estimate.difference
-    return Finding(condition, verdict, num_seeds, *map(float, (mean, low, high, p_values[best])))
+    num_seeds = len(effects[claim.name][condition])
+    return Finding(condition, verdict, num_seeds, float(estimate.difference), float(low), float(high), p_value)
 
 
 def _check(claim: ExactClaim, condition: str, effects: Effects) -> Finding:

@@ -44,7 +44,7 @@ def measure(
         for sweep in study.sweeps:
             run_sweep(sweep, budget, program, sweeps, progress)
         progress(f"{study.name}: measuring")
-        workspace = Workspace(budget, sweeps)
+        workspace = Workspace(study.budget(budget), sweeps)
         measured = study.measure(workspace)
         _check(study, measured)
         for run in sorted(workspace.diverged):

@@ -1,7 +1,7 @@
 """Networks as their runs build them, before the first step: what their layers pass on, forwards and backwards."""
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -10,14 +10,13 @@ from omegaconf import DictConfig, open_dict
 from torch import nn
 
 from cnnlab.data import evenly_spaced
+from cnnlab.experiment.folder import config_folder
 from cnnlab.lecture.study import Budget
 from cnnlab.observe.diagnostics import NUM_IMAGES
 from cnnlab.observe.probe import Loss, is_activation
-from cnnlab.run.machine import ROOT
 from cnnlab.training.build import build_classifier, build_data
 from cnnlab.training.classifier import Classifier
 
-PACKAGE = Path(__file__).parents[1]
 Images = tuple[torch.Tensor, torch.Tensor]  # (N, C, H, W) and their labels, (N,)
 
 
@@ -40,9 +39,8 @@ def composed(overrides: Sequence[str], budget: Budget) -> DictConfig:
         overrides: As they are typed.
         budget: Which may choose another data set.
     """
-    folder = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else ROOT / "conf"  # in a wheel, in the repository
     data = [each for each in budget.overrides if each.startswith("data=")]
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
         return compose("train", [*overrides, *data])
 
 
@@ -105,6 +103,15 @@ def initial_signals(config: DictConfig, seed: int, images: Images) -> list[Signa
     """
     classifier = initial(config, seed)
     return signals(classifier.network, classifier.loss, *images)
+
+
+def decades(value: float) -> float:
+    """log10 of a deviation; of 0, which is one below float32's smallest normal number, log10 of that number.
+
+    Args:
+        value: At least 0.
+    """
+    return math.log10(max(value, torch.finfo(torch.float32).tiny))
 
 
 def deviation(values: torch.Tensor) -> float:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.folder import config_folder
 from cnnlab.files import make_folder, read_text, write_atomically
 from cnnlab.lecture.study import Budget, Measured, Study
-from cnnlab.run.machine import ROOT, commit, processor
+from cnnlab.run.machine import commit, processor
 
 SCHEMA = 1
 NEEDED = {"budget", "created", "seconds", "machine", "commit", "sources", "effects", "data"}
@@ -93,7 +94,7 @@ def sources_digest(study: Study) -> str:
 
 
 def _sources(study: Study) -> list[Path]:
-    conf = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else ROOT / "conf"  # in a wheel, in the repository
+    conf = config_folder()
     sweeps = (f"conf/sweep/{sweep}.yaml" for sweep in study.sweeps)
     paths = map(Path, (f"lecture/studies/{study.name}.py", *study.sources, *sweeps))
     return [conf / path.relative_to("conf") if path.parts[0] == "conf" else PACKAGE / path for path in paths]

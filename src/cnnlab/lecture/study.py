@@ -1,13 +1,16 @@
 """A study: what it claims, runs, measures and shows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 
 from cnnlab.errors import UserError
+from cnnlab.experiment.folder import config_folder
 from cnnlab.lecture.claims import AnyClaim
 from cnnlab.lecture.judge import Effects
 from cnnlab.lecture.texts import Words
@@ -22,8 +25,7 @@ class Budget:
     Attributes:
         name: `default`, `long` or `quick`.
         seeds: Of the runs that are reported; seeds from 1000 on are for tuning.
-        overrides: What is typed after `python train.py sweep=<study's>`; nothing for the default, whose seeds the
-            sweep's own file has.
+        overrides: What is typed after `python train.py sweep=<study's>`; nothing for the default.
     """
 
     name: str
@@ -32,8 +34,8 @@ class Budget:
 
 
 BUDGETS = {
-    "default": Budget("default", tuple(range(5))),
-    "long": Budget("long", tuple(range(20)), ("seed=range(0,20)",)),
+    "default": Budget("default", tuple(range(10, 20))),  # a sweep's own file may have others
+    "long": Budget("long", tuple(range(10, 30)), ("seed=range(10,30)",)),
 }
 QUICK = Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1"))  # for tests
 
@@ -136,3 +138,18 @@ class Study:
     show: Callable[[dict[str, Any], Words], Shown]
     sweeps: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+
+    def budget(self, budget: Budget) -> Budget:
+        """A budget with the seeds of this study: those of the default one are in the file of its sweep.
+
+        Args:
+            budget: One of `BUDGETS`.
+        """
+        if budget.overrides:
+            return budget
+        for sweep in self.sweeps:
+            config = OmegaConf.load(config_folder() / "sweep" / f"{sweep}.yaml")
+            if seeds := OmegaConf.select(config, "hydra.sweeper.params.seed"):
+                override = OverridesParser.create().parse_override(f"seed={seeds}")
+                return replace(budget, seeds=tuple(seed for seed in override.sweep_iterator() if isinstance(seed, int)))
+        return budget

@@ -5,15 +5,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from cnnlab.lecture.activation_functions import NAMES, costs, curve, make_activation
 from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.judge import Effects
-from cnnlab.lecture.networks import composed, deviation, initial_signals, probe_images
+from cnnlab.lecture.networks import composed, decades, deviation, initial_signals, probe_images
 from cnnlab.lecture.studies.activation_figures import show
 from cnnlab.lecture.study import Budget, Measured, Study, Workspace
-from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy
+from cnnlab.lecture.swept import (
+    BySeed,
+    by_configuration,
+    difference,
+    each_seed,
+    final_accuracy,
+    learning_rate,
+    mean,
+)
 from cnnlab.observe.diagnostics import FILE, read_diagnostics
 from cnnlab.observe.layer_figure import Row
 from cnnlab.observe.probe import WHOLE
@@ -60,7 +67,7 @@ def measure(workspace: Workspace) -> Measured:
         workspace: With the sweep's runs.
     """
     found = by_configuration(workspace.runs(SWEEP), ("activation", "model.depth"))
-    runs = {(name, int(float(depth))): each for (name, depth), each in found.items()}
+    runs = {(name, int(depth)): each for (name, depth), each in found.items()}
     rows = {key: {seed: Diagnosis(run) for seed, run in each.items()} for key, each in runs.items()}
     profiles = _at_start(workspace.budget)
     profiles["he_trained"] = {
@@ -79,7 +86,7 @@ def measure(workspace: Workspace) -> Measured:
             str(depth): {name: _over_steps(rows[name, depth]) for name in ACTIVATIONS} for depth in (2, DEEP)
         },
         "signs": {name: _signs(rows, name) for name in ACTIVATIONS},
-        "dead": {name: [_mean(_last(rows[name, depth], "dead_fraction")) for depth in DEPTHS] for name in ACTIVATIONS},
+        "dead": {name: [mean(_last(rows[name, depth], "dead_fraction")) for depth in DEPTHS] for name in ACTIVATIONS},
         "accuracy": {name: [_of_runs(runs[name, depth]) for depth in DEPTHS] for name in ACTIVATIONS},
         **_functions(workspace.budget),
     }
@@ -201,8 +208,7 @@ def _vanishing(profiles: Profiles) -> dict[str, dict[str, list[float]]]:
 
 
 def _log10(values: Iterable[float]) -> Profile:
-    tiny = torch.finfo(torch.float32).tiny  # a gradient of 0 is one below the smallest number
-    return [math.log10(max(value, tiny)) for value in values]
+    return [decades(value) for value in values]
 
 
 def _ratios(profiles: Mapping[int, Profile]) -> BySeed:
@@ -238,17 +244,12 @@ def _signs(rows: Diagnoses, name: str) -> dict[str, float | None]:
 
 def _of_runs(runs: Mapping[int, Run]) -> dict[str, Any]:
     """Accuracies after training, and the learning rate that was chosen."""
-    (rate,) = {float(run.params["optimizer.lr"]) for run in runs.values()}
-    return {"lr": rate, "accuracy": _spread(each_seed(runs, final_accuracy))}
+    return {"lr": learning_rate(runs), "accuracy": _spread(each_seed(runs, final_accuracy))}
 
 
 def _spread(values: BySeed) -> dict[str, float]:
     each = list(values.values())
-    return {"mean": _mean(values), "low": round(min(each), 5), "high": round(max(each), 5)}
-
-
-def _mean(values: BySeed) -> float:
-    return round(float(np.mean(list(values.values()))), 5)
+    return {"mean": mean(values), "low": round(min(each), 5), "high": round(max(each), 5)}
 
 
 STUDY = Study(
@@ -257,5 +258,14 @@ STUDY = Study(
     measure,
     show,
     sweeps=(SWEEP,),
-    sources=("lecture/networks.py", "lecture/swept.py", "lecture/activation_functions.py"),
+    sources=(
+        "lecture/activation_functions.py",
+        "lecture/networks.py",
+        "lecture/swept.py",
+        "nn/mlp.py",
+        "observe/activations.py",
+        "observe/diagnostics.py",
+        "observe/gradients.py",
+        "observe/probe.py",
+    ),
 )

@@ -63,12 +63,7 @@ def measure(workspace: Workspace) -> Measured:
         "flattening_loses_space": {"global_mean": difference(losses[LECTURE], losses[MEAN])},
         "mlp_ignores_pixel_order": {"equal_parameters": drops[SMALL_MLP], "four_times": drops[LARGE_MLP]},
         "cnn_needs_neighbours": {"flattened": drops[LECTURE], "global_mean": drops[MEAN]},
-        "mlp_has_no_neighbours": {"same_training": [float(trains_alike())]},
-        "flattening_fixes_the_size": {
-            "lecture_refuses": [float(sizes[LECTURE]["32"] is None)],
-            "mlp_refuses": [float(sizes[SMALL_MLP]["32"] is None)],
-            "global_mean_takes": [float(sizes[MEAN]["32"] is not None)],
-        },
+        **_checks(sizes),
     }
     data = {
         "shifts_px": list(shifts.SHIFTS_PX),
@@ -84,14 +79,32 @@ def measure(workspace: Workspace) -> Measured:
     return Measured(effects, data)
 
 
+def _checks(sizes: dict[str, dict[str, str | None]]) -> dict[str, dict[str, list[float]]]:
+    """The effects of the exact claims."""
+    return {
+        "mlp_has_no_neighbours": {"same_training": [float(trains_alike())]},
+        "flattening_fixes_the_size": {
+            "lecture_refuses": [float(sizes[LECTURE]["32"] is None)],
+            "mlp_refuses": [float(sizes[SMALL_MLP]["32"] is None)],
+            "global_mean_takes": [float(sizes[MEAN]["32"] is not None)],
+        },
+    }
+
+
 def _networks(workspace: Workspace, pixel_order_seed: int | None) -> dict[str, dict[int, Run]]:
     """The runs of each network by seed."""
-    found = {}
-    for sweep, keys in ((CONVOLUTIONAL, ("model",)), (FLAT, ("model", "model.width"))):
-        runs = [run for run in workspace.runs(sweep) if run.params.get("data.pixel_order_seed") == pixel_order_seed]
-        for names, of_seeds in by_configuration(runs, keys).items():
-            found["_".join(names).removesuffix(".0")] = of_seeds
-    return found
+
+    def of_order(sweep: str) -> list[Run]:
+        return [run for run in workspace.runs(sweep) if run.params.get("data.pixel_order_seed") == pixel_order_seed]
+
+    convolutional = by_configuration(of_order(CONVOLUTIONAL), ("model",))
+    flat = by_configuration(of_order(FLAT), ("model", "model.width"))
+    return {
+        LECTURE: convolutional["lecture",],
+        MEAN: convolutional["compact",],
+        SMALL_MLP: flat["mlp", "27"],
+        LARGE_MLP: flat["mlp", "100"],
+    }
 
 
 def _num_parameters(runs: dict[int, Run]) -> int:

@@ -10,15 +10,24 @@ from torch import nn
 
 from cnnlab.lecture.claims import Claim, ExactClaim, Expected
 from cnnlab.lecture.judge import Effects
-from cnnlab.lecture.networks import Images, Signal, composed, deviation, initial_signals, probe_images
+from cnnlab.lecture.networks import Images, Signal, composed, decades, deviation, initial_signals, probe_images
 from cnnlab.lecture.studies.init_figures import show
 from cnnlab.lecture.study import Budget, Measured, Study, Workspace
-from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy
+from cnnlab.lecture.swept import (
+    BySeed,
+    by_configuration,
+    difference,
+    each_seed,
+    final_accuracy,
+    learning_rate,
+    mean,
+)
 from cnnlab.observe.activations import SATURATED
 from cnnlab.report.runs import Run
 
 SWEEP = "lecture_init"
 DEEP = 10  # hidden layers of the networks whose signals are measured
+DEPTHS = (10, 20)  # of those that are trained
 ACTIVATIONS = ("tanh", "relu")
 INITS = {
     "random_uniform": ("init=random_uniform",),
@@ -65,7 +74,7 @@ def measure(workspace: Workspace) -> Measured:
         workspace: With the sweep's runs.
     """
     found = by_configuration(workspace.runs(SWEEP), ("init", "activation", "model.depth"))
-    runs = {(init, name, int(float(depth))): each for (init, name, depth), each in found.items()}
+    runs = {(init, name, int(depth)): each for (init, name, depth), each in found.items()}
     images = probe_images(composed(["model=mlp"], workspace.budget))
     histograms: dict[str, dict[str, Any]] = {name: {} for name in ACTIVATIONS}
     deviations: dict[tuple[str, str], Deviations] = {}
@@ -81,7 +90,7 @@ def measure(workspace: Workspace) -> Measured:
     data: dict[str, Any] = {
         "histograms": histograms,
         "deviations": {name: {init: _mean_of_seeds(deviations[init, name]) for init in INITS} for name in ACTIVATIONS},
-        "saturated": {init: _mean(each) for init, each in saturated.items()},
+        "saturated": {init: mean(each) for init, each in saturated.items()},
         "scales": _at_scales(workspace.budget, images),
         "xavier": xavier,
         "accuracy": {"/".join(map(str, key)): _of_runs(each) for key, each in runs.items()},
@@ -118,10 +127,9 @@ def _fractions(values: torch.Tensor, edges: np.ndarray) -> list[float]:
 
 
 def _deviations(signals: Sequence[Signal]) -> dict[str, list[float]]:
-    tiny = torch.finfo(torch.float32).tiny
     return {
-        "forward": [math.log10(max(deviation(each.outputs), tiny)) for each in signals],
-        "back": [math.log10(max(deviation(each.gradient), tiny)) for each in signals],
+        "forward": [decades(deviation(each.outputs)) for each in signals],
+        "back": [decades(deviation(each.gradient)) for each in signals],
     }
 
 
@@ -182,37 +190,45 @@ def effects_of(
         saturated: The saturated fraction of tanh in the last hidden layer by initialisation.
         xavier: From `xavier_numbers`, of each kind of layer.
     """
-    accuracy = {key: each_seed(each, final_accuracy) for key, each in runs.items()}
-
-    def kept(init: str, conditions: Sequence[str]) -> dict[str, list[float]]:
-        pairs = {each: each.split("_") for each in conditions}
-        return {each: _changes(deviations[init, name], way) for each, (name, way) in pairs.items()}
-
-    def is_near(first: float, second: float) -> list[float]:
-        return [float(math.isclose(first, second, rel_tol=0.01))]
-
     return {
         "random_normal_silences": {
             name: _changes(deviations["random_normal", name], "forward") for name in ACTIVATIONS
         },
         "large_weights_saturate": {"tanh": difference(saturated["standard_normal"], saturated["xavier_normal"])},
-        "xavier_keeps_variance": kept("xavier_normal", ("tanh_forward", "tanh_back", "relu_forward", "relu_back")),
-        "he_keeps_variance": kept("he_normal", ("relu_forward", "relu_back")),
-        "xavier_learns_better": {
-            f"tanh_{depth}": difference(
-                accuracy["xavier_normal", "tanh", depth], accuracy["random_normal", "tanh", depth]
-            )
-            for depth in (10, 20)
-        },
-        "he_better_for_relu": {
-            f"depth_{depth}": difference(accuracy["he_normal", "relu", depth], accuracy["xavier_normal", "relu", depth])
-            for depth in (10, 20)
-        },
+        "xavier_keeps_variance": _kept(deviations, "xavier_normal", ACTIVATIONS),
+        "he_keeps_variance": _kept(deviations, "he_normal", ("relu",)),
+        **_trained(runs),
         "xavier_root_is_variance": {
-            name: is_near(each["drawn_variance"], each["root"]) for name, each in xavier.items()
+            name: _is_near(each["drawn_variance"], each["root"]) for name, each in xavier.items()
         },
-        "xavier_root_is_bound": {name: is_near(each["drawn_bound"], each["root"]) for name, each in xavier.items()},
+        "xavier_root_is_bound": {name: _is_near(each["drawn_bound"], each["root"]) for name, each in xavier.items()},
     }
+
+
+def _kept(
+    deviations: Mapping[tuple[str, str], Deviations], init: str, activations: Sequence[str]
+) -> dict[str, list[float]]:
+    return {
+        f"{name}_{way}": _changes(deviations[init, name], way) for name in activations for way in ("forward", "back")
+    }
+
+
+def _trained(runs: Mapping[tuple[str, str, int], Mapping[int, Run]]) -> dict[str, dict[str, list[float]]]:
+    accuracy = {key: each_seed(each, final_accuracy) for key, each in runs.items()}
+
+    def gain(better: str, worse: str, name: str, depth: int) -> list[float]:
+        return difference(accuracy[better, name, depth], accuracy[worse, name, depth])
+
+    return {
+        "xavier_learns_better": {
+            f"tanh_{depth}": gain("xavier_normal", "random_normal", "tanh", depth) for depth in DEPTHS
+        },
+        "he_better_for_relu": {f"depth_{depth}": gain("he_normal", "xavier_normal", "relu", depth) for depth in DEPTHS},
+    }
+
+
+def _is_near(first: float, second: float) -> list[float]:
+    return [float(math.isclose(first, second, rel_tol=0.01))]
 
 
 def _changes(deviations: Deviations, way: str) -> list[float]:
@@ -229,12 +245,14 @@ def _mean_of_seeds(deviations: Deviations) -> dict[str, list[float]]:
 
 
 def _of_runs(runs: Mapping[int, Run]) -> dict[str, Any]:
-    (rate,) = {float(run.params["optimizer.lr"]) for run in runs.values()}
-    return {"lr": rate, "accuracy": list(each_seed(runs, final_accuracy).values())}
+    return {"lr": learning_rate(runs), "accuracy": list(each_seed(runs, final_accuracy).values())}
 
 
-def _mean(values: BySeed) -> float:
-    return round(float(np.mean(list(values.values()))), 5)
-
-
-STUDY = Study("init", CLAIMS, measure, show, sweeps=(SWEEP,), sources=("lecture/networks.py", "lecture/swept.py"))
+STUDY = Study(
+    "init",
+    CLAIMS,
+    measure,
+    show,
+    sweeps=(SWEEP,),
+    sources=("lecture/networks.py", "lecture/swept.py", "nn/init.py", "nn/mlp.py", "observe/activations.py"),
+)

@@ -4,6 +4,7 @@ from math import log10
 from typing import Any
 
 from cnnlab.apply.load import load_finished
+from cnnlab.errors import UserError
 from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.confidently_wrong import (
     EVERY_STEPS,
@@ -16,8 +17,8 @@ from cnnlab.lecture.confidently_wrong import (
     slope,
 )
 from cnnlab.lecture.studies.loss_figures import show
-from cnnlab.lecture.study import Measured, Study, Workspace
-from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy
+from cnnlab.lecture.study import Budget, Measured, Study, Workspace
+from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
 
 SWEEP = "lecture_loss"
@@ -42,12 +43,9 @@ def measure(workspace: Workspace) -> Measured:
     """
     found = by_configuration(workspace.runs(SWEEP), ("loss",))
     runs = {loss: found[(loss,)] for loss in LOSSES}
-    rates = {loss: _rate(runs[loss]) for loss in LOSSES}
+    rates = {loss: learning_rate(runs[loss]) for loss in LOSSES}
     accuracy = {loss: each_seed(runs[loss], final_accuracy) for loss in LOSSES}
-    passes = {
-        target: {loss: each_seed(runs[loss], lambda run, target=target: passes_to(run, target)) for loss in LOSSES}  # type: ignore[misc]
-        for target in TARGETS
-    }
+    passes = _passes_to_targets(runs, workspace.budget)
     wrong = {loss: {seed: _wrong(run) for seed, run in sorted(runs[loss].items())} for loss in LOSSES}
     relearned = {seed: _relearned(run, rates) for seed, run in sorted(runs["cross_entropy"].items())}
     effects = {
@@ -57,10 +55,8 @@ def measure(workspace: Workspace) -> Measured:
             "best_rates": [each["cross_entropy"][-1] - each["mse"][-1] for each in relearned.values()]
         },
         "cross_entropy_learns_faster": {
-            f"to_{100 * target:.0f}": difference(
-                *({seed: log10(each) for seed, each in passes[target][loss].items()} for loss in reversed(LOSSES))
-            )
-            for target in TARGETS
+            f"to_{target}": difference(_log10(each["mse"]), _log10(each["cross_entropy"]))
+            for target, each in passes.items()
         },
         "cross_entropy_more_accurate": {"best_rates": difference(accuracy["cross_entropy"], accuracy["mse"])},
     }
@@ -68,7 +64,7 @@ def measure(workspace: Workspace) -> Measured:
         "rates": rates,
         "accuracy": {loss: list(accuracy[loss].values()) for loss in LOSSES},
         "passes": {
-            f"{100 * target:.0f}": {loss: list(passes[target][loss].values()) for loss in LOSSES} for target in TARGETS
+            target: {loss: list(values.values()) for loss, values in each.items()} for target, each in passes.items()
         },
         "learning": {loss: [_learning(run) for _, run in sorted(runs[loss].items())] for loss in LOSSES},
         "relearning": {
@@ -82,8 +78,21 @@ def measure(workspace: Workspace) -> Measured:
     return Measured(effects, data)
 
 
-def _rate(runs: dict[int, Run]) -> float:
-    return float(runs[min(runs)].params["optimizer.lr"])
+def _passes_to_targets(runs: dict[str, dict[int, Run]], budget: Budget) -> dict[str, dict[str, BySeed]]:
+    """By target in per cent and loss."""
+    found = {}
+    for target in TARGETS:
+        reached = [run for each in runs.values() for run in each.values() if max(run.epochs["val/acc"]) >= target]
+        if not reached and budget.name != "quick":  # two lower bounds would look like no difference
+            raise UserError(f"no run of {SWEEP} reaches {target:.0%} of the validation images; run it again")
+        found[f"{100 * target:.0f}"] = {
+            loss: {seed: passes_to(run, target) for seed, run in sorted(each.items())} for loss, each in runs.items()
+        }
+    return found
+
+
+def _log10(values: BySeed) -> BySeed:
+    return {seed: log10(each) for seed, each in values.items()}
 
 
 def passes_to(run: Run, target: float) -> float:

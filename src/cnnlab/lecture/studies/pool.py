@@ -11,7 +11,7 @@ from cnnlab.lecture import shifts
 from cnnlab.lecture.claims import Claim, ExactClaim, Expected
 from cnnlab.lecture.studies.pool_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
-from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy
+from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
 
 SWEEP = "lecture_pool"
@@ -110,7 +110,7 @@ def _data(
 ) -> dict[str, Any]:
     return {
         "shifts_px": list(shifts.SHIFTS_PX),
-        "rates": {pool: runs[pool][min(runs[pool])].params["optimizer.lr"] for pool in POOLS},
+        "rates": {pool: learning_rate(runs[pool]) for pool in POOLS},
         "accuracy": {pool: list(accuracy[pool].values()) for pool in POOLS},
         "moved": {pool: [each.accuracies for each in moved[pool].values()] for pool in POOLS},
         "change": {pool: [each.change for each in moved[pool].values()] for pool in POOLS},
