@@ -4,7 +4,8 @@ import pytest
 
 from cnnlab.errors import UserError
 from cnnlab.lecture import study
-from cnnlab.lecture.study import BUDGETS, Workspace
+from cnnlab.lecture.studies import STUDIES
+from cnnlab.lecture.study import BUDGETS, Budget, Study, Workspace
 from cnnlab.report.runs import Run
 
 
@@ -21,7 +22,7 @@ def workspace(tmp_path, monkeypatch):
 
     def with_runs(*runs):
         monkeypatch.setattr(study, "read_runs", lambda folder: ([make(folder) for make in runs], []))
-        return Workspace(BUDGETS["default"], tmp_path)
+        return Workspace(Budget("planted", (0, 1, 2)), tmp_path)
 
     return with_runs
 
@@ -45,3 +46,16 @@ def test_without_a_seed_that_is_left_the_message_says_why(workspace):
         workspace(planted("a", 0), planted("b", 0, "diverged")).runs("s")
     with pytest.raises(UserError, match=r"s has no completed runs; run python train\.py sweep=s"):
         workspace(planted("a", 7)).runs("s")
+
+
+def test_the_default_seeds_are_those_of_the_study_s_sweeps_and_no_tuning_seeds():
+    studies = [each for each in STUDIES if each.sweeps]
+    for each in studies:
+        budget = each.budget(BUDGETS["default"])
+        assert 5 <= len(budget.seeds) <= max(budget.seeds) + 1 < 1000
+        assert each.budget(BUDGETS["long"]) is BUDGETS["long"]
+    by_name = {each.name: each.budget(BUDGETS["default"]).seeds for each in studies}
+    assert by_name["init"] == by_name["classical"] == tuple(range(10, 20))
+    assert by_name["result"] == tuple(range(10))
+    without = Study("planted", (), measure=pytest.fail, show=pytest.fail)
+    assert without.budget(BUDGETS["default"]) == BUDGETS["default"]
