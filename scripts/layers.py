@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cnnlab.cli.figure_file import write_figure
 from cnnlab.cli.output import safe_output
+from cnnlab.cli.parser import Parser
 from cnnlab.files import user_path
 from cnnlab.observe.diagnostics import FILE, read_diagnostics
 from cnnlab.observe.initial_report import format_variances, layer_variances
@@ -22,7 +23,7 @@ from cnnlab.run.folder import RunFolder
 
 def main() -> None:
     """Reads the command line, draws, saves."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=user_path, nargs="+", help="folders of runs")
     parser.add_argument("--picture", type=user_path, default="layers.png", help="the file to write, a PNG or an SVG")
     arguments = parser.parse_args()

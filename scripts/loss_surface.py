@@ -10,13 +10,14 @@ from pathlib import Path
 
 from cnnlab.cli.figure_file import write_figure
 from cnnlab.cli.output import safe_output
+from cnnlab.cli.parser import Parser
 from cnnlab.errors import UserError
 from cnnlab.files import user_path
 
 
 def main() -> None:
     """Reads the command line, measures, draws, saves."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=user_path, help="the folder of a completed run")
     parser.add_argument("--picture", type=user_path, default="loss_surface.png", help="the file to write, PNG or SVG")
     parser.add_argument("--points", type=int, default=21, help="of the grid, along each direction")
@@ -35,18 +36,17 @@ def main() -> None:
     from cnnlab.observe.loss_surface_figure import draw_surfaces
 
     try:
-        states = list(read_snapshots(arguments.run).values())
+        snapshots = read_snapshots(arguments.run)
         classifier, data = load_finished(arguments.run)
         network, loss = classifier.network, classifier.loss
         images, labels = (evenly_spaced(part, arguments.images) for part in data.part("train"))
         if arguments.sharpness:
             found = []
-            for state in (states[0], states[-1]):
-                network.load_state_dict(state)
-                found.append(largest_eigenvalue(network, loss, images, labels))
-            print(f"largest eigenvalue of the Hessian: {found[0]:.3g} at the start, {found[1]:.3g} at the end", end="")
-            print(stability_limit(arguments.run))
-        figure = draw_surfaces(planes(network, loss, images, labels, states, arguments.points))
+            for epoch in (min(snapshots), max(snapshots)):
+                network.load_state_dict(snapshots[epoch])
+                found.append(f"{largest_eigenvalue(network, loss, images, labels):.3g} after epoch {epoch}")
+            print(f"largest eigenvalue of the Hessian: {', '.join(found)}{stability_limit(arguments.run)}")
+        figure = draw_surfaces(planes(network, loss, images, labels, list(snapshots.values()), arguments.points))
     except UserError as error:
         parser.error(str(error))
     write_figure(figure, arguments.picture, parser)

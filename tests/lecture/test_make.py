@@ -114,6 +114,10 @@ def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
     (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 2\n")
     run("long")
     assert calls == ["default", "long", "long"]
+    run("default")
+    assert calls == ["default", "long", "long"]  # twenty seeds are not thrown away for ten
+    assert "(budget long), nothing to do" in lines[-1]
+    (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 3\n")
     with pytest.raises(RuntimeError, match="no luck"):
         run(study=replace(study, measure=fail))
     assert store.load(tmp_path / "lecture", study)["budget"] == "long"  # what was there stays

@@ -64,4 +64,5 @@ def test_a_run_without_diagnostics_is_refused(
     with pytest.raises(SystemExit) as ended:
         layers.main()
     assert ended.value.code == 2
-    assert f"{tmp_path} has no diagnostics.csv; give the folder of a run with callbacks=full" in capsys.readouterr().err
+    line = f"error: {tmp_path} has no diagnostics.csv; give the folder of a run with callbacks=full\n"
+    assert capsys.readouterr().err == line

@@ -110,7 +110,7 @@ def test_the_script_draws_a_run(tmp_path: Path, monkeypatch, capsys: pytest.Capt
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"written: {picture}"
     assert re.fullmatch(
-        r"largest eigenvalue of the Hessian: [\d.e-]+ at the start, [\d.e-]+ at the end; "
+        r"largest eigenvalue of the Hessian: [\d.e-]+ after epoch 0, [\d.e-]+ after epoch 2; "
         r"gradient descent diverges above 2\(1 \+ momentum\)/lr = [\d.e-]+",
         lines[-2],
     )
@@ -131,7 +131,7 @@ def test_what_cannot_be_drawn_is_a_line(
     with pytest.raises(SystemExit) as ended:
         loss_surface.main()
     assert ended.value.code == 2
-    assert line.format(folder=tmp_path) in capsys.readouterr().err
+    assert capsys.readouterr().err == f"error: {line.format(folder=tmp_path)}\n"
 
 
 def test_a_damaged_snapshot_alone_is_no_run(tmp_path: Path, monkeypatch, caplog, capsys):
@@ -142,3 +142,9 @@ def test_a_damaged_snapshot_alone_is_no_run(tmp_path: Path, monkeypatch, caplog,
         loss_surface.main()
     assert ended.value.code == 2
     assert "epoch_000.pt is damaged" in caplog.text
+
+
+def test_weights_that_never_change_have_no_path():
+    network, images, labels, states = trained()
+    with pytest.raises(UserError, match="the weights are the same in all snapshots"):
+        planes(network, functional.cross_entropy, images, labels, [states[0]] * 3)

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cnnlab.errors import UserError
 from cnnlab.lecture.judge import judge
 from cnnlab.lecture.store import load, save, sources_digest
-from cnnlab.lecture.study import Budget, Measured, Study, Workspace
+from cnnlab.lecture.study import BUDGETS, Budget, Measured, Study, Workspace
 from cnnlab.signals import EXIT_SIGNAL, SIGNALS, Interrupted, passed_on
 
 Progress = Callable[[str], None]
@@ -19,7 +20,7 @@ Progress = Callable[[str], None]
 def measure(
     studies: Sequence[Study], budget: Budget, program: Path, sweeps: Path, folder: Path, progress: Progress
 ) -> None:
-    """Runs and measures studies, each unless its stored result is of this budget and of this code.
+    """Runs and measures studies, each unless its stored result is of this budget, or a larger one, and of this code.
 
     A sweep does only what is missing, so that what was interrupted continues with the same command.
 
@@ -37,8 +38,8 @@ def measure(
     """
     for study in studies:
         stored = load(folder, study)
-        if stored and stored["budget"] == budget.name and stored["sources"] == sources_digest(study):
-            progress(f"{study.name}: measured {stored['created']}, nothing to do")
+        if stored and _suffices(stored, study, budget):
+            progress(f"{study.name}: measured {stored['created']} (budget {stored['budget']}), nothing to do")
             continue
         started = time.monotonic()
         for sweep in study.sweeps:
@@ -51,6 +52,14 @@ def measure(
             progress(f"{study.name}: without the seed of {run}, which diverged")
         save(folder, study, budget, measured, time.monotonic() - started, workspace.diverged)
         progress(f"{study.name}: done, {time.monotonic() - started:.0f} s")
+
+
+def _suffices(stored: dict[str, Any], study: Study, budget: Budget) -> bool:
+    """Whether a result is of this code and has all seeds of a budget."""
+    if stored["sources"] != sources_digest(study):
+        return False
+    before = BUDGETS.get(stored["budget"])
+    return before is not None and set(study.budget(before).seeds) >= set(study.budget(budget).seeds)
 
 
 def _check(study: Study, measured: Measured) -> None:

@@ -67,13 +67,15 @@ def planes(
         seed: Of the random directions and of the walk.
 
     Raises:
-        UserError: If there are fewer states, or they are not of this network.
+        UserError: If there are fewer states, they are not of this network, or its weights never change.
     """
     last = _checked(network, states)
     names = [name for name, _ in network.named_parameters()]
     weights = {name: last[name] for name in names}
     generator = torch.Generator().manual_seed(seed)
     points = as_points(states, names)
+    if bool((points == points[0]).all()):
+        raise UserError("the weights are the same in all snapshots, so there is no path; train with a larger lr")
 
     def on(kind: str, path: torch.Tensor, along: torch.Tensor, explained: tuple[float, float] | None) -> Plane:
         coordinates = projected(path, path[-1], along)

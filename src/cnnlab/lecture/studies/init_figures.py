@@ -47,6 +47,7 @@ def show(data: dict[str, Any], words: Words) -> Shown:
             "activations_tanh": drawn(_draw_values, data["histograms"]["tanh"], words),
             "activations_relu": drawn(_draw_forward_exponents, data["histograms"]["relu"], words),
             "gradients_tanh": drawn(_draw_back_exponents, data["histograms"]["tanh"], words),
+            "gradients_relu": drawn(_draw_back_exponents, data["histograms"]["relu"], words),
             "layers": drawn(_draw_layers, data["deviations"], words),
             "training": drawn(_draw_training, data["accuracy"], words),
         },
@@ -77,7 +78,9 @@ def _draw_ridges(data: Content, way: str, ends: tuple[float, float], name: str, 
             centers = _centers(ends, len(fractions))
             base = len(LAYERS) - 1 - row
             top = base + 0.85 * np.sqrt(np.divide(fractions, max(*fractions, 1e-9)))  # small shares are seen, too
-            axes.fill_between(centers, base, top, color=RIDGES[row], alpha=0.75, linewidth=0)
+            filled = np.flatnonzero(fractions)
+            shown = slice(max(0, filled[0] - 1), filled[-1] + 2) if len(filled) else slice(0)
+            axes.fill_between(centers[shown], base, top[shown], color=RIDGES[row], alpha=0.75, linewidth=0)
             axes.axhline(base, color=FAINT, linewidth=0.6)
         axes.set_title(words(init), loc="left", pad=4)
     grid[0].set(xlim=ends, ylim=(-0.08, len(LAYERS)))
