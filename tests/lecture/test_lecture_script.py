@@ -60,22 +60,33 @@ def test_a_place_that_is_taken_is_told_before_anything_is_measured(main, tmp_pat
 
 
 @pytest.mark.slow
-def test_one_section_and_then_a_run_of_one_s_own(tmp_path):
-    done = run("--only", "convolution", "--out", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "convolution.json").read_text())["study"] == "convolution"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.json", "index.html"]
-    assert "supported" in done.stdout
-    before = embedded_network((tmp_path / "index.html").read_text())
-
+def test_one_section_with_a_run_of_one_s_own(tmp_path):
     own = run(*RUN, "callbacks=snapshots", f"hydra.run.dir={tmp_path / 'mine'}", program="train.py")
     assert own.returncode == 0, own.stderr
-    done = run("--run", tmp_path / "mine", "--out", tmp_path)
+    out = tmp_path / "out"
+    done = run("--only", "convolution", "--run", tmp_path / "mine", "--out", out)
     assert done.returncode == 0, done.stderr
-    network = embedded_network((tmp_path / "index.html").read_text())
+    assert "supported" in done.stdout
+    assert json.loads((out / "convolution.json").read_text())["study"] == "convolution"
+    assert sorted(path.name for path in out.iterdir()) == ["convolution.json", "index.html"]
+    network = embedded_network((out / "index.html").read_text())
     assert network["variants"][0]["name"] == "mine"
     assert network["variants"][0]["epochs"] == [0, 1, 2]
-    assert network["variants"][1:] == (before["variants"] if before else [])
+    ready = embedded_network((REPOSITORY / "docs" / "lecture" / "index.html").read_text())
+    assert network["variants"][1:] == ready["variants"]
+
+
+def test_a_run_of_one_s_own_alone_measures_nothing(tmp_path, monkeypatch):
+    script = runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))
+    written = []
+    replaced = script["main"].__globals__
+    monkeypatch.setitem(replaced, "pack", lambda runs: runs)
+    monkeypatch.setitem(replaced, "write", lambda folder, own: written.append(own))
+    for name in ("measure", "run_networks"):
+        monkeypatch.setitem(replaced, name, pytest.fail)
+    monkeypatch.setattr(sys, "argv", ["scripts/lecture.py", "--run", str(tmp_path / "mine"), "--out", str(tmp_path)])
+    script["main"]()
+    assert written == [{"mine": tmp_path / "mine"}]
 
 
 @pytest.mark.parametrize(
