@@ -48,9 +48,12 @@ PLANTED: dict[str, dict[str, Any]] = {
     },
     "loss": {
         "rates": of_each(loss.LOSSES, 0.1),
+        "fast_rates": of_each(loss.LOSSES, 0.3),
         "accuracy": of_each(loss.LOSSES, [0.98, 0.97]),
         "passes": {target: of_each(loss.LOSSES, [0.3, 0.4]) for target in ("90", "95")},
-        "learning": of_each(loss.LOSSES, [{"passes": [0.1, 0.2], "accuracy": [0.5, 0.9]}] * 2),
+        "learning": of_each(
+            ("one", "three"), of_each(loss.LOSSES, [{"passes": [0.1, 0.2], "accuracy": [0.5, 0.9]}] * 2)
+        ),
         "relearning": {"steps": [0, 20], **of_each(loss.LOSSES, [[0.0, 0.9], [0.1, 0.8]])},
         "curve": {"p": [0.0, 0.5, 1.0], **of_each(loss.LOSSES, [1.0, 0.5, 0.0])},
         "wrong": {"probability": [0.01, 0.4], **of_each(loss.LOSSES, [1.2, 0.8])},

@@ -21,7 +21,8 @@ from cnnlab.lecture.study import Budget, Measured, Study, Workspace
 from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
 
-SWEEP = "lecture_loss"
+SWEEP = "lecture_loss"  # three passes over the training images, at the learning rates that are best for that
+FAST = "lecture_loss_fast"  # one pass, at the learning rates that are best for that
 TARGETS = (0.9, 0.95)  # of validation accuracy
 MOST_POINTS = 150  # of the scatter of a network's wrong images
 AFTER = ("after_cross_entropy", "after_mse")
@@ -39,15 +40,14 @@ def measure(workspace: Workspace) -> Measured:
     """The runs' learning curves, and the gradients of both losses in the networks that they end with.
 
     Args:
-        workspace: With the sweep's runs.
+        workspace: With the sweeps' runs.
     """
-    found = by_configuration(workspace.runs(SWEEP), ("loss",))
-    runs = {loss: found[(loss,)] for loss in LOSSES}
-    rates = {loss: learning_rate(runs[loss]) for loss in LOSSES}
+    runs, fast = _of_losses(workspace, SWEEP), _of_losses(workspace, FAST)
+    rates, fast_rates = ({loss: learning_rate(each[loss]) for loss in LOSSES} for each in (runs, fast))
     accuracy = {loss: each_seed(runs[loss], final_accuracy) for loss in LOSSES}
-    passes = _passes_to_targets(runs, workspace.budget)
+    passes = _passes_to_targets(fast, workspace.budget)
     wrong = {loss: {seed: _wrong(run) for seed, run in sorted(runs[loss].items())} for loss in LOSSES}
-    relearned = {seed: _relearned(run, rates) for seed, run in sorted(runs["cross_entropy"].items())}
+    relearned = {seed: _relearned(run, fast_rates) for seed, run in sorted(runs["cross_entropy"].items())}
     effects = {
         "mse_gradient_vanishes_where_wrong": _slopes(wrong, "mse"),
         "cross_entropy_gradient_stays": _slopes(wrong, "cross_entropy"),
@@ -62,11 +62,15 @@ def measure(workspace: Workspace) -> Measured:
     }
     data = {
         "rates": rates,
+        "fast_rates": fast_rates,
         "accuracy": {loss: list(accuracy[loss].values()) for loss in LOSSES},
         "passes": {
             target: {loss: list(values.values()) for loss, values in each.items()} for target, each in passes.items()
         },
-        "learning": {loss: [_learning(run) for _, run in sorted(runs[loss].items())] for loss in LOSSES},
+        "learning": {
+            name: {loss: [_learning(run) for _, run in sorted(each[loss].items())] for loss in LOSSES}
+            for name, each in (("one", fast), ("three", runs))
+        },
         "relearning": {
             "steps": list(range(0, NUM_STEPS + 1, EVERY_STEPS)),
             **{loss: [each[loss] for each in relearned.values()] for loss in LOSSES},
@@ -78,13 +82,18 @@ def measure(workspace: Workspace) -> Measured:
     return Measured(effects, data)
 
 
+def _of_losses(workspace: Workspace, sweep: str) -> dict[str, dict[int, Run]]:
+    found = by_configuration(workspace.runs(sweep), ("loss",))
+    return {loss: found[loss,] for loss in LOSSES}
+
+
 def _passes_to_targets(runs: dict[str, dict[int, Run]], budget: Budget) -> dict[str, dict[str, BySeed]]:
     """By target in per cent and loss."""
     found = {}
     for target in TARGETS:
         reached = [run for each in runs.values() for run in each.values() if max(run.epochs["val/acc"]) >= target]
         if not reached and budget.name != "quick":  # two lower bounds would look like no difference
-            raise UserError(f"no run of {SWEEP} reaches {target:.0%} of the validation images; run it again")
+            raise UserError(f"no run of {FAST} reaches {target:.0%} of the validation images; run it again")
         found[f"{100 * target:.0f}"] = {
             loss: {seed: passes_to(run, target) for seed, run in sorted(each.items())} for loss, each in runs.items()
         }
@@ -158,6 +167,6 @@ STUDY = Study(
     CLAIMS,
     measure,
     show,
-    sweeps=(SWEEP,),
+    sweeps=(SWEEP, FAST),
     sources=("lecture/confidently_wrong.py", "lecture/swept.py", "nn/loss.py", "nn/lecture.py"),
 )

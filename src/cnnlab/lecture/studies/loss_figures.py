@@ -78,30 +78,36 @@ def _draw_relearning(data: Content, width_inches: float) -> Figure:
 
 
 def _draw_learning(data: Content, width_inches: float) -> Figure:
-    words, learning = data["words"], data["learning"]
+    words = data["words"]
     figure = Figure(figsize=(width_inches, 3.6))
-    (axes,) = _axes(figure)
-    every = []
-    for index, loss in enumerate(LOSSES):
-        errors = [[100 * (1 - each) for each in run["accuracy"]] for run in learning[loss]]
-        every += [each for curve in errors for each in curve]
-        draw_seeds(axes, learning[loss][0]["passes"], errors, words(f"loss_{loss}"), index, has_markers=False)
-    error_axis(axes, max(0.1, min(every)), max(every))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set(xlabel=words("passes"), ylabel=words("validation_error"), xlim=(0, None))
-    axes.legend(loc="upper right")
+    grid = _axes(figure, len(data["learning"]))
+    for axes, (name, learning) in zip(grid, data["learning"].items(), strict=True):
+        every = []
+        for index, loss in enumerate(LOSSES):
+            errors = [[100 * (1 - each) for each in run["accuracy"]] for run in learning[loss]]
+            every += [each for curve in errors for each in curve]
+            draw_seeds(axes, learning[loss][0]["passes"], errors, words(f"loss_{loss}"), index, has_markers=False)
+        error_axis(axes, max(0.1, min(every)), max(every))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_title(words(f"learning_{name}"), loc="left")
+        axes.set(xlabel=words("passes"), ylabel=words("validation_error"), xlim=(0, None))
+    grid[0].legend(loc="upper right")
     return figure
 
 
 def _losses(data: dict[str, Any], words: Words) -> Table:
     targets = data["passes"]
-    head = [words("loss"), words("rate"), words("accuracy"), *(words("passes_to", target=target) for target in targets)]
+    head = [
+        words("loss"), words("fast_rate"), *(words("passes_to", target=target) for target in targets),
+        words("rate"), words("accuracy"),
+    ]  # fmt: skip
     rows = [
         [
             words(f"loss_{loss}"),
+            f"{data['fast_rates'][loss]:.3g}",
+            *(f"{fmean(of_target[loss]):.2f}" for of_target in targets.values()),
             f"{data['rates'][loss]:.3g}",
             percent(data["accuracy"][loss]),
-            *(f"{fmean(of_target[loss]):.2f}" for of_target in targets.values()),
         ]
         for loss in LOSSES
     ]
