@@ -31,6 +31,7 @@ def write(folder: Path, monkeypatch: pytest.MonkeyPatch, num_sections: int = 3) 
         (folder / "lecture" / "studies" / f"{name}.py").write_text("NUMBER = 1\n")
         (folder / "texts" / f"{name}.yaml").write_text(yaml.safe_dump(texts_of(), allow_unicode=True))
     monkeypatch.setattr(store, "PACKAGE", folder)
+    monkeypatch.setattr(store, "config_folder", lambda: folder / "conf")
     monkeypatch.setattr(texts, "FOLDER", folder / "texts")
     texts.read_texts.cache_clear()
     studies = [
