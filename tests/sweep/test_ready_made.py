@@ -31,13 +31,9 @@ JOBS = {
     "lecture_pool": 3 * 10,
     "lecture_result": 10,
 }
-TRIALS = {
-    "optimizers": OPTIONS["optimizer"] * 7 * 3,
+TRIALS = {  # of the rates of two options, and of the random settings of many; the others tune in the same two ways
     "tuned_optimizers": OPTIONS["optimizer"] * 20,
-    "activations": OPTIONS["activation"] * 7 * 3,
-    "inits": OPTIONS["init"] * 7 * 3,
     "pooling": 2 * 7 * 3,
-    "losses": 2 * 7 * 3,
 }
 
 
