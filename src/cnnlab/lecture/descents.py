@@ -85,6 +85,20 @@ def run_descent(
     return Descent(surface, rate, paths.reshape(len(seeds), effort.num_paths, -1, 2))
 
 
+def tuned_descent(surface: Surface, optimizer: str, seeds: Sequence[int], is_noisy: bool, effort: Effort) -> Descent:
+    """The paths of all seeds at the best rate of the tuning seed.
+
+    Args:
+        surface: Where.
+        optimizer: An option of conf/optimizer/.
+        seeds: Of starts and noise.
+        is_noisy: Whether gradients have noise.
+        effort: How many paths and steps.
+    """
+    rate = best_rate(surface, optimizer, is_noisy, effort)
+    return run_descent(surface, optimizer, rate, seeds, is_noisy, effort)
+
+
 def best_rate(surface: Surface, optimizer: str, is_noisy: bool, effort: Effort) -> float:
     """The one of `RATES` that does best on the tuning seed; of equal ones the middle one.
 
@@ -98,7 +112,7 @@ def best_rate(surface: Surface, optimizer: str, is_noisy: bool, effort: Effort) 
     """
     starts, noise = draw_starts_and_noise(surface, TUNING_SEED, effort.num_paths, effort.num_steps, is_noisy)
     paths = descend(surface.loss, optimizer_option(optimizer), RATES, starts, noise)
-    if surface is SURFACES["two_valleys"]:
+    if surface.name == "two_valleys":
         scores = ends_in_good_valley(paths).mean(axis=-1)
     else:
         scores = -np.log10(steps_to_target(surface, paths)).mean(axis=-1)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch.optim import Optimizer
 
+from cnnlab.experiment.folder import config_folder
 from cnnlab.experiment.targets import instantiate
-from cnnlab.run.machine import ROOT
 from cnnlab.seeding import derive_seed
 
 Paths = NDArray[np.float64]
@@ -90,9 +89,7 @@ def optimizer_option(name: str) -> MakeOptimizer:
     Returns:
         Of groups of parameters, each with its own `lr`, to an optimiser.
     """
-    installed = Path(__file__).parents[1] / "conf"
-    conf = installed if installed.is_dir() else ROOT / "conf"
-    made: MakeOptimizer = instantiate(OmegaConf.load(conf / "optimizer" / f"{name}.yaml"), "optimizer")
+    made: MakeOptimizer = instantiate(OmegaConf.load(config_folder() / "optimizer" / f"{name}.yaml"), "optimizer")
     return made
 
 

@@ -110,4 +110,4 @@ def test_the_sweeps_train_on_so_many_images_of_the_seed_s_choice_with_as_many_st
     assert config.data.num_train - config.data.num_val == num
     assert config.data.split_seed == 3
     steps = config.trainer.max_epochs * -(-num // config.data.batch_size)
-    assert 3100 <= steps <= 3200
+    assert 1550 <= steps <= 1600

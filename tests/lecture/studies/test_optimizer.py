@@ -128,6 +128,7 @@ def measure(monkeypatch):
         monkeypatch.setattr(optimizer, "retrain", planted_retrain)
         monkeypatch.setattr(optimizer, "measure_slice", lambda runs: plane)
         monkeypatch.setattr(descents, "RATES", (0.1, 0.3))
+        monkeypatch.setattr(optimizer, "cpu_count", lambda: 1)  # in this process, where the rates are planted
         return STUDY.measure(Workspace(QUICK, Path("nowhere")))
 
     return measure_planted

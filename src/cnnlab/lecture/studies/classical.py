@@ -1,13 +1,18 @@
 """Learning without deep networks: classical classifiers beside networks, by training images and by seconds."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from joblib import cpu_count  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from cnnlab.apply.load import load_finished
 from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.classical import METHODS, Scored, score
 from cnnlab.lecture.studies.classical_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
+from cnnlab.lecture.swept import by_configuration
 from cnnlab.report.runs import Run
 
 SWEEPS = {500: "lecture_classical_500", 2000: "lecture_classical_2000", 10000: "lecture_classical"}  # training images
@@ -29,7 +34,8 @@ def measure(workspace: Workspace) -> Measured:
     Args:
         workspace: Where the sweeps' runs are.
     """
-    scores = {num: _scores(workspace.runs(sweep)) for num, sweep in SWEEPS.items()}
+    with threadpool_limits(1):  # one thread for each, as the sweep's jobs have
+        scores = {num: _scores(workspace.runs(sweep)) for num, sweep in SWEEPS.items()}
     effects = {
         "features_many": _gains(scores[MANY]),
         "features_few": _gains(scores[FEW]),
@@ -49,16 +55,19 @@ def measure(workspace: Workspace) -> Measured:
 
 def _scores(runs: Sequence[Run]) -> dict[str, list[Scored]]:
     """Of one size of the training set."""
-    by_model = {model: {run.seed: run for run in runs if run.result["choices"]["model"] == model} for model in NETWORKS}
+    found = by_configuration(runs, ("model",))
+    by_model = {model: found[(model,)] for model in NETWORKS}
     seeds = sorted(set.intersection(*(set(by_seed) for by_seed in by_model.values())))
     scores = {model: [_of_run(by_seed[seed]) for seed in seeds] for model, by_seed in by_model.items()}
-    for method in METHODS:
-        scores[method] = []
-    for seed in seeds:
-        _, data = load_finished(by_model["lecture"][seed].path)  # the images that this seed's networks learned from
-        for method in METHODS:
-            scores[method].append(score(method, data, seed))
-    return scores
+    with ThreadPoolExecutor(cpu_count()) as pool:  # scikit-learn computes without Python's lock
+        classical = list(pool.map(_of_methods, (by_model["lecture"][seed] for seed in seeds)))
+    return scores | {method: [each[method] for each in classical] for method in METHODS}
+
+
+def _of_methods(run: Run) -> dict[str, Scored]:
+    """Of every method on the images that the networks of a run's seed learned from."""
+    _, data = load_finished(run.path)
+    return {method: score(method, data, run.seed) for method in METHODS}
 
 
 def _of_run(run: Run) -> Scored:
@@ -87,5 +96,5 @@ STUDY = Study(
     measure=measure,
     show=show,
     sweeps=tuple(SWEEPS.values()),
-    sources=("lecture/classical.py",),
+    sources=("lecture/classical.py", "lecture/swept.py", "nn/lecture.py", "nn/mlp.py"),
 )

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 
 from cnnlab.lecture.claims import AnyClaim, Claim, ExactClaim, Expected
 from cnnlab.lecture.descents import (
     SHOWN_RATES,
     Descent,
     Effort,
-    best_rate,
     run_descent,
     shown_paths,
     stays_on_ridge,
+    tuned_descent,
 )
 from cnnlab.lecture.effective_rates import Snapshot, effective_rate, look_at_rates, median_decades
 from cnnlab.lecture.mnist_slice import measure_slice
@@ -22,6 +23,7 @@ from cnnlab.lecture.retraining import retrain
 from cnnlab.lecture.studies.optimizer_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
 from cnnlab.lecture.surfaces import SURFACES, Surface, optimizer_option, reversal_share, steps_to_target
+from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run, read_runs
 
 SWEEP = "lecture_optimizer"
@@ -29,6 +31,7 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 ADAPTIVE = ("adagrad", "adagrad_lecture", "rmsprop", "adam")
 NOISE = {"exact": False, "noisy": True}  # whether gradients have noise
 STEPS = (1, 3, 10, 30, 100, 300, 1000)  # after which the optimiser's state is looked at, and after the last
+NUM_RETRAINED = 5  # of the seeds: the effects are many times as large as their spread
 FIRST_STEP = 100  # from where on an effective learning rate should not fall
 LECTURE_EPS, TORCH_EPS = 1e-8, 1e-10  # of conf/optimizer/adagrad_lecture.yaml, of torch.optim.Adagrad
 WITH_AND_WITHOUT_NOISE = ("momentum", "momentum_noise", "nesterov", "nesterov_noise")
@@ -97,24 +100,24 @@ def measure(workspace: Workspace) -> Measured:
     if workspace.budget.name == "quick":
         effort = Effort(num_steps=60, num_paths=4)
     effects, data = measure_surfaces(seeds, effort)
-    runs = _by_optimizer(workspace.runs(SWEEP))
-    rate_effects, effective = _measure_effective_rates(runs)
-    accuracy = {name: np.array([run.metric("test/acc") for run in each]) for name, each in runs.items()}
+    found = by_configuration(workspace.runs(SWEEP), ("optimizer",))
+    runs = {name: found[name,] for name in (*OPTIMIZERS, "adagrad_lecture")}
+    rate_effects, data["effective"] = _measure_effective_rates(runs)
+    accuracy = {name: each_seed(each, final_accuracy) for name, each in runs.items()}
     effects |= rate_effects | {
         "adagrad_falls_behind_rmsprop": {
-            name: (accuracy["rmsprop"] - accuracy[name]).tolist() for name in ("adagrad", "adagrad_lecture")
+            name: difference(accuracy["rmsprop"], accuracy[name]) for name in ("adagrad", "adagrad_lecture")
         },
         "later_optimizers_beat_sgd": {
-            name: (accuracy[name] - accuracy["sgd"]).tolist() for name in ("momentum", "nesterov", "rmsprop", "adam")
+            name: difference(accuracy[name], accuracy["sgd"]) for name in ("momentum", "nesterov", "rmsprop", "adam")
         },
     }
-    data["effective"] = effective
     data["accuracy"] = {
-        name: {"rate": float(each[0].params["optimizer.lr"]), "test": accuracy[name].tolist()}
-        for name, each in runs.items()
+        name: {"rate": learning_rate(each), "test": list(accuracy[name].values())} for name, each in runs.items()
     }
     data["trials"] = _trials(workspace)
-    data["slice"] = measure_slice({name: runs[name][0] for name in OPTIMIZERS})
+    first = min(set.intersection(*(set(runs[name]) for name in OPTIMIZERS)))
+    data["slice"] = measure_slice({name: runs[name][first] for name in OPTIMIZERS})
     return Measured(effects, data)
 
 
@@ -125,16 +128,7 @@ def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, di
         seeds: Of starts and noise.
         effort: How many paths and steps.
     """
-    found: Descents = {
-        surface.name: {
-            noise: {
-                name: run_descent(surface, name, best_rate(surface, name, is_noisy, effort), seeds, is_noisy, effort)
-                for name in OPTIMIZERS
-            }
-            for noise, is_noisy in NOISE.items()
-        }
-        for surface in SURFACES.values()
-    }
+    found = _tuned_descents(seeds, effort)
     ravine = SURFACES["ravine"]
     sgd = found["ravine"]["exact"]["sgd"]
     same_rate = run_descent(ravine, "momentum", sgd.rate, seeds, False, effort)
@@ -160,6 +154,19 @@ def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, di
         "best_paths": {name: _best_paths(both, name == "saddle", effort) for name, both in found.items()},
     }
     return effects, data
+
+
+def _tuned_descents(seeds: Sequence[int], effort: Effort) -> Descents:
+    """The paths of every optimiser at its best rate, on each surface, without and with noise."""
+    places = [(surface, noise, name) for surface in SURFACES.values() for noise in NOISE for name in OPTIMIZERS]
+    with Parallel(n_jobs=cpu_count()) as workers:
+        descents = workers(
+            delayed(tuned_descent)(surface, name, seeds, NOISE[noise], effort) for surface, noise, name in places
+        )
+    found: Descents = {}
+    for (surface, noise, name), descent in zip(places, descents, strict=True):
+        found.setdefault(surface.name, {}).setdefault(noise, {})[name] = descent
+    return found
 
 
 def _reversals(descent: Descent) -> Any:
@@ -230,26 +237,26 @@ def _best_paths(both: dict[str, dict[str, Descent]], is_noisy: bool, effort: Eff
     }
 
 
-def _by_optimizer(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each optimiser in the order of their seeds."""
-    found: dict[str, list[Run]] = {name: [] for name in (*OPTIMIZERS, "adagrad_lecture")}
-    for run in sorted(runs, key=lambda run: run.seed):
-        found[run.choices["optimizer"]].append(run)
-    return found
-
-
-def _measure_effective_rates(runs: dict[str, list[Run]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _measure_effective_rates(runs: dict[str, dict[int, Run]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """How the effective learning rates change, and where the two forms of Adagrad differ."""
-    snapshots = {name: [retrain(run, STEPS, look_at_rates)[-1] for run in runs[name]] for name in ADAPTIVE}
-    decades = {name: [[median_decades(at.rates) for at in each] for each in found] for name, found in snapshots.items()}
-    steps = [at.step for at in snapshots["adagrad"][0]]
-    first = next((index for index, step in enumerate(steps) if step >= FIRST_STEP), 0)
-    change = {name: np.array([each[-1] - each[first] for each in found]) for name, found in decades.items()}
-    effects = {
-        "adagrad_slows": {name: change[name].tolist() for name in ("adagrad", "adagrad_lecture")},
-        "rmsprop_keeps_its_pace": {name: _minus(change[name], change["adagrad"]) for name in ("rmsprop", "adam")},
+    snapshots = {
+        name: {seed: retrain(run, STEPS, look_at_rates)[-1] for seed, run in sorted(runs[name].items())[:NUM_RETRAINED]}
+        for name in ADAPTIVE
     }
-    return effects, {"steps": steps, "decades": decades, "epsilon": [_epsilon(at) for at in snapshots["adagrad"][0]]}
+    decades = {
+        name: {seed: [median_decades(at.rates) for at in each] for seed, each in found.items()}
+        for name, found in snapshots.items()
+    }
+    one = next(iter(snapshots["adagrad"].values()))
+    steps = [at.step for at in one]
+    first = next((index for index, step in enumerate(steps) if step >= FIRST_STEP), 0)
+    change = {name: {seed: each[-1] - each[first] for seed, each in found.items()} for name, found in decades.items()}
+    effects = {
+        "adagrad_slows": {name: list(change[name].values()) for name in ("adagrad", "adagrad_lecture")},
+        "rmsprop_keeps_its_pace": {name: difference(change[name], change["adagrad"]) for name in ("rmsprop", "adam")},
+    }
+    curves = {name: list(each.values()) for name, each in decades.items()}
+    return effects, {"steps": steps, "decades": curves, "epsilon": [_epsilon(at) for at in one]}
 
 
 def _epsilon(at: Snapshot) -> dict[str, float]:
@@ -293,5 +300,8 @@ STUDY = Study(
         "observe/loss_surface.py",
         "observe/weight_path.py",
         "lecture/surfaces.py",
+        "lecture/swept.py",
+        "nn/lecture.py",
+        "observe/snapshots.py",
     ),
 )
