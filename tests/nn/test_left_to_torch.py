@@ -14,7 +14,7 @@ from cnnlab import kernels
 from cnnlab.nn.batch_norm import BatchNorm2d
 from cnnlab.nn.convolution import Conv2d, ConvPool
 from cnnlab.nn.dropout import Dropout
-from cnnlab.nn.pool import GlobalAvgPool2d, MaxPool2d
+from cnnlab.nn.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnlab.nn.sequential import Sequential
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="there is no C compiler")
@@ -30,7 +30,7 @@ def network() -> nn.Module:
     torch.manual_seed(1)
     return Sequential(
         *(ConvPool(Conv2d(2, 4, 3, padding=1), MaxPool2d(2)), nn.ReLU(), Conv2d(4, 4, 3, padding=1), BatchNorm2d(4)),
-        *(nn.ReLU(), MaxPool2d(2), GlobalAvgPool2d(), nn.Flatten(), nn.Linear(4, 3)),
+        *(nn.ReLU(), MaxPool2d(2), AvgPool2d(2), GlobalAvgPool2d(), nn.Flatten(), nn.Linear(4, 3)),
     )
 
 
@@ -128,7 +128,8 @@ def test_a_trace_computes_what_the_network_does():
 
 
 def test_layers_can_be_traced_symbolically():
-    for layer in (Conv2d(2, 4, 3), MaxPool2d(2), GlobalAvgPool2d(), Dropout().eval()):  # torch's batch norm cannot
+    pools = (MaxPool2d(2), AvgPool2d(2), GlobalAvgPool2d())
+    for layer in (Conv2d(2, 4, 3), *pools, Dropout().eval()):  # torch's batch norm cannot
         graph = torch.fx.symbolic_trace(layer)
         torch.testing.assert_close(graph(images(2)), layer(images(2)))
 

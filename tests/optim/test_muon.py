@@ -22,7 +22,7 @@ def lecture() -> nn.Module:
 def train(network: nn.Module, optimizer: torch.optim.Optimizer, num_steps: int, first: int = 0) -> None:
     for step in range(first, first + num_steps):
         generator = torch.Generator().manual_seed(step)
-        images = torch.randn(16, 1, 28, 28, generator=generator)
+        images = torch.randn(16, 1, 28, 28, generator=generator).to(next(network.parameters()).dtype)
         labels = torch.randint(0, 10, (16,), generator=generator)
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(images), labels).backward()
@@ -98,8 +98,8 @@ def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
 
 
 def test_it_is_torchs_muon_and_adamw_side_by_side(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.float)  # in which torch's would iterate
-    ours, theirs = lecture(), lecture()
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)  # in which torch's would iterate
+    ours, theirs = lecture().double(), lecture().double()  # in float32 rounding grows by a step, as processors differ
     optimizer = MuonAdamW(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.9)
     weights = [theirs.layers[2][0].weight, theirs.layers[6].weight]
     hidden = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]
@@ -111,7 +111,7 @@ def test_it_is_torchs_muon_and_adamw_side_by_side(monkeypatch: pytest.MonkeyPatc
         train(ours, optimizer, 1, first=step)
         theirs.zero_grad()
         generator = torch.Generator().manual_seed(step)
-        images = torch.randn(16, 1, 28, 28, generator=generator)
+        images = torch.randn(16, 1, 28, 28, generator=generator).double()
         labels = torch.randint(0, 10, (16,), generator=generator)
         nn.functional.cross_entropy(theirs(images), labels).backward()
         for matrix, weight in zip(hidden, weights, strict=True):

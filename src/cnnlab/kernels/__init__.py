@@ -4,6 +4,7 @@ They are compiled for the processor when they are first used. Where that cannot 
 `kernels=torch`, torch's own kernels are used.
 """
 
+from cnnlab.kernels.avg_pool import avg_pool2d
 from cnnlab.kernels.batch_norm import batch_norm
 from cnnlab.kernels.convolution import can_convolve, conv2d
 from cnnlab.kernels.dropout import dropout_mask
@@ -13,6 +14,7 @@ from cnnlab.kernels.memory import is_batch_innermost
 
 __all__ = [
     "available",
+    "avg_pool2d",
     "batch_norm",
     "can_convolve",
     "can_take",
