@@ -13,6 +13,7 @@ from cnnlab.data import evenly_spaced
 SHIFTS_PX = tuple(range(7))
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # right, left, down, up: columns and rows would be as good
 NUM_IMAGES = 2000  # of the test images, evenly spaced: 25 views of each are 50,000 images
+BATCH_SIZE = 500  # at once: the maps of more do not fit into a processor's cache
 
 
 def moved(images: torch.Tensor, down_px: int, right_px: int, background: float) -> torch.Tensor:
@@ -65,7 +66,7 @@ def accuracies(
     """
     found = []
     for shift_px in shifts_px:
-        correct = [network(view).argmax(dim=1) == labels for view in views(images, shift_px, background)]
+        correct = [_in_batches(network, view).argmax(dim=1) == labels for view in views(images, shift_px, background)]
         found.append(float(torch.cat(correct).float().mean()))
     return found
 
@@ -80,12 +81,16 @@ def relative_change(features: nn.Module, images: torch.Tensor, background: float
         background: The value of an empty pixel.
         shift_px: How far.
     """
-    before = features(images).flatten(1)
+    before = _in_batches(features, images).flatten(1)
     changes = [
-        (features(view).flatten(1) - before).norm(dim=1) / before.norm(dim=1)
+        (_in_batches(features, view).flatten(1) - before).norm(dim=1) / before.norm(dim=1)
         for view in views(images, shift_px, background)
     ]
     return float(torch.cat(changes).mean())
+
+
+def _in_batches(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat([module(batch) for batch in images.split(BATCH_SIZE)])
 
 
 def convolutional_part(network: nn.Module) -> nn.Module:

@@ -1,7 +1,6 @@
 """The lecture's result, 99.03 % after 40 epochs, over seeds; and what define-by-run means."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from cnnlab.lecture.graphs import (
 )
 from cnnlab.lecture.studies.result_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
+from cnnlab.lecture.swept import final_accuracy
 from cnnlab.nn import LectureNet
 from cnnlab.report.images import read_test_images
 from cnnlab.report.inference.differences import mean_interval
@@ -33,7 +33,6 @@ CLAIMS = (
     ExactClaim("defined_by_run", conditions=("branch", "loop", "modes")),
     ExactClaim("captured_before", conditions=("same_outputs", "refuses_branch", "fixes_size")),
 )
-SEEDS = tuple(range(10))  # of the default budget, here: a margin of 0.1 points needs more than five
 NUM_CONTESTED = 12
 
 
@@ -43,8 +42,8 @@ def measure(workspace: Workspace) -> Measured:
     Args:
         workspace: Where the sweep's runs are.
     """
-    runs = sorted(_runs(workspace), key=lambda run: run.seed)
-    accuracies = [_accuracy(run) for run in runs]
+    runs = sorted(workspace.runs(SWEEP), key=lambda run: run.seed)
+    accuracies = [final_accuracy(run) for run in runs]
     graphs, holds = _graphs()
     effects: dict[str, dict[str, list[float]]] = {
         "result_reproduced": {"lecture": [accuracy - LECTURE_ACCURACY for accuracy in accuracies]},
@@ -63,20 +62,8 @@ def measure(workspace: Workspace) -> Measured:
     return Measured(effects, data)
 
 
-def _runs(workspace: Workspace) -> list[Run]:
-    budget = workspace.budget
-    seeds = SEEDS if budget.name == "default" else budget.seeds
-    return replace(workspace, budget=replace(budget, seeds=seeds)).runs(SWEEP)
-
-
-def _accuracy(run: Run) -> float:
-    accuracy = run.metric("test/acc")
-    assert accuracy is not None  # a completed run has it
-    return accuracy
-
-
 def _summary(run: Run) -> dict[str, Any]:
-    return {"seed": run.seed, "accuracy": _accuracy(run), "seconds": run.seconds("fit")}
+    return {"seed": run.seed, "accuracy": final_accuracy(run), "seconds": run.seconds("fit")}
 
 
 def _mistakes(runs: Sequence[Run]) -> dict[str, Any] | None:
@@ -163,5 +150,5 @@ STUDY = Study(
     measure=measure,
     show=show,
     sweeps=(SWEEP,),
-    sources=("lecture/graphs.py", "nn/lecture.py"),
+    sources=("lecture/graphs.py", "lecture/swept.py", "nn/lecture.py"),
 )
