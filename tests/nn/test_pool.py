@@ -4,7 +4,9 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from torch import nn
 
+from cnnlab.nn.pool import MaxPool2d
 from tests.conftest import REPOSITORY
 
 
@@ -28,6 +30,18 @@ def test_each_option_reduces_windows_of_2x2_pixels(option: str, innermost: str):
         images = images.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
     pool = instantiate(OmegaConf.load(REPOSITORY / "conf" / "pool" / f"{option}.yaml"))()
     torch.testing.assert_close(pool(images), REDUCTIONS[option](windows))
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_windows_of_one_pixel_are_torchs_with_any_stride_and_size(stride: int, ceil_mode: bool):
+    ours, theirs = (layer(1, stride, ceil_mode=ceil_mode) for layer in (MaxPool2d, nn.MaxPool2d))
+    for size in range(1, 9):
+        images = torch.randn(2, 3, size, 9 - size, requires_grad=True)
+        assert torch.equal(ours(images), theirs(images))
+        gradients = [torch.autograd.grad(layer(images).sin().sum(), images)[0] for layer in (ours, theirs)]
+        assert torch.equal(*gradients)
+    assert torch.equal(ours(images[0].detach()), theirs(images[0].detach()))  # without a batch
 
 
 def test_each_option_is_tested():
