@@ -59,7 +59,8 @@ def _scores(runs: Sequence[Run]) -> dict[str, list[Scored]]:
     by_model = {model: found[(model,)] for model in NETWORKS}
     seeds = sorted(set.intersection(*(set(by_seed) for by_seed in by_model.values())))
     scores = {model: [_of_run(by_seed[seed]) for seed in seeds] for model, by_seed in by_model.items()}
-    with ThreadPoolExecutor(cpu_count()) as pool:  # scikit-learn computes without Python's lock
+    # scikit-learn computes without Python's lock; OpenMP's limit is each thread's own
+    with ThreadPoolExecutor(cpu_count(), initializer=threadpool_limits, initargs=(1,)) as pool:
         classical = list(pool.map(_of_methods, (by_model["lecture"][seed] for seed in seeds)))
     return scores | {method: [each[method] for each in classical] for method in METHODS}
 
