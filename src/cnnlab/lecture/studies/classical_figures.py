@@ -73,7 +73,7 @@ def _draw_images(content: Content, width_inches: float) -> Figure:
 
 def _draw_seconds(content: Content, width_inches: float) -> Figure:
     figure, axes = _frame(content, width_inches)
-    _lines(axes, content, {method: _seconds(content, method).tolist() for method in STYLES}, is_labelled_beside=True)
+    _lines(axes, content, {method: _seconds(content, method).tolist() for method in STYLES})
     axes.set_xlabel(content["words"]("seconds"))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -93,18 +93,11 @@ def _frame(content: Content, width_inches: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _lines(axes: Axes, content: Content, x: dict[str, Sequence[float]], *, is_labelled_beside: bool = False) -> None:
-    """A line for each method through the sizes of the training set, named at its end."""
+def _lines(axes: Axes, content: Content, x: dict[str, Sequence[float]]) -> None:
+    """A line for each method through the sizes of the training set, named at the height of its end."""
     means = {method: _errors(content, method).mean(axis=1) for method in STYLES}
     for method, (color, dashes, marker) in STYLES.items():
         axes.plot(x[method], means[method], color=color, linestyle=dashes, marker=marker, markersize=5, linewidth=1.6)
-    if is_labelled_beside:
-        for method, (color, _, _) in STYLES.items():
-            axes.annotate(
-                content["words"](method), (x[method][-1], means[method][-1]), xytext=(7, 0),
-                textcoords="offset points", va="center", color=color,
-            )  # fmt: skip
-        return
     low, high = axes.get_ylim()
     heights = [float(np.log(each[-1] / low) / np.log(high / low)) for each in means.values()]
     for (method, (color, _, _)), height in zip(STYLES.items(), spread(heights, 0.055), strict=True):
