@@ -99,7 +99,7 @@ def test_a_convolutions_update_is_orthogonal_rows_of_its_flattened_filters():
 
 def test_it_is_torchs_muon_and_adamw_side_by_side(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)  # in which torch's would iterate
-    ours, theirs = lecture().double(), lecture().double()  # in float32 rounding grows by a step, as processors differ
+    ours, theirs = lecture().double(), lecture().double()  # in float32, rounding differs between processors
     optimizer = MuonAdamW(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.9)
     weights = [theirs.layers[2][0].weight, theirs.layers[6].weight]
     hidden = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]

@@ -32,7 +32,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_two_processes_at_half_the_batch_are_one_at_the_whole(tmp_path: Path):
-    double = "trainer.precision=64"  # in which 160 steps do not make an image's class of a rounding
+    double = "trainer.precision=64"  # in float32, rounding can change the class of an image after 160 steps
     two = train(tmp_path / "two", "trainer=ddp", "data.batch_size=25", double)
     one = train(tmp_path / "one", "trainer=cpu", "data.batch_size=50", double)
     assert two["status"] == "completed"
