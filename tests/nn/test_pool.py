@@ -33,8 +33,8 @@ def test_each_option_reduces_windows_of_2x2_pixels(option: str, innermost: str):
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
-@pytest.mark.parametrize("stride", [1, 2, 3])
-def test_windows_of_one_pixel_are_torchs_with_any_stride_and_size(stride: int, ceil_mode: bool):
+@pytest.mark.parametrize("stride", [1, 2, 3, (2, 1)])
+def test_windows_of_one_pixel_are_torchs_with_any_stride_and_size(stride: int | tuple[int, int], ceil_mode: bool):
     ours, theirs = (layer(1, stride, ceil_mode=ceil_mode) for layer in (MaxPool2d, nn.MaxPool2d))
     for size in range(1, 9):
         images = torch.randn(2, 3, size, 9 - size, requires_grad=True)

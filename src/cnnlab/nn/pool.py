@@ -16,7 +16,13 @@ class MaxPool2d(nn.MaxPool2d):
         """The largest numbers (N, C, h, w) of windows of images (N, C, H, W)."""
         if self._can_use_kernel(images):
             return kernels.max_pool2d(images)
-        if self.kernel_size == 1 and self.padding == 0 and not self.return_indices and images.ndim == 4:
+        if (
+            self.kernel_size == 1
+            and self.padding == 0
+            and isinstance(self.stride, int)
+            and not self.return_indices
+            and images.ndim == 4
+        ):
             return images[:, :, :: self.stride, :: self.stride]
         pooled: torch.Tensor = super().forward(images)
         return pooled
