@@ -55,6 +55,8 @@ def test_the_default_seeds_are_those_of_the_study_s_sweeps_and_no_tuning_seeds()
         assert 5 <= len(budget.seeds) <= max(budget.seeds) + 1 < 1000
         assert each.budget(BUDGETS["long"]) is BUDGETS["long"]
     by_name = {each.name: each.budget(BUDGETS["default"]).seeds for each in studies}
-    assert by_name["init"] == by_name["result"] == tuple(range(20, 30))
+    assert by_name["init"] == tuple(range(20, 30))
+    assert by_name["loss"] == tuple(range(30, 40))
+    assert by_name["result"] == tuple(range(20, 25))
     without = Study("planted", (), measure=pytest.fail, show=pytest.fail)
     assert without.budget(BUDGETS["default"]) == BUDGETS["default"]

@@ -29,7 +29,7 @@ JOBS = {
     "lecture_loss_fast": 2 * 10,
     "lecture_optimizer": 7 * 10,
     "lecture_pool": 3 * 10,
-    "lecture_result": 10,
+    "lecture_result": 5,
 }
 TRIALS = {  # of the rates of two options, and of the random settings of many; the others tune in the same two ways
     "tuned_optimizers": OPTIONS["optimizer"] * 20,

@@ -227,6 +227,7 @@ RULES = {
     "averaging.every_n_steps": integer(1),
     "callbacks.pictures.num_mistakes": integer(1),
     "callbacks.diagnostics.every_n_steps": integer(0),
+    "callbacks.diagnostics.picture": BOOLEAN,
     "callbacks.snapshots.every_n_epochs": integer(1),
     "trainer.max_epochs": integer(1),
     "trainer.fast": BOOLEAN,

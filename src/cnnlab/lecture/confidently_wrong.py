@@ -9,6 +9,7 @@ from cnnlab.nn.loss import SoftmaxMSELoss
 
 LOSSES = ("cross_entropy", "mse")
 NUM_STEPS, EVERY_STEPS, BATCH_SIZE = 200, 20, 64
+RATES = (0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0, 3.16)  # at which `relearn` is tried
 
 
 class Gradients(NamedTuple):
@@ -96,12 +97,12 @@ def relearn(
     Args:
         network: Trained on the true labels; changed in place.
         train: Images and labels; the first `NUM_STEPS * BATCH_SIZE` are used.
-        test: Images and labels.
+        test: Images and labels that are not for training.
         name: The loss, one of `LOSSES`.
         lr: The learning rate.
 
     Returns:
-        On the test images, at steps 0, `EVERY_STEPS`, … `NUM_STEPS`.
+        On the images of `test`, at steps 0, `EVERY_STEPS`, … `NUM_STEPS`.
     """
     loss, optimizer = loss_of(name), torch.optim.SGD(network.parameters(), lr=lr, momentum=0.5)
     images, labels = train[0], (train[1] + 1) % 10

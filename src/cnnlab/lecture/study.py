@@ -76,6 +76,17 @@ class Workspace:
             raise UserError(f"{self.sweeps / sweep} has no completed runs{why}; run python train.py sweep={sweep}")
         return found
 
+    def trials(self, sweep: str) -> list[Run]:
+        """The runs by which a sweep has chosen its learning rates, whatever became of them.
+
+        Args:
+            sweep: Its name, of one with `sweep.tune`.
+
+        Raises:
+            UserError: If there are none.
+        """
+        return read_runs(self.sweeps / sweep / "tuning")[0]
+
 
 @dataclass(frozen=True)
 class Measured:

@@ -38,13 +38,15 @@ class Diagnostics(Callback):
 
     Args:
         every_n_steps: Measures after so many steps; 0 for once an epoch, after its last step of whole batches.
+        picture: Whether to draw `pictures/layers.png`.
 
     Attributes:
         measures: Whether it needs this step, which then is eager with `trainer.cuda_graph=true`.
     """
 
-    def __init__(self, every_n_steps: int = 0) -> None:
+    def __init__(self, every_n_steps: int = 0, picture: bool = True) -> None:
         self.every_n_steps = every_n_steps
+        self.picture = picture
         self.measures = False
         self._is_due = False
         self._before: dict[str, torch.Tensor] = {}
@@ -97,8 +99,8 @@ class Diagnostics(Callback):
         self._before, self._update = {}, {} if self._is_due else update
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws all layers over the steps."""
-        if trainer.is_global_zero:
+        """Draws all layers over the steps, if it should."""
+        if self.picture and trainer.is_global_zero:
             save_picture(draw_layers([("", read_diagnostics(self._path(trainer)))]), "layers", trainer)
 
     def _measure(self, trainer: Trainer, pl_module: LightningModule, readings: list[Reading]) -> None:

@@ -124,7 +124,7 @@ def measure(monkeypatch):
         plane["paths"] = {name: [[0, 0], [0.5, 0.1], [1, 0.4]] for name in OPTIMIZERS}
         plane |= {"explained_of_each": {name: [0.7, 0.1] for name in OPTIMIZERS}, "explained_of_walk": [0.6, 0.15]}
         monkeypatch.setattr(Workspace, "runs", lambda workspace, sweep: runs)
-        monkeypatch.setattr(optimizer, "read_runs", lambda folder: (runs, []))
+        monkeypatch.setattr(Workspace, "trials", lambda workspace, sweep: runs)
         monkeypatch.setattr(optimizer, "retrain", planted_retrain)
         monkeypatch.setattr(optimizer, "measure_slice", lambda runs: plane)
         monkeypatch.setattr(descents, "RATES", (0.1, 0.3))

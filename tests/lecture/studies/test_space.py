@@ -54,7 +54,11 @@ PLANTED: dict[str, dict[str, Any]] = {
         "learning": of_each(
             ("one", "three"), of_each(loss.LOSSES, [{"passes": [0.1, 0.2], "accuracy": [0.5, 0.9]}] * 2)
         ),
-        "relearning": {"steps": [0, 20], **of_each(loss.LOSSES, [[0.0, 0.9], [0.1, 0.8]])},
+        "relearning": {
+            "rates": of_each(loss.LOSSES, 0.1),
+            "steps": [0, 20],
+            **of_each(loss.LOSSES, [[0.0, 0.9], [0.1, 0.8]]),
+        },
         "curve": {"p": [0.0, 0.5, 1.0], **of_each(loss.LOSSES, [1.0, 0.5, 0.0])},
         "wrong": {"probability": [0.01, 0.4], **of_each(loss.LOSSES, [1.2, 0.8])},
         "num_wrong": of_each(loss.LOSSES, [30]),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from cnnlab.errors import UserError
 from cnnlab.lecture import shifts
 from cnnlab.lecture.claims import Claim, Verdict
 from cnnlab.lecture.confidently_wrong import Gradients
@@ -93,7 +94,33 @@ def test_losses(monkeypatch: pytest.MonkeyPatch, is_as_claimed: bool, expected: 
 
     monkeypatch.setattr(Workspace, "runs", lambda _self, _sweep: runs)
     monkeypatch.setattr(loss, "_wrong", wrong)
+    monkeypatch.setattr(loss, "_relearning_rates", lambda _workspace, _rate: dict.fromkeys(loss.LOSSES, 0.1))
     monkeypatch.setattr(
         loss, "_relearned", lambda run, _rates: {better: [0.9 + CENTER[run.seed]], worse: [0.5 - CENTER[run.seed]]}
     )
     assert set(verdicts(loss.STUDY).values()) == {expected}
+
+
+def test_the_rates_for_relearning_are_the_best_of_the_tuning_networks_on_validation_images(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    best = {"cross_entropy": {1000: 0.0316, 1001: 0.1}, "mse": {1000: 1.0, 1001: 1.0}}
+    trials = [
+        SimpleNamespace(seed=seed, choices={"loss": name}, params={"optimizer.lr": lr})
+        for seed in (1000, 1001)
+        for name in loss.LOSSES
+        for lr in (0.1, 0.3)
+    ]
+    asked = []
+
+    def accuracies(run: Any, name: str, lr: float, part: str) -> list[float]:
+        asked.append((run.choices["loss"], run.params["optimizer.lr"], part))
+        return [0.99, 0.9 if lr == best[name][run.seed] else 0.7 if lr == 0.0316 else 0.1]
+
+    monkeypatch.setattr(Workspace, "trials", lambda _self, _sweep: trials)
+    monkeypatch.setattr(loss, "_accuracies", accuracies)
+    workspace = Workspace(BUDGETS["default"], Path("nowhere"))
+    assert loss._relearning_rates(workspace, 0.3) == {"cross_entropy": 0.0316, "mse": 1.0}
+    assert set(asked) == {("cross_entropy", 0.3, "val")}
+    with pytest.raises(UserError, match=r"lecture_loss has no trial with cross-entropy at 0\.2; run the sweep again"):
+        loss._relearning_rates(workspace, 0.2)

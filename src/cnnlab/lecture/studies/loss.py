@@ -1,6 +1,8 @@
 """Losses of a softmax: squared error against cross-entropy."""
 
+from functools import partial
 from math import log10
+from statistics import fmean
 from typing import Any
 
 from cnnlab.apply.load import load_finished
@@ -10,6 +12,7 @@ from cnnlab.lecture.confidently_wrong import (
     EVERY_STEPS,
     LOSSES,
     NUM_STEPS,
+    RATES,
     Gradients,
     curve,
     gradients_where_wrong,
@@ -47,7 +50,8 @@ def measure(workspace: Workspace) -> Measured:
     accuracy = {loss: each_seed(runs[loss], final_accuracy) for loss in LOSSES}
     passes = _passes_to_targets(fast, workspace.budget)
     wrong = {loss: {seed: _wrong(run) for seed, run in sorted(runs[loss].items())} for loss in LOSSES}
-    relearned = {seed: _relearned(run, fast_rates) for seed, run in sorted(runs["cross_entropy"].items())}
+    relearning_rates = _relearning_rates(workspace, rates["cross_entropy"])
+    relearned = {seed: _relearned(run, relearning_rates) for seed, run in sorted(runs["cross_entropy"].items())}
     effects = {
         "mse_gradient_vanishes_where_wrong": _slopes(wrong, "mse"),
         "cross_entropy_gradient_stays": _slopes(wrong, "cross_entropy"),
@@ -72,6 +76,7 @@ def measure(workspace: Workspace) -> Measured:
             for name, each in (("one", fast), ("three", runs))
         },
         "relearning": {
+            "rates": relearning_rates,
             "steps": list(range(0, NUM_STEPS + 1, EVERY_STEPS)),
             **{loss: [each[loss] for each in relearned.values()] for loss in LOSSES},
         },
@@ -146,13 +151,35 @@ def _slopes(wrong: dict[str, dict[int, Gradients]], loss: str) -> dict[str, list
     }
 
 
+def _relearning_rates(workspace: Workspace, trained_at: float) -> dict[str, float]:
+    """The best of `RATES` for each loss: on validation images, with the networks of the tuning seeds.
+
+    Args:
+        workspace: With the trials of the sweep.
+        trained_at: The learning rate of the trials whose networks are taken, the one that was chosen.
+    """
+    networks = [
+        run
+        for run in workspace.trials(SWEEP)
+        if run.choices["loss"] == "cross_entropy" and run.params["optimizer.lr"] == trained_at
+    ]
+    if not networks:
+        raise UserError(f"{SWEEP} has no trial with cross-entropy at {trained_at:g}; run the sweep again")
+
+    def score(loss: str, lr: float) -> float:
+        return fmean(_accuracies(run, loss, lr, "val")[-1] for run in networks)
+
+    return {loss: max(RATES, key=partial(score, loss)) for loss in LOSSES}
+
+
 def _relearned(run: Run, rates: dict[str, float]) -> dict[str, list[float]]:
     """Accuracies of a trained network that learns other names for the classes, with each loss."""
-    found = {}
-    for loss in LOSSES:
-        classifier, data = load_finished(run.path)
-        found[loss] = relearn(classifier.network, data.part("train"), data.part("test"), loss, rates[loss])
-    return found
+    return {loss: _accuracies(run, loss, rates[loss], "test") for loss in LOSSES}
+
+
+def _accuracies(run: Run, loss: str, lr: float, part: str) -> list[float]:
+    classifier, data = load_finished(run.path)
+    return relearn(classifier.network, data.part("train"), data.part(part), loss, lr)
 
 
 def _scatter(found: Gradients) -> dict[str, Any]:

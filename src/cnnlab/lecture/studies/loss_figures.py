@@ -99,7 +99,7 @@ def _losses(data: dict[str, Any], words: Words) -> Table:
     targets = data["passes"]
     head = [
         words("loss"), words("fast_rate"), *(words("passes_to", target=target) for target in targets),
-        words("rate"), words("accuracy"),
+        words("rate"), words("accuracy"), words("relearning_rate"),
     ]  # fmt: skip
     rows = [
         [
@@ -108,6 +108,7 @@ def _losses(data: dict[str, Any], words: Words) -> Table:
             *(f"{fmean(of_target[loss]):.2f}" for of_target in targets.values()),
             f"{data['rates'][loss]:.3g}",
             percent(data["accuracy"][loss]),
+            f"{data['relearning']['rates'][loss]:.3g}",
         ]
         for loss in LOSSES
     ]

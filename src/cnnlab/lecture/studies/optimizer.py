@@ -24,7 +24,7 @@ from cnnlab.lecture.studies.optimizer_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
 from cnnlab.lecture.surfaces import SURFACES, Surface, optimizer_option, reversal_share, steps_to_target
 from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy, learning_rate
-from cnnlab.report.runs import Run, read_runs
+from cnnlab.report.runs import Run
 
 SWEEP = "lecture_optimizer"
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
@@ -276,7 +276,7 @@ def _epsilon(at: Snapshot) -> dict[str, float]:
 def _trials(workspace: Workspace) -> dict[str, list[list[float]]]:
     """Validation accuracies of the trials: of each optimiser its rates, each with a mean over tuning seeds."""
     found: dict[str, dict[float, list[float]]] = {}
-    for run in read_runs(workspace.sweeps / SWEEP / "tuning")[0]:
+    for run in workspace.trials(SWEEP):
         accuracy = run.metric("val/acc")
         rates = found.setdefault(run.choices["optimizer"], {})
         rates.setdefault(float(run.params["optimizer.lr"]), []).append(0.0 if accuracy is None else accuracy)
