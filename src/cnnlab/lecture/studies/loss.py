@@ -67,14 +67,9 @@ def measure(workspace: Workspace) -> Measured:
     data = {
         "rates": rates,
         "fast_rates": fast_rates,
-        "accuracy": {loss: list(accuracy[loss].values()) for loss in LOSSES},
-        "passes": {
-            target: {loss: list(values.values()) for loss, values in each.items()} for target, each in passes.items()
-        },
-        "learning": {
-            name: {loss: [_learning(run) for _, run in sorted(each[loss].items())] for loss in LOSSES}
-            for name, each in (("one", fast), ("three", runs))
-        },
+        "accuracy": _lists(accuracy),
+        "passes": {target: _lists(each) for target, each in passes.items()},
+        "learning": {"one": _learning_curves(fast), "three": _learning_curves(runs)},
         "relearning": {
             "rates": relearning_rates,
             "steps": list(range(0, NUM_STEPS + 1, EVERY_STEPS)),
@@ -133,11 +128,20 @@ def _passes(run: Run) -> list[float]:
     return [step * run.params["data.batch_size"] / images for step in run.epochs["step"]]
 
 
+def _learning_curves(runs: dict[str, dict[int, Run]]) -> dict[str, list[dict[str, list[float]]]]:
+    """Of each loss, one for each seed."""
+    return {loss: [_learning(run) for _, run in sorted(runs[loss].items())] for loss in LOSSES}
+
+
 def _learning(run: Run) -> dict[str, list[float]]:
     return {
         "passes": [round(each, 4) for each in _passes(run)],
         "accuracy": [round(each, 5) for each in run.epochs["val/acc"]],
     }
+
+
+def _lists(of_losses: dict[str, BySeed]) -> dict[str, list[float]]:
+    return {loss: list(of_losses[loss].values()) for loss in LOSSES}
 
 
 def _wrong(run: Run) -> Gradients:
