@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import nn
 
 from cnnlab.errors import UserError
@@ -39,15 +40,7 @@ def largest_eigenvalue(network: nn.Module, loss: Loss, images: torch.Tensor, lab
     """
     with warnings.catch_warnings(), evaluation_mode(network), torch.enable_grad():
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")  # used by curvlinops and by torch
-        try:
-            from curvlinops import HessianLinearOperator
-            from scipy.sparse.linalg import ArpackError, eigsh
-        except ImportError:
-            raise UserError("the Hessian needs curvlinops; install cnnlab[lecture]") from None
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        hessian = HessianLinearOperator(
-            network, _Mean(loss), parameters, [(images, labels)], check_deterministic=False
-        ).to_scipy()
+        hessian = _hessian(network, loss, images, labels)
         start = np.random.default_rng(0).standard_normal(hessian.shape[0])
         try:  # LA: the largest, not that of the largest modulus
             (found,) = eigsh(
@@ -56,6 +49,16 @@ def largest_eigenvalue(network: nn.Module, loss: Loss, images: torch.Tensor, lab
         except ArpackError:
             return math.nan
     return float(found)
+
+
+def _hessian(network: nn.Module, loss: Loss, images: torch.Tensor, labels: torch.Tensor) -> LinearOperator:
+    try:
+        from curvlinops import HessianLinearOperator
+    except ImportError:
+        raise UserError("the Hessian needs curvlinops; install cnnlab[lecture]") from None
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    operator = HessianLinearOperator(network, _Mean(loss), parameters, [(images, labels)], check_deterministic=False)
+    return operator.to_scipy()
 
 
 class _Mean(nn.Module):

@@ -97,9 +97,6 @@ def variant(
     epochs = choose_epochs(sorted(snapshots), size, is_first=is_first)
     if not epochs:
         raise UserError(f"{folder}: its {size:,} parameters are too many for a page; {MAX_BYTES // 4:,} are allowed")
-    weights = torch.cat([snapshots[epoch][key].flatten() for epoch in epochs for key in order])
-    if not weights.isfinite().all():
-        raise UserError(f"{folder}: not all its weights are finite numbers; choose another run")
     return {
         "name": name,
         "layers": layers,
@@ -109,8 +106,15 @@ def variant(
         "std": used.std,
         "num_parameters": size,
         "epochs": epochs,
-        "float24": base64.b64encode(to_float24(weights.numpy())).decode(),
+        "float24": _packed([snapshots[epoch][key] for epoch in epochs for key in order], folder),
     }
+
+
+def _packed(weights: Sequence[torch.Tensor], folder: Path) -> str:
+    flat = torch.cat([each.flatten() for each in weights])
+    if not flat.isfinite().all():
+        raise UserError(f"{folder}: not all its weights are finite numbers; choose another run")
+    return base64.b64encode(to_float24(flat.numpy())).decode()
 
 
 def to_float24(numbers: npt.NDArray[np.float32]) -> bytes:
