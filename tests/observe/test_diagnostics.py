@@ -73,6 +73,13 @@ def test_the_file_has_what_the_loggers_have_one_reading_a_row(compose_run, tmp_p
     assert -1 <= recorder.scalars[3]["update_cosine/network"] <= 1
 
 
+def test_without_a_picture_there_is_the_file_alone(compose_run, tmp_path: Path):
+    config = compose_run(*SHORT, "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    fit(config, tmp_path, Diagnostics(picture=False))
+    assert (tmp_path / "diagnostics.csv").exists()
+    assert not (tmp_path / "pictures").exists()
+
+
 def test_the_cosine_is_that_of_the_last_two_updates(compose_run, tmp_path: Path):
     config = compose_run(*SHORT, "optimizer=sgd", "trainer.max_epochs=1", "trainer.limit_train_batches=3")
     weights: list[torch.Tensor] = []

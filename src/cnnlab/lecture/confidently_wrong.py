@@ -89,6 +89,7 @@ def relearn(
     test: tuple[torch.Tensor, torch.Tensor],
     name: str,
     lr: float,
+    every: int = EVERY_STEPS,
 ) -> list[float]:
     """Accuracies while a trained network learns other names for the classes: y becomes y + 1, and 9 becomes 0.
 
@@ -100,9 +101,10 @@ def relearn(
         test: Images and labels that are not for training.
         name: The loss, one of `LOSSES`.
         lr: The learning rate.
+        every: Steps between two measurements.
 
     Returns:
-        On the images of `test`, at steps 0, `EVERY_STEPS`, … `NUM_STEPS`.
+        On the images of `test`, at steps 0, `every`, … `NUM_STEPS`.
     """
     loss, optimizer = loss_of(name), torch.optim.SGD(network.parameters(), lr=lr, momentum=0.5)
     images, labels = train[0], (train[1] + 1) % 10
@@ -112,7 +114,7 @@ def relearn(
         optimizer.zero_grad()
         loss(network(images[batch]), labels[batch]).backward()
         optimizer.step()
-        if (step + 1) % EVERY_STEPS == 0:
+        if (step + 1) % every == 0:
             accuracies.append(_accuracy(network, *test))
     return accuracies
 

@@ -21,7 +21,7 @@ from cnnlab.observe.weight_path import (
 )
 from cnnlab.report.runs import Run
 
-STEPS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 190, 280, 400, 600, 850, 1200)  # and the last
+STEPS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 190, 280, 400, 600)  # and the last
 NUM_IMAGES = 500  # training images on which the loss is measured
 NUM_POINTS = 21  # of the grid, along each direction
 MARGIN = 0.15  # around the paths, of their extent

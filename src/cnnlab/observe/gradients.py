@@ -34,7 +34,7 @@ def sign_agreement(gradients: torch.Tensor) -> float:
     Reference:
         Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, Efficient backprop, 1998, section 4.3.
     """
-    signs = gradients.flatten(start_dim=1).sign().float()  # sums of bools would take eight times as long
+    signs = gradients.flatten(start_dim=1).nan_to_num().sign().float()  # sums of bools would take eight times as long
     total, surplus = signs.abs().sum(dim=1), signs.sum(dim=1).abs()
     shares = (1 + surplus[total > 0] / total[total > 0]) / 2
     return float(shares.mean())

@@ -14,6 +14,7 @@ from cnnlab.lecture.confidently_wrong import Gradients
 from cnnlab.lecture.judge import judge
 from cnnlab.lecture.studies import fully_connected, loss, pool
 from cnnlab.lecture.study import BUDGETS, Study, Workspace
+from cnnlab.run.status import Status
 
 SEEDS = tuple(range(5))
 CENTER = [0.0, -2e-5, 2e-5, 1e-5, -1e-5]  # of each seed
@@ -106,14 +107,14 @@ def test_the_rates_for_relearning_are_the_best_of_the_tuning_networks_on_validat
 ):
     best = {"cross_entropy": {1000: 0.0316, 1001: 0.1}, "mse": {1000: 1.0, 1001: 1.0}}
     trials = [
-        SimpleNamespace(seed=seed, choices={"loss": name}, params={"optimizer.lr": lr})
+        SimpleNamespace(seed=seed, choices={"loss": name}, params={"optimizer.lr": lr}, status=Status.COMPLETED)
         for seed in (1000, 1001)
         for name in loss.LOSSES
         for lr in (0.1, 0.3)
     ]
     asked = []
 
-    def accuracies(run: Any, name: str, lr: float, part: str) -> list[float]:
+    def accuracies(run: Any, name: str, lr: float, part: str, every: int) -> list[float]:
         asked.append((run.choices["loss"], run.params["optimizer.lr"], part))
         return [0.99, 0.9 if lr == best[name][run.seed] else 0.7 if lr == 0.0316 else 0.1]
 

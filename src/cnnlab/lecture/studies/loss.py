@@ -23,6 +23,7 @@ from cnnlab.lecture.studies.loss_figures import show
 from cnnlab.lecture.study import Budget, Measured, Study, Workspace
 from cnnlab.lecture.swept import BySeed, by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
+from cnnlab.run.status import Status
 
 SWEEP = "lecture_loss"  # three passes over the training images, at the learning rates that are best for that
 FAST = "lecture_loss_fast"  # one pass, at the learning rates that are best for that
@@ -165,13 +166,15 @@ def _relearning_rates(workspace: Workspace, trained_at: float) -> dict[str, floa
     networks = [
         run
         for run in workspace.trials(SWEEP)
-        if run.choices["loss"] == "cross_entropy" and run.params["optimizer.lr"] == trained_at
+        if run.choices["loss"] == "cross_entropy"
+        and run.params["optimizer.lr"] == trained_at
+        and run.status is Status.COMPLETED
     ]
     if not networks:
         raise UserError(f"{SWEEP} has no trial with cross-entropy at {trained_at:g}; run the sweep again")
 
     def score(loss: str, lr: float) -> float:
-        return fmean(_accuracies(run, loss, lr, "val")[-1] for run in networks)
+        return fmean(_accuracies(run, loss, lr, "val", every=NUM_STEPS)[-1] for run in networks)
 
     return {loss: max(RATES, key=partial(score, loss)) for loss in LOSSES}
 
@@ -181,9 +184,9 @@ def _relearned(run: Run, rates: dict[str, float]) -> dict[str, list[float]]:
     return {loss: _accuracies(run, loss, rates[loss], "test") for loss in LOSSES}
 
 
-def _accuracies(run: Run, loss: str, lr: float, part: str) -> list[float]:
+def _accuracies(run: Run, loss: str, lr: float, part: str, every: int = EVERY_STEPS) -> list[float]:
     classifier, data = load_finished(run.path)
-    return relearn(classifier.network, data.part("train"), data.part(part), loss, lr)
+    return relearn(classifier.network, data.part("train"), data.part(part), loss, lr, every)
 
 
 def _scatter(found: Gradients) -> dict[str, Any]:
