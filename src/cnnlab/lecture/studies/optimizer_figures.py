@@ -121,7 +121,7 @@ def _apart(path: Any, least: Any) -> Any:
 
 
 def _draw_effective(data: dict[str, Any], words: Words) -> Figure:
-    """The median effective learning rate over the steps, of each adaptive optimiser relative to its step 100."""
+    """The median effective learning rate over the steps, of each adaptive optimiser."""
     figure = Figure((WIDE_INCHES, 3.3), layout="constrained")
     axes = figure.subplots()
     steps = np.array(data["effective"]["steps"])
