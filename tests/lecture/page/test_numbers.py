@@ -1,5 +1,7 @@
 """Effects in words, and their intervals on a scale."""
 
+import math
+
 import pytest
 
 from cnnlab.lecture.claims import Expected
@@ -15,7 +17,8 @@ from cnnlab.lecture.page.numbers import effect_text, factor, p_text, tick_text
         (-0.000001, "points", "0.00"),
         (0.4, "fraction", "+0.400"),
         (-1.9, "decades", "×0.0126"),
-        (0.0, "decades", "×1"),
+        (0.0, "decades", "×1.00"),
+        (math.log10(99.96), "decades", "×100"),
         (2.5, "decades", "×316"),
         (3.7, "decades", "×5,012"),
         (-5.2, "decades", "×6.3·10⁻⁶"),

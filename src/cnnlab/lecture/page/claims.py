@@ -7,7 +7,7 @@ from markupsafe import Markup
 from cnnlab.lecture.claims import Expected, Verdict
 from cnnlab.lecture.page.intervals import Scale, draw_axis, draw_interval, scale_of
 from cnnlab.lecture.page.languages import Pair, message, pair_of
-from cnnlab.lecture.page.numbers import effect_text, factor, p_text
+from cnnlab.lecture.page.numbers import effect_text, p_text, tick_text
 
 SIGNS = {
     Verdict.SUPPORTED: "✓", Verdict.REFUTED: "✗", Verdict.NO_EFFECT: "≈", Verdict.DEPENDS: "◐", Verdict.UNDECIDED: "?",
@@ -88,5 +88,5 @@ def _margin(claim: dict[str, Any]) -> Pair[Markup]:
     direction, unit, margin = claim["expected"], claim["unit"], claim["margin"]
     if margin == 0:
         return message(f"expected.{direction}")
-    size = factor(margin) if unit == "decades" else effect_text(margin, unit).lstrip("+")
+    size = (tick_text if unit == "decades" else effect_text)(margin, unit).lstrip("+×")
     return message(f"expected.{direction}_margin", margin=message(f"margin.{unit}", margin=size))

@@ -43,7 +43,7 @@ def tick_text(value: float, unit: str) -> str:
         unit: The claim's.
     """
     text = effect_text(value, unit)
-    return text.rstrip("0").rstrip(".") if "." in text and unit != "decades" else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def p_text(p_value: float) -> str:
@@ -67,7 +67,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {

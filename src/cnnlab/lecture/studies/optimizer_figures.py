@@ -171,9 +171,10 @@ def _surfaces_table(data: dict[str, Any], words: Words) -> Table:
     """Steps to the target and shares, without and with noise, each with its learning rate."""
     head = [words("optimizer")]
     for name in data["surfaces"]:
+        title = words("two_valleys_short" if name == "two_valleys" else name)
         if name != "saddle":
-            head.append(f"{words(name)}, {words('without_noise')}")
-        head.append(f"{words(name)}, {words('with_noise')}")
+            head.append(f"{title}, {words('without_noise')}")
+        head.append(f"{title}, {words('with_noise')}")
     rows = []
     for optimizer in data["descents"]["ravine"]["exact"]:
         row = [words(optimizer)]

@@ -67,7 +67,7 @@
       if (hint?.classList.contains("hint")) hint.hidden = box.scrollWidth <= box.clientWidth + 1;
     }
   });
-  for (const content of document.querySelectorAll(".scroll, .scroll > svg, .scroll > table")) resized.observe(content);
+  for (const content of document.querySelectorAll(".scroll, .scroll > svg, .scroll > table, .scroll > math")) resized.observe(content);
 
   show(lecture.language);
   if (lecture.anchor()) lecture.goTo(lecture.anchor());
