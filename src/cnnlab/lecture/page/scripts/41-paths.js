@@ -90,7 +90,7 @@
       context.lineJoin = "round";
       for (const { index, height, isShown, path } of lines) {
         const points = path().slice(0, step + 1).filter((point) => point.every(Number.isFinite));
-        height.textContent = points.length ? terrain.heightAt(surface(), points.at(-1)).toPrecision(3).replace("-", "−") : "–";
+        height.textContent = points.length ? loss(terrain.heightAt(surface(), points.at(-1))) : "–";
         if (!isShown() || !points.length) continue;
         context.strokeStyle = context.fillStyle = `rgb(${color(COLORS[index])})`;
         context.setLineDash(DASHES[index].map((length) => length * ratio));
@@ -104,6 +104,8 @@
       context.setLineDash([]);
       if (minimum) cross(context, at(minimum), 6 * ratio);
     };
+
+    const loss = (height) => (Math.abs(height) < 100 ? height.toFixed(3) : height.toPrecision(3)).replace("-", "−");
 
     const cross = (context, [px, py], arm) => {
       context.strokeStyle = `rgb(${color("--ink")})`;
