@@ -128,7 +128,7 @@ def _draw_contested(content: Content, width_inches: float) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.22 / rows, wspace=0.12, hspace=0.42)
     for axes, each in zip(grid.flat, contested, strict=False):
-        axes.imshow(np.array(each["pixels"], dtype=np.uint8), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
+        axes.imshow(np.array(each["pixels"], dtype=np.uint8), cmap="gray", vmin=0, vmax=255, interpolation="none")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
         text = words("contested", label=each["label"], predicted=each["predicted"], num=each["num_wrong"],
