@@ -133,8 +133,9 @@ def test_passes_are_interpolated_and_a_run_that_never_arrives_counts_whole():
 @pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_it_measures_what_it_claims(study, tmp_path: Path):
-    overrides = ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1", "sweep.tune=false", "sweep.report=false")
-    budget = Budget("quick", (0, 1), overrides)
+    # relearning takes networks of trials
+    tuning = ("tuning.num_trials=2", "tuning.seeds=[1000]") if study is loss.STUDY else ("sweep.tune=false",)
+    budget = Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1", *tuning))
     measure([study], budget, REPOSITORY / "train.py", tmp_path / "sweeps", tmp_path, print)
     stored = load(tmp_path, study)
     assert stored is not None
