@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cnnlab.apply.load import load_finished
+from cnnlab.observe.diagnostics import read_diagnostics
 from cnnlab.run.execution import run
 from tests.processes import start
 from tests.sweep.sweeps import gate
@@ -120,6 +121,31 @@ def test_a_killed_run_resumes_to_the_same_bits_and_is_applied_on_a_cpu(tmp_path:
     assert trained(killed)["weights_sha256"] == trained(whole)["weights_sha256"]
     classifier, _ = load_finished(killed)
     assert {parameter.device.type for parameter in classifier.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize("model", ["lecture", "mlp"])
+def test_every_layer_is_measured_as_on_a_cpu(compose_run, tmp_path: Path, model: str):
+    readings = {}
+    rates = {"dropout", "channel_dropout"} & compose_run(f"model={model}").model.keys()  # whose noise is the device's
+    typed = (f"model={model}", "trainer.precision=64-true", *(f"model.{rate}=0.0" for rate in rates))
+    for device in ("cuda", "cpu"):
+        run(compose_run(*GPU, "callbacks=full", f"trainer.accelerator={device}", *typed))
+        rows = read_diagnostics(tmp_path / "run" / "diagnostics.csv")
+        readings[device] = {(step, layer, quantity): value for step, _epoch, layer, quantity, value in rows}
+        (tmp_path / "run").rename(tmp_path / device)
+    assert readings["cuda"] == pytest.approx(readings["cpu"], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("overrides", [(), ("trainer.cuda_graph=true",)], ids=" ".join)
+def test_a_run_has_the_same_weights_whether_or_not_its_layers_are_measured(
+    compose_run, tmp_path: Path, overrides: tuple[str, ...]
+):
+    hashes = []
+    for callbacks in ("light", "full"):
+        run(compose_run(*GPU, f"callbacks={callbacks}", *overrides))
+        hashes.append(trained(tmp_path / "run")["weights_sha256"])
+        (tmp_path / "run").rename(tmp_path / callbacks)
+    assert hashes[0] == hashes[1]
 
 
 @pytest.mark.parametrize("how", ["n_jobs=4", "jobs_per_gpu=2"])
