@@ -17,7 +17,7 @@ from cnnlab.errors import UserError
 from cnnlab.files import make_folder, user_path, write_atomically
 from cnnlab.lecture.content import build
 from cnnlab.lecture.make import measure
-from cnnlab.lecture.network_runs import NETWORK_RUNS, run_networks
+from cnnlab.lecture.network_runs import network_folders, run_networks
 from cnnlab.lecture.page import render
 from cnnlab.lecture.page.network_weights import live_texts, pack
 from cnnlab.lecture.page.ready import embedded_network
@@ -62,8 +62,8 @@ def main() -> None:
             budget = BUDGETS[arguments.budget]
             measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
             if has_networks:
-                run_networks(PROGRAM, arguments.out / "networks", print_line)
-        write(arguments.out, own)
+                run_networks(PROGRAM, arguments.sweeps, arguments.out / "networks", print_line)
+        write(arguments.out, arguments.sweeps, own)
     except UserError as error:
         parser.error(str(error))
     except Interrupted:
@@ -112,18 +112,19 @@ def own_name(run: Path) -> str:
         run: Its folder.
     """
     folder = run.resolve()
-    is_taken = folder.name in (each.name for each in NETWORK_RUNS)
+    is_taken = folder.name in live_texts()[LANGUAGES[0]]["variants"]
     return f"{folder.parent.name}/{folder.name}" if is_taken else folder.name
 
 
-def live_network(folder: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:
+def live_network(folder: Path, sweeps: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:
     """What the page's live network needs; None if no network was trained, and none comes with the repository.
 
     Args:
         folder: The lecture's.
+        sweeps: The folder of all sweeps.
         own: The same of a run of the user's, whose network is shown first.
     """
-    runs = {run.name: folder / "networks" / run.name for run in NETWORK_RUNS}
+    runs = network_folders(sweeps, folder / "networks")
     ready = READY / "index.html"
     if all(RunFolder(path).status is Status.COMPLETED for path in runs.values()):
         network: dict[str, Any] | None = pack(runs)
@@ -136,17 +137,21 @@ def live_network(folder: Path, own: dict[str, Any] | None) -> dict[str, Any] | N
     return network | {"texts": live_texts()}  # those of the page may be older than the scripts
 
 
-def write(folder: Path, own: dict[str, Any] | None) -> None:
+def write(folder: Path, sweeps: Path, own: dict[str, Any] | None) -> None:
     """Writes the page from what is measured, and prints the verdicts.
 
     Args:
         folder: The lecture's.
+        sweeps: The folder of all sweeps.
         own: What `pack` made of a run of the user's.
     """
     content = build(folder, READY if folder != READY else None, STUDIES)
     measured = [section["provenance"] for section in content["sections"] if section["is_measured"]]
     content["seconds"] = sum(provenance["seconds"] for provenance in measured)
-    content |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "network": live_network(folder, own)}
+    content |= {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "network": live_network(folder, sweeps, own),
+    }
     try:
         write_atomically(folder / "index.html", render(content).encode())
     except OSError as error:

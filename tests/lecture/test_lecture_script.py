@@ -81,7 +81,7 @@ def test_a_run_of_one_s_own_alone_measures_nothing(tmp_path, monkeypatch):
     written = []
     replaced = script["main"].__globals__
     monkeypatch.setitem(replaced, "pack", lambda runs: runs)
-    monkeypatch.setitem(replaced, "write", lambda folder, own: written.append(own))
+    monkeypatch.setitem(replaced, "write", lambda folder, sweeps, own: written.append(own))
     for name in ("measure", "run_networks"):
         monkeypatch.setitem(replaced, name, pytest.fail)
     monkeypatch.setattr(sys, "argv", ["scripts/lecture.py", "--run", str(tmp_path / "mine"), "--out", str(tmp_path)])
@@ -104,12 +104,12 @@ def test_the_network_that_comes_with_the_repository_has_the_texts_of_today_and_o
     live_network = runpy.run_path(str(REPOSITORY / "scripts" / "lecture.py"))["live_network"]
     monkeypatch.setitem(live_network.__globals__, "READY", tmp_path)
     own = {"variants": [{"name": "mine"}], "digits": ["a shoe"], "texts": live_texts()}
-    assert live_network(tmp_path / "out", None) is None
-    assert live_network(tmp_path / "out", own) == own
+    assert live_network(tmp_path / "out", tmp_path / "sweeps", None) is None
+    assert live_network(tmp_path / "out", tmp_path / "sweeps", own) == own
     ready = json.dumps({"variants": [{"name": "lecture"}], "digits": ["a seven"], "texts": "old"})
     (tmp_path / "index.html").write_text(f'<script type="application/json" id="network-data">{ready}</script>')
-    assert live_network(tmp_path / "out", None) == json.loads(ready) | {"texts": live_texts()}
-    both = live_network(tmp_path / "out", own)
+    assert live_network(tmp_path / "out", tmp_path / "sweeps", None) == json.loads(ready) | {"texts": live_texts()}
+    both = live_network(tmp_path / "out", tmp_path / "sweeps", own)
     assert [each["name"] for each in both["variants"]] == ["mine", "lecture"]
     assert both["digits"] == ["a shoe"]
 

@@ -6,43 +6,66 @@ from pathlib import Path
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.lecture.network_runs import NETWORK_RUNS, run_networks
+from cnnlab.lecture.network_runs import SEED, VARIANTS, network_folders, run_networks
+from cnnlab.lecture.studies.result import STUDY
+from cnnlab.lecture.study import BUDGETS
+
+WRITES = "import sys; open('typed', 'a').write(' '.join(sys.argv[1:]) + '\\n')"
 
 
-def test_every_network_is_a_run_with_snapshots_in_its_own_folder(tmp_path: Path):
-    program = tmp_path / "train.py"
-    program.write_text("import sys; open('typed', 'a').write(' '.join(sys.argv[1:]) + '\\n')")
-    shown: list[str] = []
-    folders = run_networks(program, tmp_path / "network", shown.append, ("data=mnist_5k",))
-    typed = (tmp_path / "typed").read_text().splitlines()
-    assert list(folders) == [run.name for run in NETWORK_RUNS]
-    assert len(shown) == len(typed) == len(NETWORK_RUNS)
-    for run, line in zip(NETWORK_RUNS, typed, strict=True):
-        assert {"callbacks=snapshots", "data=mnist_5k", *run.overrides} <= set(line.split())
-        assert line.endswith(f"hydra.run.dir={tmp_path / 'network' / run.name}")
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "train.py"
+    path.write_text(WRITES)
+    return path
 
 
-def test_a_run_that_fails_ends_the_command(tmp_path: Path):
-    program = tmp_path / "train.py"
+def run(program: Path, *overrides: str) -> list[str]:
+    """What was typed."""
+    run_networks(program, program.parent / "sweeps", program.parent / "networks", lambda line: None, overrides)
+    typed = program.with_name("typed")
+    return typed.read_text().splitlines() if typed.exists() else []
+
+
+def plant(folder: Path, status: str) -> Path:
+    """A run that ended so."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text("[]")
+    (folder / "result.json").write_text(json.dumps({"status": status}))
+    return folder
+
+
+def test_the_lecture_s_is_one_of_its_result_and_every_variant_a_run_with_snapshots_in_its_own_folder(program: Path):
+    sweep, *variants = run(program, "data=mnist_5k")
+    folder = program.parent / "sweeps" / "lecture_result"
+    assert sweep == f"sweep=lecture_result seed={SEED} data=mnist_5k hydra.sweep.dir={folder}"
+    for (name, own), line in zip(VARIANTS, variants, strict=True):
+        assert {"callbacks=snapshots", f"seed={SEED}", "data=mnist_5k", *own} <= set(line.split())
+        assert line.endswith(f"hydra.run.dir={program.parent / 'networks' / name}")
+
+
+@pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
+def test_the_lecture_s_is_among_the_runs_of_every_budget(budget):
+    assert SEED in STUDY.budget(budget).seeds
+
+
+def test_a_run_that_fails_ends_the_command(program: Path):
     program.write_text("import sys; sys.exit(2)")
     with pytest.raises(UserError, match="exit code 2"):
-        run_networks(program, tmp_path / "network", lambda line: None)
+        run(program)
 
 
-@pytest.mark.parametrize(
-    ("status", "typed"), [("completed", []), ("interrupted", ["resume="]), ("failed", None), ("diverged", None)]
-)
-def test_a_run_that_is_there_is_kept_resumed_or_in_the_way(tmp_path: Path, status: str, typed: list[str] | None):
-    first = tmp_path / "network" / NETWORK_RUNS[0].name
-    (first / ".hydra").mkdir(parents=True)
-    (first / ".hydra" / "overrides.yaml").write_text("[]")
-    (first / "result.json").write_text(json.dumps({"status": status}))
-    program = tmp_path / "train.py"
-    program.write_text("import sys; open('typed', 'a').write(' '.join(sys.argv[1:]) + '\\n')")
-    if typed is None:
-        with pytest.raises(UserError, match=rf"{first} holds a run that has {status}; remove it, and run make lecture"):
-            run_networks(program, tmp_path / "network", lambda line: None)
+def test_what_is_there_is_kept(program: Path):
+    for folder in network_folders(program.parent / "sweeps", program.parent / "networks").values():
+        plant(folder, "completed")
+    assert run(program) == []
+
+
+@pytest.mark.parametrize(("status", "is_resumed"), [("interrupted", True), ("failed", False), ("diverged", False)])
+def test_a_variant_that_is_there_is_resumed_or_in_the_way(program: Path, status: str, is_resumed: bool):
+    first = plant(program.parent / "networks" / VARIANTS[0].name, status)
+    if is_resumed:
+        assert f"resume={first}" in run(program)
         return
-    run_networks(program, tmp_path / "network", lambda line: None)
-    lines = (tmp_path / "typed").read_text().splitlines()
-    assert [line.partition("/")[0] for line in lines if line.endswith(str(first))] == typed
+    with pytest.raises(UserError, match=rf"{first} holds a run that has {status}; remove it, and run make lecture"):
+        run(program)

@@ -1,16 +1,17 @@
-"""The runs whose networks live on the page: the lecture's, and variants that differ from it in one thing."""
+"""The runs whose networks live on the page: one of the lecture's result, and variants that differ in one thing."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from cnnlab.errors import UserError
-from cnnlab.lecture.make import Progress, train
+from cnnlab.lecture.make import Progress, run_sweep, train
+from cnnlab.lecture.study import Budget
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
 
-class NetworkRun(NamedTuple):
-    """A run of which the page shows the network.
+class Variant(NamedTuple):
+    """A run of which the page shows the network beside the lecture's.
 
     Attributes:
         name: The variant's, whose words are in `page/network.yaml`.
@@ -21,36 +22,48 @@ class NetworkRun(NamedTuple):
     overrides: tuple[str, ...]
 
 
-SHARED = ("experiment=lecture", "callbacks=snapshots", "console=lines")
-SHORT = "trainer.max_epochs=10"
-NETWORK_RUNS = (  # the first is shown epoch by epoch
-    NetworkRun("lecture", ()),
-    NetworkRun("sigmoid", ("activation=sigmoid", SHORT)),
-    NetworkRun("random_normal", ("init=random_normal", SHORT)),
-    NetworkRun("average_pooling", ("pool=avg", SHORT)),
-    NetworkRun("mlp", ("model=mlp", "model.depth=1", "model.width=32", SHORT)),
+SWEEP = "lecture_result"  # its runs save their weights after every epoch
+SEED = 30  # of the run of it that is shown epoch by epoch, and of the variants
+LECTURE = "lecture"
+SHARED = ("experiment=lecture", f"seed={SEED}", "trainer.max_epochs=10", "callbacks=snapshots", "console=lines")
+VARIANTS = (
+    Variant("sigmoid", ("activation=sigmoid",)),
+    Variant("random_normal", ("init=random_normal",)),
+    Variant("average_pooling", ("pool=avg",)),
+    Variant("mlp", ("model=mlp", "model.depth=1", "model.width=32")),
 )
 
 
-def run_networks(program: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> dict[str, Path]:
+def network_folders(sweeps: Path, folder: Path) -> dict[str, Path]:
+    """The runs' folders by the network's name, as `network_weights.pack` takes them: the lecture's, then the variants'.
+
+    Args:
+        sweeps: The folder of all sweeps.
+        folder: Of the variants' runs.
+    """
+    return {LECTURE: sweeps / SWEEP / f"seed={SEED}"} | {name: folder / name for name, _ in VARIANTS}
+
+
+def run_networks(
+    program: Path, sweeps: Path, folder: Path, progress: Progress, overrides: tuple[str, ...] = ()
+) -> None:
     """Trains the networks, each unless it is there: a completed run is kept, an interrupted one resumed.
 
     Args:
         program: train.py.
-        folder: Of the runs; each has its variant's name there.
+        sweeps: The folder of all sweeps.
+        folder: Of the variants' runs; each has its variant's name there.
         progress: Called with each command.
         overrides: For all of them, such as a small data set in tests.
-
-    Returns:
-        The runs' folders by the variant's name, as `network_weights.pack` takes them.
 
     Raises:
         UserError: If a run fails, or has failed or diverged before.
         Interrupted: If a run was interrupted.
     """
-    folders = {}
-    for name, own in NETWORK_RUNS:
-        folders[name] = folder / name
+    folders = network_folders(sweeps, folder)
+    if RunFolder(folders[LECTURE]).status is not Status.COMPLETED:
+        run_sweep(SWEEP, Budget("network", (SEED,), (f"seed={SEED}", *overrides)), program, sweeps, progress)
+    for name, own in VARIANTS:
         run = RunFolder(folders[name])
         if run.status is Status.COMPLETED:
             continue
@@ -60,4 +73,3 @@ def run_networks(program: Path, folder: Path, progress: Progress, overrides: tup
             raise UserError(f"{run.path} holds a run that has {run.status}; remove it, and run make lecture again")
         else:
             train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
-    return folders

@@ -62,6 +62,23 @@ def test_pooling(monkeypatch: pytest.MonkeyPatch, is_as_claimed: bool, expected:
     assert set(verdicts(pool.STUDY).values()) == {expected}
 
 
+def test_a_network_without_features_is_left_out_of_their_change(monkeypatch: pytest.MonkeyPatch):
+    runs = [run for name in pool.POOLS for run in planted(name, 0.95, {"pool": name})]
+
+    def moved(run: Any) -> pool.Moved:
+        is_dead = (run.choices["pool"], run.seed) == ("max", 2)
+        return pool.Moved([0.9] * 7, float("nan") if is_dead else 0.5)
+
+    monkeypatch.setattr(Workspace, "runs", lambda _self, _sweep: runs)
+    monkeypatch.setattr(pool, "_moved", moved)
+    monkeypatch.setattr(pool, "_maps", lambda _run: {name: torch.ones(1, 2, 2) for name in ("image", "before", "max")})
+    measured = pool.measure(Workspace(BUDGETS["default"], Path("nowhere")))
+    num_effects = {name: len(each) for name, each in measured.effects["pooling_steadies_features"].items()}
+    assert num_effects == {"max": len(SEEDS) - 1, "avg": len(SEEDS)}
+    assert len(measured.data["change"]["max"]) == len(SEEDS) - 1
+    assert len(measured.effects["pooling_helps_under_shifts"]["max"]) == len(SEEDS)
+
+
 @pytest.mark.parametrize(("is_as_claimed", "expected"), [(True, Verdict.SUPPORTED), (False, Verdict.REFUTED)])
 def test_fully_connected_layers(monkeypatch: pytest.MonkeyPatch, is_as_claimed: bool, expected: Verdict):
     sign = 1 if is_as_claimed else -1

@@ -41,6 +41,11 @@ class Moved(NamedTuple):
     change: float
 
     @property
+    def has_features(self) -> bool:
+        """Whether features can change: those of a network whose units are all dead are 0, and the change is 0/0."""
+        return self.change > 0
+
+    @property
     def loss(self) -> float:
         """Of accuracy by small shifts: how much less than in place."""
         return self.accuracies[0] - fmean(self.accuracies[px] for px in SMALL_PX)
@@ -58,7 +63,7 @@ def measure(workspace: Workspace) -> Measured:
     moved = {pool: {seed: _moved(run) for seed, run in sorted(runs[pool].items())} for pool in POOLS}
     losses = {pool: {seed: each.loss for seed, each in moved[pool].items()} for pool in POOLS}
     changes: dict[str, BySeed] = {
-        pool: {seed: log10(each.change) for seed, each in moved[pool].items()} for pool in POOLS
+        pool: {seed: log10(each.change) for seed, each in moved[pool].items() if each.has_features} for pool in POOLS
     }
     maps = _maps(runs["max"][min(runs["max"])])
     effects = {
@@ -113,7 +118,7 @@ def _data(
         "rates": {pool: learning_rate(runs[pool]) for pool in POOLS},
         "accuracy": {pool: list(accuracy[pool].values()) for pool in POOLS},
         "moved": {pool: [each.accuracies for each in moved[pool].values()] for pool in POOLS},
-        "change": {pool: [each.change for each in moved[pool].values()] for pool in POOLS},
+        "change": {pool: [each.change for each in moved[pool].values() if each.has_features] for pool in POOLS},
         "maps": {
             name: [[[round(x, 2) for x in row] for row in one] for one in each.reshape(-1, *each.shape[-2:]).tolist()]
             for name, each in maps.items()
