@@ -124,7 +124,7 @@ def test_the_best_rate_is_the_fastest_and_of_equal_ones_the_middle():
 
 
 def test_a_shown_path_is_short_finite_and_near_the_picture():
-    steady, diverging = shown_paths(RAVINE, optimizer_option("sgd"), [0.01, 1.0], False, Effort(300, 1))
+    steady, diverging = shown_paths(RAVINE, "sgd", [0.01, 1.0], False, Effort(300, 1))
     assert len(steady) <= 60
     assert steady[0] == [-8.0, 1.0]
     assert steady[-1][0] > -5

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from cnnlab.lecture.surfaces import (
     SURFACES,
-    MakeOptimizer,
     Paths,
     Surface,
     descend,
@@ -129,19 +128,19 @@ def stays_on_ridge(optimizer: str, effort: Effort) -> bool:
 
 
 def shown_paths(
-    surface: Surface, make_optimizer: MakeOptimizer, rates: Sequence[float], is_noisy: bool, effort: Effort
+    surface: Surface, optimizer: str, rates: Sequence[float], is_noisy: bool, effort: Effort
 ) -> list[list[list[float]]]:
     """One path from the surface's own start at each learning rate, with few points.
 
     Args:
         surface: Where.
-        make_optimizer: From `optimizer_option`.
+        optimizer: An option of conf/optimizer/.
         rates: Learning rates.
         is_noisy: Whether gradients have noise, that of seed 0.
         effort: How many steps.
     """
     _, noise = draw_starts_and_noise(surface, 0, 1, effort.num_steps, is_noisy)
-    paths = descend(surface.loss, make_optimizer, rates, np.array([surface.start]), noise)
+    paths = descend(surface.loss, optimizer_option(optimizer), rates, np.array([surface.start]), noise)
     return [_thinned(surface, path[0]) for path in paths]
 
 

@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
 
 
 def look_at_rates(step: int, _network: nn.Module, optimizer: Optimizer) -> Snapshot:
-    """The optimiser's state after a step, for `retrain`."""
+    """The optimiser's state after a step, for `retrain_all`."""
     return Snapshot(step, *_effective_rates(optimizer))
 
 

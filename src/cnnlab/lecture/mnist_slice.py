@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cnnlab.data import evenly_spaced
-from cnnlab.lecture.retraining import retrain
+from cnnlab.lecture.retraining import initial, retrain_all
 from cnnlab.observe.loss_surface import surface
 from cnnlab.observe.snapshots import snapshot
 from cnnlab.observe.weight_path import (
@@ -28,7 +28,7 @@ MARGIN = 0.15  # around the paths, of their extent
 
 
 def look_at_weights(_step: int, network: nn.Module, _optimizer: Optimizer) -> dict[str, torch.Tensor]:
-    """The network's weights after a step, for `retrain`."""
+    """The network's weights after a step, for `retrain_all`."""
     return snapshot(network)
 
 
@@ -42,18 +42,19 @@ def measure_slice(runs: Mapping[str, Run], steps: Sequence[int] = STEPS) -> dict
         runs: Of the same seed, by name, so that they start from the same weights.
         steps: After which steps a path has a point.
     """
-    found = {name: retrain(run, steps, look_at_weights) for name, run in runs.items()}
-    classifier, data, states = next(iter(found.values()))
+    found = dict(zip(runs, retrain_all(list(runs.values()), steps, look_at_weights), strict=True))
+    classifier, data = initial(next(iter(runs.values())))
+    state = snapshot(classifier.network)
     names = [name for name, _ in classifier.network.named_parameters()]
-    weights = {name: states[0][name] for name in names}
-    points = {name: as_points(each, names) for name, (_, _, each) in found.items()}
+    weights = {name: state[name] for name in names}
+    points = {name: as_points(each, names) for name, each in found.items()}
     start = next(iter(points.values()))[0]
     along, explained = principal_directions(torch.cat(list(points.values())))
     paths = {name: projected(each, start, along) for name, each in points.items()}
     alphas, betas = (_around(torch.cat([path[:, place] for path in paths.values()])) for place in (0, 1))
     images, labels = (evenly_spaced(part, NUM_IMAGES) for part in data.part("train"))
     both = [as_weights(each, weights) for each in along]
-    losses = surface(classifier.network, classifier.loss, images, labels, states[0], both, alphas, betas)
+    losses = surface(classifier.network, classifier.loss, images, labels, state, both, alphas, betas)
     walk = random_walk(start, step_lengths(points["sgd"]), torch.Generator().manual_seed(0))
     return {
         "x": _rounded(alphas),

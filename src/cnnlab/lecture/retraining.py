@@ -1,9 +1,10 @@
-"""A finished run, trained again to look at its network and its optimiser in between."""
+"""Finished runs, trained again to look at the network and the optimiser in between."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
+from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 from omegaconf import DictConfig
 from torch import nn
 from torch.optim import Optimizer
@@ -19,6 +20,18 @@ Seen = TypeVar("Seen")
 Look = Callable[[int, nn.Module, Optimizer], Seen]  # of the number of steps, the network and its optimiser
 
 
+def initial(run: Run) -> tuple[Classifier, ImageDataModule]:
+    """A run's network before its first step, and its data, set up.
+
+    Args:
+        run: Of which only the config is read.
+    """
+    config = RunFolder(run.path).config()
+    classifier, data = build_classifier(config), build_data(config)
+    data.setup()
+    return classifier, data
+
+
 def retrain(run: Run, steps: Sequence[int], look: Look[Seen]) -> tuple[Classifier, ImageDataModule, list[Seen]]:
     """Trains a run again, step by step; it ends with the same weights, bit for bit, on the same machine.
 
@@ -31,8 +44,7 @@ def retrain(run: Run, steps: Sequence[int], look: Look[Seen]) -> tuple[Classifie
         The trained network, its data, and what was seen.
     """
     config = RunFolder(run.path).config()
-    classifier, data = build_classifier(config), build_data(config)
-    data.setup()
+    classifier, data = initial(run)
     batches = data.train_dataloader()
     optimizer = classifier.make_optimizer(list(classifier.network.parameters()))
     last = config.trainer.max_epochs * len(batches)
@@ -44,6 +56,23 @@ def retrain(run: Run, steps: Sequence[int], look: Look[Seen]) -> tuple[Classifie
     return classifier, data, seen
 
 
+def retrain_all(runs: Sequence[Run], steps: Sequence[int], look: Look[Seen]) -> list[list[Seen]]:
+    """Trains runs again as `retrain` does, as many at a time as there are cores; what was seen of each.
+
+    Args:
+        runs: Which.
+        steps: After which steps to look.
+        look: At the network and its optimiser: a module's function, since it goes to other processes.
+    """
+    with Parallel(n_jobs=cpu_count()) as workers:
+        found: list[list[Seen]] = workers(delayed(_seen)(run, steps, look) for run in runs)
+    return found
+
+
+def _seen(run: Run, steps: Sequence[int], look: Look[Seen]) -> list[Seen]:
+    return retrain(run, steps, look)[-1]
+
+
 def _train(classifier: Classifier, optimizer: Optimizer, batches: ShuffledBatches, config: DictConfig) -> Iterator[int]:
     """Trains as a run does, with the same random numbers; yields how many steps are done, 0 first."""
     step = 0
@@ -52,7 +81,7 @@ def _train(classifier: Classifier, optimizer: Optimizer, batches: ShuffledBatche
     for epoch in range(config.trainer.max_epochs):
         batches.sampler.set_epoch(epoch)
         for index, batch in enumerate(batches):
-            torch.manual_seed(derive_seed(classifier.seed, "step", epoch, index, 0))  # of dropout
+            torch.default_generator.manual_seed(derive_seed(classifier.seed, "step", epoch, index, 0))  # of dropout
             criterion, _ = classifier.compute(batch)
             optimizer.zero_grad()
             criterion.backward()

@@ -115,17 +115,19 @@ def measure(monkeypatch):
     def measure_planted(accuracies, final_rates):
         runs = planted_runs(accuracies)
 
-        def planted_retrain(run, steps, look):
+        def planted_snapshots(run):
             rates = torch.full((9,), final_rates[run.choices["optimizer"]] * 10 ** (0.01 * run.seed)).double()
             squares = torch.ones(9, dtype=torch.float64)
-            return None, None, [Snapshot(100, torch.ones(9).double(), squares), Snapshot(900, rates, squares)]
+            return [Snapshot(100, torch.ones(9).double(), squares), Snapshot(900, rates, squares)]
 
         plane = {"x": [-1, 0, 1], "y": [-1, 0, 1], "z": [[1, 2, 3], [2, 1, 2], [3, 2, 4]], "explained": [0.6, 0.2]}
         plane["paths"] = {name: [[0, 0], [0.5, 0.1], [1, 0.4]] for name in OPTIMIZERS}
         plane |= {"explained_of_each": {name: [0.7, 0.1] for name in OPTIMIZERS}, "explained_of_walk": [0.6, 0.15]}
         monkeypatch.setattr(Workspace, "runs", lambda workspace, sweep: runs)
         monkeypatch.setattr(Workspace, "trials", lambda workspace, sweep: runs)
-        monkeypatch.setattr(optimizer, "retrain", planted_retrain)
+        monkeypatch.setattr(
+            optimizer, "retrain_all", lambda runs, steps, look: [planted_snapshots(run) for run in runs]
+        )
         monkeypatch.setattr(optimizer, "measure_slice", lambda runs: plane)
         monkeypatch.setattr(descents, "RATES", (0.1, 0.3))
         monkeypatch.setattr(optimizer, "cpu_count", lambda: 1)  # in this process, where the rates are planted

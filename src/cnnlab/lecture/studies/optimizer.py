@@ -1,7 +1,7 @@
 """Optimisers: from the same start on hard surfaces, and on MNIST, each at the best of its learning rates."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,12 +19,14 @@ from cnnlab.lecture.descents import (
 )
 from cnnlab.lecture.effective_rates import Snapshot, effective_rate, look_at_rates, median_decades
 from cnnlab.lecture.mnist_slice import measure_slice
-from cnnlab.lecture.retraining import retrain
+from cnnlab.lecture.retraining import retrain_all
 from cnnlab.lecture.studies.optimizer_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
-from cnnlab.lecture.surfaces import SURFACES, Surface, optimizer_option, reversal_share, steps_to_target
+from cnnlab.lecture.surfaces import SURFACES, Surface, reversal_share, steps_to_target
 from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
+
+Result = TypeVar("Result")
 
 SWEEP = "lecture_optimizer"
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
@@ -159,13 +161,19 @@ def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, di
 def _tuned_descents(seeds: Sequence[int], effort: Effort) -> Descents:
     """The paths of every optimiser at its best rate, on each surface, without and with noise."""
     places = [(surface, noise, name) for surface in SURFACES.values() for noise in NOISE for name in OPTIMIZERS]
-    with Parallel(n_jobs=cpu_count()) as workers:
-        descents = workers(
-            delayed(tuned_descent)(surface, name, seeds, NOISE[noise], effort) for surface, noise, name in places
-        )
+    descents = _computed(
+        tuned_descent, [(surface, name, seeds, NOISE[noise], effort) for surface, noise, name in places]
+    )
     found: Descents = {}
     for (surface, noise, name), descent in zip(places, descents, strict=True):
         found.setdefault(surface.name, {}).setdefault(noise, {})[name] = descent
+    return found
+
+
+def _computed(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> list[Result]:
+    """What a function gives for each arguments, as many at a time as there are cores."""
+    with Parallel(n_jobs=cpu_count()) as workers:
+        found: list[Result] = workers(delayed(function)(*each) for each in arguments)
     return found
 
 
@@ -215,34 +223,30 @@ def _grid(surface: Surface) -> dict[str, Any]:
 
 def _shown(rates: Sequence[float], is_noisy: bool, effort: Effort) -> dict[str, Any]:
     """Paths by surface, optimiser and learning rate."""
-    return {
-        surface.name: {
-            name: {
-                f"{rate:g}": path
-                for rate, path in zip(
-                    rates, shown_paths(surface, optimizer_option(name), rates, is_noisy, effort), strict=True
-                )
-            }
-            for name in OPTIMIZERS
-        }
-        for surface in SURFACES.values()
-    }
+    places = [(surface, name) for surface in SURFACES.values() for name in OPTIMIZERS]
+    paths = _computed(shown_paths, ((surface, name, rates, is_noisy, effort) for surface, name in places))
+    found: dict[str, Any] = {}
+    for (surface, name), of_rates in zip(places, paths, strict=True):
+        by_rate = {f"{rate:g}": path for rate, path in zip(rates, of_rates, strict=True)}
+        found.setdefault(surface.name, {})[name] = by_rate
+    return found
 
 
 def _best_paths(both: dict[str, dict[str, Descent]], is_noisy: bool, effort: Effort) -> dict[str, Any]:
     """A path of each optimiser at its best rate, without noise where it needs none to leave."""
     return {
-        name: shown_paths(each.surface, optimizer_option(name), [each.rate], is_noisy, effort)[0]
+        name: shown_paths(each.surface, name, [each.rate], is_noisy, effort)[0]
         for name, each in both["noisy" if is_noisy else "exact"].items()
     }
 
 
 def _measure_effective_rates(runs: dict[str, dict[int, Run]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """How the effective learning rates change, and where the two forms of Adagrad differ."""
-    snapshots = {
-        name: {seed: retrain(run, STEPS, look_at_rates)[-1] for seed, run in sorted(runs[name].items())[:NUM_RETRAINED]}
-        for name in ADAPTIVE
-    }
+    places = [(name, seed) for name in ADAPTIVE for seed in sorted(runs[name])[:NUM_RETRAINED]]
+    seen = retrain_all([runs[name][seed] for name, seed in places], STEPS, look_at_rates)
+    snapshots: dict[str, dict[int, list[Snapshot]]] = {name: {} for name in ADAPTIVE}
+    for (name, seed), each in zip(places, seen, strict=True):
+        snapshots[name][seed] = each
     decades = {
         name: {seed: [median_decades(at.rates) for at in each] for seed, each in found.items()}
         for name, found in snapshots.items()
