@@ -28,12 +28,13 @@ def main() -> int:
     )
     parser.add_argument("--repetitions", type=int, default=5, help="of everything, after a warm-up")
     parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after a warm-up")
+    parser.add_argument("--pairs", type=int, default=5, help="of epochs with and without callbacks=full, likewise")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-compile", action="store_true", help="leaves torch.compile out, which takes a minute")
     arguments = parser.parse_args()
     for name, values in (("--repetitions", [arguments.repetitions]), ("--startups", [arguments.startups]),
-                         ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
+                         ("--pairs", [arguments.pairs]), ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
         if min(values) < 1:
             parser.error(f"{name} {min(values)} is not allowed; it must be >= 1")
 
@@ -62,13 +63,14 @@ def main() -> int:
     startup = summarise_startup(measure_startup(REPOSITORY, arguments.startups))
     code, verdict = conclude(comparisons, NAMES)
     observed = settings[0]
-    observing = summarise_observing(measure_observing(config, observed, arguments.repetitions, progress))
+    observing = summarise_observing(measure_observing(config, observed, arguments.pairs, progress))
     print(format_table(rows), format_startup(startup), format_costs(lightning_costs(measurements)), sep="\n")
     print(format_observing(observing, observed))
     arguments.out.mkdir(parents=True, exist_ok=True)
     parameters: dict[str, Any] = {
         "repetitions": arguments.repetitions,
         "startups": arguments.startups,
+        "pairs": arguments.pairs,
         "plain_share": PLAIN_SHARE,
         "rival_share": RIVAL_SHARE,
         "our_share": OUR_SHARE,
