@@ -33,8 +33,13 @@ def main() -> int:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-compile", action="store_true", help="leaves torch.compile out, which takes a minute")
     arguments = parser.parse_args()
-    for name, values in (("--repetitions", [arguments.repetitions]), ("--startups", [arguments.startups]),
-                         ("--pairs", [arguments.pairs]), ("--batch-sizes", arguments.batch_sizes), ("--threads", arguments.threads)):  # fmt: skip
+    for name, values in {
+        "--repetitions": [arguments.repetitions],
+        "--startups": [arguments.startups],
+        "--pairs": [arguments.pairs],
+        "--batch-sizes": arguments.batch_sizes,
+        "--threads": arguments.threads,
+    }.items():
         if min(values) < 1:
             parser.error(f"{name} {min(values)} is not allowed; it must be >= 1")
 
