@@ -115,7 +115,7 @@ def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
     run("long")
     assert calls == ["default", "long", "long"]
     run("default")
-    assert calls == ["default", "long", "long"]  # twenty seeds are not thrown away for ten
+    assert calls == ["default", "long", "long"]  # ten seeds are not thrown away for five
     assert "(budget long), nothing to do" in lines[-1]
     (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 3\n")
     with pytest.raises(RuntimeError, match="no luck"):
@@ -145,6 +145,13 @@ def test_runs_that_diverged_are_told_and_stored(program, lines, tmp_path):
     measure([study], BUDGETS["default"], program, tmp_path, tmp_path / "lecture", lines.append)
     assert "init: without the seed of lecture_init/init=he_normal,seed=3, which diverged" in lines
     assert store.load(tmp_path / "lecture", study)["diverged"] == ["lecture_init/init=he_normal,seed=3"]
+
+
+def test_a_larger_budget_adds_its_time_to_that_of_the_smaller_one_whose_runs_it_uses(program, tmp_path):
+    study = Study("init", (), lambda _workspace: Measured({}, {}), lambda _data, _words: Shown())
+    store.save(tmp_path / "lecture", study, BUDGETS["default"], Measured({}, {}), 1000.0)
+    measure([study], BUDGETS["long"], program, tmp_path, tmp_path / "lecture", lambda line: None)
+    assert 1000 <= store.load(tmp_path / "lecture", study)["seconds"] < 1100
 
 
 def fail(_workspace):

@@ -41,6 +41,7 @@ def measure(
         if stored and _suffices(stored, study, budget):
             progress(f"{study.name}: measured {stored['created']} (budget {stored['budget']}), nothing to do")
             continue
+        before_s = stored["seconds"] if stored and _is_of_this_code(stored, study) else 0.0  # its runs are used again
         started = time.monotonic()
         for sweep in study.sweeps:
             run_sweep(sweep, budget, program, sweeps, progress)
@@ -50,16 +51,21 @@ def measure(
         _check(study, measured)
         for run in sorted(workspace.diverged):
             progress(f"{study.name}: without the seed of {run}, which diverged")
-        save(folder, study, budget, measured, time.monotonic() - started, workspace.diverged)
-        progress(f"{study.name}: done, {time.monotonic() - started:.0f} s")
+        seconds = time.monotonic() - started
+        save(folder, study, budget, measured, before_s + seconds, workspace.diverged)
+        progress(f"{study.name}: done, {seconds:.0f} s")
 
 
 def _suffices(stored: dict[str, Any], study: Study, budget: Budget) -> bool:
     """Whether a result is of this code and has all seeds of a budget."""
-    if stored["sources"] != sources_digest(study):
-        return False
     before = BUDGETS.get(stored["budget"])
-    return before is not None and set(study.budget(before).seeds) >= set(study.budget(budget).seeds)
+    if before is None or not _is_of_this_code(stored, study):
+        return False
+    return set(study.budget(before).seeds) >= set(study.budget(budget).seeds)
+
+
+def _is_of_this_code(stored: dict[str, Any], study: Study) -> bool:
+    return bool(stored["sources"] == sources_digest(study))
 
 
 def _check(study: Study, measured: Measured) -> None:

@@ -31,7 +31,7 @@ def save(
         study: Which.
         budget: With how much.
         measured: The numbers.
-        seconds: Of the study's runs and computations, as far as this command made them.
+        seconds: Of the study's runs and computations.
         diverged: Runs that diverged, whose seeds are left out.
     """
     content = {
