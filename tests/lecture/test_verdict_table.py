@@ -1,8 +1,12 @@
+import pytest
+
 from cnnlab.lecture.verdict_table import as_markdown, print_verdicts
 
 CONTENT = {
     "sections": [
         {
+            "is_measured": True,
+            "provenance": {"budget": "default"},
             "claims": [{"name": "one", "verdict": "supported"}, {"name": "two", "verdict": "no_effect"}],
             **{
                 language: {
@@ -12,6 +16,7 @@ CONTENT = {
             },
         },
         {
+            "is_measured": False,
             "claims": [{"name": "three", "verdict": None}],
             "en": {"texts": {"title": "Loss", "claims": {"three": {"words": "It learns"}}}},
             "ko": {"texts": {"title": "손실", "claims": {"three": {"words": "배운다"}}}},
@@ -41,3 +46,12 @@ def test_a_terminal_shows_the_same(capsys):
         "Loss",
         "– not measured  It learns",
     ]
+
+
+@pytest.mark.parametrize(("budget", "is_told"), [("default", True), ("long", False)])
+def test_what_decides_more_claims_is_told(capsys, budget, is_told):
+    first, second = CONTENT["sections"]
+    claims = [{"name": "one", "verdict": "undecided"}, {"name": "two", "verdict": "undecided"}]
+    print_verdicts({"sections": [first | {"claims": claims, "provenance": {"budget": budget}}, second]})
+    told = "undecided: 2; more seeds decide more: make lecture BUDGET=long\n"
+    assert capsys.readouterr().out.endswith(told) == is_told

@@ -28,7 +28,7 @@ def rows(content: dict[str, Any], language: str) -> list[tuple[str, str, str]]:
 
 
 def print_verdicts(content: dict[str, Any], language: str = "en") -> None:
-    """Prints the table, with each section's title once.
+    """Prints the table, with each section's title once, and what to do about undecided claims.
 
     Args:
         content: As for `rows`.
@@ -44,6 +44,8 @@ def print_verdicts(content: dict[str, Any], language: str = "en") -> None:
         table.add_row(verdict, Text(_plain(words)))
         before = title
     Console(soft_wrap=False).print(table)
+    if num := _num_undecided(content, "default"):
+        print(f"undecided: {num}; more seeds decide more: make lecture BUDGET=long")
 
 
 def as_markdown(content: dict[str, Any], language: str) -> str:
@@ -60,6 +62,18 @@ def as_markdown(content: dict[str, Any], language: str) -> str:
         lines.append(f"| {title if title != before else ''} | {words.replace('|', '∣')} | {verdict} |")
         before = title
     return "\n".join(lines)
+
+
+def _num_undecided(content: dict[str, Any], budget: str) -> int:
+    """How many claims that were measured with a budget are undecided."""
+    measured = [section for section in content["sections"] if section["is_measured"]]
+    verdicts = [
+        claim["verdict"]
+        for section in measured
+        if section["provenance"]["budget"] == budget
+        for claim in section["claims"]
+    ]
+    return verdicts.count("undecided")
 
 
 def _plain(words: str) -> str:
