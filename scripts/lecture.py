@@ -148,6 +148,8 @@ def write(folder: Path, sweeps: Path, own: dict[str, Any] | None) -> None:
     content = build(folder, READY if folder != READY else None, STUDIES)
     measured = [section["provenance"] for section in content["sections"] if section["is_measured"]]
     content["seconds"] = sum(provenance["seconds"] for provenance in measured)
+    if len(budgets := {provenance["budget"] for provenance in measured}) == 1:
+        content["budget"] = budgets.pop()
     content |= {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "network": live_network(folder, sweeps, own),

@@ -39,6 +39,11 @@ def test_the_readme_has_their_verdicts(readme, language):
     assert table.strip() == as_markdown(build(FOLDER, None, STUDIES, draw=False), language), advice
 
 
+def test_all_are_of_one_budget_which_the_page_states():
+    (budget,) = {load(FOLDER, study)["budget"] for study in STUDIES}
+    assert f" with the budget {budget}; measured in " in PAGE.read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_the_page_opens_without_an_error_and_asks_for_nothing():
     with chromium() as browser:
