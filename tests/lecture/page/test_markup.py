@@ -20,6 +20,12 @@ def test_a_dollar_sign_alone_is_one():
     assert marked_up("5 $ in all") == "5 $ in all"
 
 
+def test_a_sign_is_an_operator_and_a_letter_an_identifier():
+    element = mathml(r"a \pm \eta")
+    assert "<mo>&#x000B1;</mo>" in element
+    assert "<mi>&#x003B7;</mi>" in element
+
+
 @pytest.mark.parametrize("latex", [r"\frac{1}{1+e^{-x}}", r"\sqrt{\frac{6}{n_{in}+n_{out}}}", r"a < b \text{ < & c }"])
 def test_a_formula_is_mathml_with_its_latex_as_its_alternative(latex: str):
     element = ElementTree.fromstring(mathml(latex, is_block=True))
