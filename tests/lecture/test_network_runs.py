@@ -9,6 +9,10 @@ from cnnlab.errors import UserError
 from cnnlab.lecture.network_runs import SEED, VARIANTS, network_folders, run_networks
 from cnnlab.lecture.studies.result import STUDY
 from cnnlab.lecture.study import BUDGETS
+from cnnlab.observe.snapshots import read_snapshots
+from cnnlab.run.folder import RunFolder
+from cnnlab.run.status import Status
+from tests.conftest import REPOSITORY
 
 WRITES = "import sys; open('typed', 'a').write(' '.join(sys.argv[1:]) + '\\n')"
 
@@ -38,7 +42,7 @@ def plant(folder: Path, status: str) -> Path:
 def test_the_lecture_s_is_one_of_its_result_and_every_variant_a_run_with_snapshots_in_its_own_folder(program: Path):
     sweep, *variants = run(program, "data=mnist_5k")
     folder = program.parent / "sweeps" / "lecture_result"
-    assert sweep == f"sweep=lecture_result seed={SEED} data=mnist_5k hydra.sweep.dir={folder}"
+    assert sweep == f"sweep=lecture_result data=mnist_5k hydra.sweep.dir={folder}"
     for (name, own), line in zip(VARIANTS, variants, strict=True):
         assert {"callbacks=snapshots", f"seed={SEED}", "data=mnist_5k", *own} <= set(line.split())
         assert line.endswith(f"hydra.run.dir={program.parent / 'networks' / name}")
@@ -69,3 +73,13 @@ def test_a_variant_that_is_there_is_resumed_or_in_the_way(program: Path, status:
         return
     with pytest.raises(UserError, match=rf"{first} holds a run that has {status}; remove it, and run make lecture"):
         run(program)
+
+
+@pytest.mark.slow
+def test_real_runs_are_where_the_page_looks_for_them(tmp_path: Path):
+    sweeps, folder = tmp_path / "sweeps", tmp_path / "networks"
+    short = ("data=mnist_5k", "trainer=cpu", "trainer.max_epochs=1")
+    run_networks(REPOSITORY / "train.py", sweeps, folder, lambda line: None, short)
+    for name, path in network_folders(sweeps, folder).items():
+        assert RunFolder(path).status is Status.COMPLETED, name
+        assert sorted(read_snapshots(path)) == [0, 1], name

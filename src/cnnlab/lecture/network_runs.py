@@ -62,7 +62,7 @@ def run_networks(
     """
     folders = network_folders(sweeps, folder)
     if RunFolder(folders[LECTURE]).status is not Status.COMPLETED:
-        run_sweep(SWEEP, Budget("network", (SEED,), (f"seed={SEED}", *overrides)), program, sweeps, progress)
+        run_sweep(SWEEP, Budget("network", (SEED,), overrides), program, sweeps, progress)  # all its default seeds
     for name, own in VARIANTS:
         run = RunFolder(folders[name])
         if run.status is Status.COMPLETED:
