@@ -28,7 +28,7 @@ def main() -> int:
     )
     parser.add_argument("--repetitions", type=int, default=5, help="of everything, after a warm-up")
     parser.add_argument("--startups", type=int, default=3, help="repetitions of the start-up, after a warm-up")
-    parser.add_argument("--pairs", type=int, default=5, help="of epochs with and without callbacks=full, likewise")
+    parser.add_argument("--pairs", type=int, default=5, help="epochs with and without callbacks=full, after a warm-up")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-compile", action="store_true", help="leaves torch.compile out, which takes a minute")

@@ -75,7 +75,8 @@ def test_without_a_compiler_for_torch_the_compiled_rivals_are_left_out_with_a_li
 
 @pytest.mark.slow
 def test_the_command_writes_a_table_a_file_and_a_chart(tmp_path: Path):
-    options = ("--repetitions", "1", "--startups", "1", "--batch-sizes", "256", "--threads", "1", "--no-compile")
+    few = ("--repetitions", "1", "--startups", "1", "--pairs", "1")
+    options = (*few, "--batch-sizes", "256", "--threads", "1", "--no-compile")
     done = subprocess.run(
         [sys.executable, "scripts/bench.py", *options, "--out", str(tmp_path)],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=1200,

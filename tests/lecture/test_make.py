@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cnnlab.errors import UserError
-from cnnlab.lecture import store
+from cnnlab.lecture import make, store
 from cnnlab.lecture.claims import Claim, Expected
 from cnnlab.lecture.make import measure, run_sweep
 from cnnlab.lecture.study import BUDGETS, Measured, Shown, Study
@@ -147,11 +147,15 @@ def test_runs_that_diverged_are_told_and_stored(program, lines, tmp_path):
     assert store.load(tmp_path / "lecture", study)["diverged"] == ["lecture_init/init=he_normal,seed=3"]
 
 
-def test_a_larger_budget_adds_its_time_to_that_of_the_smaller_one_whose_runs_it_uses(program, tmp_path):
+def test_a_larger_budget_adds_its_time_to_that_of_the_smaller_one_whose_runs_it_uses(program, tmp_path, monkeypatch):
     study = Study("init", (), lambda _workspace: Measured({}, {}), lambda _data, _words: Shown())
     store.save(tmp_path / "lecture", study, BUDGETS["default"], Measured({}, {}), 1000.0)
     measure([study], BUDGETS["long"], program, tmp_path, tmp_path / "lecture", lambda line: None)
     assert 1000 <= store.load(tmp_path / "lecture", study)["seconds"] < 1100
+    store.save(tmp_path / "lecture", study, BUDGETS["default"], Measured({}, {}), 1000.0)
+    monkeypatch.setattr(make, "sources_digest", lambda study: "of other code")
+    measure([study], BUDGETS["long"], program, tmp_path, tmp_path / "lecture", lambda line: None)
+    assert store.load(tmp_path / "lecture", study)["seconds"] < 1000
 
 
 def fail(_workspace):

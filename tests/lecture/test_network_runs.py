@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cnnlab.errors import UserError
+from cnnlab.lecture import network_runs
 from cnnlab.lecture.network_runs import SEED, VARIANTS, network_folders, run_networks
 from cnnlab.lecture.studies.result import STUDY
 from cnnlab.lecture.study import BUDGETS
@@ -32,8 +34,9 @@ def run(program: Path, *overrides: str) -> list[str]:
 
 
 def plant(folder: Path, status: str) -> Path:
-    """A run that ended so."""
-    (folder / ".hydra").mkdir(parents=True)
+    """A run that ended so, with snapshots."""
+    for part in (".hydra", "snapshots"):
+        (folder / part).mkdir(parents=True)
     (folder / ".hydra" / "overrides.yaml").write_text("[]")
     (folder / "result.json").write_text(json.dumps({"status": status}))
     return folder
@@ -72,6 +75,21 @@ def test_a_variant_that_is_there_is_resumed_or_in_the_way(program: Path, status:
         assert f"resume={first}" in run(program)
         return
     with pytest.raises(UserError, match=rf"{first} holds a run that has {status}; remove it, and run make lecture"):
+        run(program)
+
+
+def test_of_several_runs_the_lecture_s_is_the_one_that_the_section_measures(tmp_path: Path, monkeypatch):
+    now = SimpleNamespace(path=tmp_path / "lecture_result" / f"seed={SEED}~2", seed=SEED)
+    other = SimpleNamespace(path=tmp_path / "lecture_result" / "seed=31", seed=31)
+    monkeypatch.setattr(network_runs, "read_runs", lambda folder: ([other, now], []))
+    assert network_folders(tmp_path, tmp_path)["lecture"] == now.path
+
+
+@pytest.mark.parametrize(("status", "why"), [("diverged", "that has diverged"), ("completed", "without snapshots")])
+def test_a_lecture_s_run_that_the_page_cannot_show_is_in_the_way(program: Path, status: str, why: str):
+    run_folder = plant(program.parent / "sweeps" / "lecture_result" / f"seed={SEED}", status)
+    (run_folder / "snapshots").rmdir()
+    with pytest.raises(UserError, match=rf"{run_folder} holds a run {why}; remove it, and run make lecture again"):
         run(program)
 
 

@@ -1,11 +1,14 @@
 """The runs whose networks live on the page: one of the lecture's result, and variants that differ in one thing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from cnnlab.errors import UserError
 from cnnlab.lecture.make import Progress, run_sweep, train
-from cnnlab.lecture.study import Budget
+from cnnlab.lecture.study import BUDGETS
+from cnnlab.observe.snapshots import FOLDER
+from cnnlab.report.runs import read_runs
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.status import Status
 
@@ -41,7 +44,16 @@ def network_folders(sweeps: Path, folder: Path) -> dict[str, Path]:
         sweeps: The folder of all sweeps.
         folder: Of the variants' runs.
     """
-    return {LECTURE: sweeps / SWEEP / f"seed={SEED}"} | {name: folder / name for name, _ in VARIANTS}
+    return {LECTURE: _lecture_run(sweeps / SWEEP)} | {name: folder / name for name, _ in VARIANTS}
+
+
+def _lecture_run(sweep: Path) -> Path:
+    """The run that the section measures: after a change of its config, the sweep has an older one, too."""
+    try:
+        runs = [run.path for run in read_runs(sweep)[0] if run.seed == SEED]
+    except UserError:  # none yet
+        runs = []
+    return runs[0] if runs else sweep / f"seed={SEED}"
 
 
 def run_networks(
@@ -57,14 +69,14 @@ def run_networks(
         overrides: For all of them, such as a small data set in tests.
 
     Raises:
-        UserError: If a run fails, or has failed or diverged before.
+        UserError: If a run fails, has failed or diverged before, or has no snapshots.
         Interrupted: If a run was interrupted.
     """
-    folders = network_folders(sweeps, folder)
-    if RunFolder(folders[LECTURE]).status is not Status.COMPLETED:
-        run_sweep(SWEEP, Budget("network", (SEED,), overrides), program, sweeps, progress)  # all its default seeds
+    if RunFolder(_lecture_run(sweeps / SWEEP)).status is not Status.COMPLETED:
+        run_sweep(SWEEP, replace(BUDGETS["default"], overrides=overrides), program, sweeps, progress)
+    _check_lecture(RunFolder(_lecture_run(sweeps / SWEEP)))
     for name, own in VARIANTS:
-        run = RunFolder(folders[name])
+        run = RunFolder(folder / name)
         if run.status is Status.COMPLETED:
             continue
         if run.status is not None and run.status.can_resume:
@@ -73,3 +85,10 @@ def run_networks(
             raise UserError(f"{run.path} holds a run that has {run.status}; remove it, and run make lecture again")
         else:
             train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
+
+
+def _check_lecture(run: RunFolder) -> None:
+    if run.has_result and run.status is not Status.COMPLETED:
+        raise UserError(f"{run.path} holds a run that has {run.status}; remove it, and run make lecture again")
+    if run.has_result and not (run.path / FOLDER).is_dir():
+        raise UserError(f"{run.path} holds a run without snapshots; remove it, and run make lecture again")

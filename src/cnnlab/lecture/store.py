@@ -31,7 +31,7 @@ def save(
         study: Which.
         budget: With how much.
         measured: The numbers.
-        seconds: Of the study's runs and computations.
+        seconds: Of the commands that made it: its runs and computations, a smaller budget's included.
         diverged: Runs that diverged, whose seeds are left out.
     """
     content = {

@@ -44,8 +44,9 @@ def print_verdicts(content: dict[str, Any], language: str = "en") -> None:
         table.add_row(verdict, Text(_plain(words)))
         before = title
     Console(soft_wrap=False).print(table)
-    if num := _num_undecided(content, "default"):
-        print(f"undecided: {num}; more seeds decide more: make lecture BUDGET=long")
+    if num := _num_undecided(content):
+        print(f"{num} undecided with the default budget; make lecture BUDGET=long has more seeds")
+        print("(a second look at the same claims, with a risk of 5 % of its own)")
 
 
 def as_markdown(content: dict[str, Any], language: str) -> str:
@@ -64,13 +65,13 @@ def as_markdown(content: dict[str, Any], language: str) -> str:
     return "\n".join(lines)
 
 
-def _num_undecided(content: dict[str, Any], budget: str) -> int:
-    """How many claims that were measured with a budget are undecided."""
+def _num_undecided(content: dict[str, Any]) -> int:
+    """How many claims that were measured with the default budget are undecided."""
     measured = [section for section in content["sections"] if section["is_measured"]]
     verdicts = [
         claim["verdict"]
         for section in measured
-        if section["provenance"]["budget"] == budget
+        if section["provenance"]["budget"] == "default"
         for claim in section["claims"]
     ]
     return verdicts.count("undecided")

@@ -8,7 +8,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 NO_ENTITY, NO_TAG = re.compile(r"&(?!#x[0-9A-F]+;)"), re.compile(r"<(?!/?m[a-z]+[ />])")
-IDENTIFIER = re.compile(r"<mi>(&#x([0-9A-F]+);)</mi>")
+SIGN = re.compile("<mi>(" + "|".join(f"&#x{ord(sign):05X};" for sign in "±~⌊⌋") + ")</mi>")
 NUM_PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "mroot": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 
 
@@ -26,17 +26,13 @@ def mathml(latex: str, is_block: bool = False) -> Markup:
     try:
         element = convert(latex, display="block" if is_block else "inline")
         element = NO_TAG.sub("&lt;", NO_ENTITY.sub("&amp;", element))  # the converter leaves \text as it is
-        element = IDENTIFIER.sub(_operator_unless_letter, element)
+        element = SIGN.sub(
+            r"<mo>\1</mo>", element
+        )  # an operator has space around it; the converter takes it for a name
         _check(ElementTree.fromstring(element))
     except Exception as error:  # the converter's errors have no common class
         raise ValueError(f"{latex!r} is no LaTeX: {error!r}") from error
     return Markup(element.replace("<math ", Markup('<math alttext="{}" ').format(latex), 1))
-
-
-def _operator_unless_letter(identifier: re.Match[str]) -> str:
-    """± and ⌊ as operators, which have space around them; the converter takes them for names."""
-    entity, code = identifier.groups()
-    return identifier[0] if chr(int(code, 16)).isalpha() else f"<mo>{entity}</mo>"
 
 
 def _check(root: ElementTree.Element) -> None:
