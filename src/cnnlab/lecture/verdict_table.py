@@ -46,7 +46,7 @@ def print_verdicts(content: dict[str, Any], language: str = "en") -> None:
     Console(soft_wrap=False).print(table)
     if num := _num_undecided(content):
         print(f"{num} undecided with the default budget; make lecture BUDGET=long has more seeds")
-        print("(a second look at the same claims, with a risk of 5 % of its own)")
+        print("Adding seeds after this result is a second look, with its own 5 % risk of a false verdict.")
 
 
 def as_markdown(content: dict[str, Any], language: str) -> str:
