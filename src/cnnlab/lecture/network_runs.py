@@ -1,4 +1,4 @@
-"""The runs whose networks live on the page: one of the lecture's result, and variants that differ in one thing."""
+"""The runs of the page's live networks: one of the lecture's result, and shorter ones, each with one part replaced."""
 
 from dataclasses import replace
 from pathlib import Path

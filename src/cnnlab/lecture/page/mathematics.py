@@ -8,6 +8,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 NO_ENTITY, NO_TAG = re.compile(r"&(?!#x[0-9A-F]+;)"), re.compile(r"<(?!/?m[a-z]+[ />])")
+# signs that the converter takes for names, which have no space around them
 SIGN = re.compile("<mi>(" + "|".join(f"&#x{ord(sign):05X};" for sign in "±~⌊⌋") + ")</mi>")
 NUM_PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "mroot": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 
@@ -26,9 +27,7 @@ def mathml(latex: str, is_block: bool = False) -> Markup:
     try:
         element = convert(latex, display="block" if is_block else "inline")
         element = NO_TAG.sub("&lt;", NO_ENTITY.sub("&amp;", element))  # the converter leaves \text as it is
-        element = SIGN.sub(
-            r"<mo>\1</mo>", element
-        )  # an operator has space around it; the converter takes it for a name
+        element = SIGN.sub(r"<mo>\1</mo>", element)
         _check(ElementTree.fromstring(element))
     except Exception as error:  # the converter's errors have no common class
         raise ValueError(f"{latex!r} is no LaTeX: {error!r}") from error
