@@ -1,5 +1,7 @@
 """What callbacks=full adds to an epoch."""
 
+import threading
+
 import pytest
 import torch
 
@@ -26,9 +28,10 @@ def test_one_pair_has_no_spread():
 def test_epochs_are_measured_in_turns(compose_run):
     config = compose_run("experiment=lecture", "data=mnist_5k", "console=none", "trainer=cpu", "callbacks=full")
     messages: list[str] = []
-    threads = torch.get_num_threads()
+    threads, writers = torch.get_num_threads(), threading.active_count()
     pairs = measure_observing(config, Setting(2000, 1), 1, messages.append)
     assert len(pairs) == 1
     assert all(pair.with_s > 0 and pair.without_s > 0 for pair in pairs)
     assert len(messages) == 2
     assert torch.get_num_threads() == threads
+    assert threading.active_count() == writers, "TensorBoard's thread writes into a folder that is gone"

@@ -22,7 +22,8 @@ from cnnlab.training.build import build_classifier, build_trainer
 from cnnlab.training.epoch_checkpoint import EpochCheckpoint
 from cnnlab.training.history import History
 from cnnlab.training.interruption import StopOnSignal
-from cnnlab.training.loggers import build_loggers
+from cnnlab.training.loggers import build_loggers, close_loggers
+from cnnlab.training.run_logger import COMPLETED
 
 CPU = torch.device("cpu")
 
@@ -145,8 +146,10 @@ def lightning_loop(config: DictConfig, data: ImageDataModule, folder: Path, adde
     checkpoint = EpochCheckpoint(history, folder / "last.ckpt")
     with SignalGuard() as guard:
         callbacks = [clock, *added, StopOnSignal(guard, folder / "last.ckpt"), history, checkpoint]
-        trainer = build_trainer(config, folder, callbacks, build_loggers(config, folder))
+        loggers = build_loggers(config, folder)
+        trainer = build_trainer(config, folder, callbacks, loggers)
         trainer.fit(build_classifier(config), datamodule=data, weights_only=True)
+    close_loggers(loggers, COMPLETED)  # TensorBoard's thread writes into the folder until then
     batches = data.train_dataloader()
     part = _part(int(trainer.num_training_batches), config, len(batches.images))
     return Epoch((clock.trained - clock.started) / part, clock.ended - clock.trained, len(batches))

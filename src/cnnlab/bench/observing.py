@@ -60,7 +60,7 @@ def measure_observing(
 
 
 def _epoch_seconds(config: DictConfig, data: ImageDataModule, *, observes: bool) -> float:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # TensorBoard's thread may write still
+    with tempfile.TemporaryDirectory() as folder:
         added = build_callbacks(config, Path(folder)) if observes else []
         epoch = lightning_loop(config, data, Path(folder), added)
     return epoch.train_s + epoch.eval_s
