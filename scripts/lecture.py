@@ -60,7 +60,7 @@ def main() -> None:
         prepare(arguments.out)
         if not arguments.no_runs and not (own and arguments.only is None):
             budget = BUDGETS[arguments.budget]
-            measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line)
+            measure(studies, budget, PROGRAM, arguments.sweeps, arguments.out, print_line, READY)
             if has_networks:
                 run_networks(PROGRAM, arguments.sweeps, arguments.out / "networks", print_line)
         write(arguments.out, arguments.sweeps, own)

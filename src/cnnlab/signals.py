@@ -61,14 +61,19 @@ def ignored() -> Iterator[None]:
 
 
 @contextmanager
-def passed_on(process: "subprocess.Popen[Any]") -> Iterator[None]:
-    """Passes the signals on to a process in a session of its own, which then ends in order; this one goes on.
+def passed_on(*processes: "subprocess.Popen[Any]") -> Iterator[None]:
+    """Passes the signals on to processes in sessions of their own, which then end in order; this one goes on.
 
     Args:
-        process: That was started with `start_new_session=True`: else a Ctrl-C would reach it twice.
+        processes: That were started with `start_new_session=True`: else a Ctrl-C would reach them twice.
     """
+
+    def pass_on(signum: int, _: FrameType | None) -> None:
+        for process in processes:
+            process.send_signal(signum)
+
     with restored():
-        _set(lambda signum, _: process.send_signal(signum))
+        _set(pass_on)
         yield
 
 

@@ -90,6 +90,25 @@ def test_an_interrupted_sweep_ends_in_order(program, signum, is_for_all):
     assert program.with_name("ended").read_text() == "1"
 
 
+@pytest.mark.slow
+def test_runs_side_by_side_get_a_signal_once_each(program):
+    program.write_text(SLOW_PROGRAM.replace("SIGNUM", "2").replace('with_name("', 'with_name(sys.argv[1] + "'))
+    code = (
+        "import sys; from pathlib import Path; from cnnlab.lecture import make\n"
+        "make.cpu_count = lambda: 2\n"
+        "make.train_all(Path(sys.argv[1]), [('a.',), ('b.',), ('c.',)], print)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(program)], start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not all(program.with_name(f"{name}.started").exists() for name in "ab"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+    assert process.returncode == 130
+    assert [program.with_name(f"{name}.ended").read_text() for name in "ab"] == ["1", "1"]
+    assert not program.with_name("c.started").exists()
+
+
 def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
     (tmp_path / "package" / "lecture" / "studies").mkdir(parents=True)
     (tmp_path / "package" / "lecture" / "studies" / "planted.py").write_text("ONE = 1\n")
@@ -121,6 +140,99 @@ def test_a_study_is_measured_once(program, lines, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no luck"):
         run(study=replace(study, measure=fail))
     assert store.load(tmp_path / "lecture", study)["budget"] == "long"  # what was there stays
+
+
+RECORD = {
+    **{"schema": 1, "method": "lr", "objective": "val/acc", "seeds": [1000]},
+    "candidates": [
+        {
+            **{"overrides": ["init=he_normal"], "fingerprint": "0" * 16, "space": {"optimizer.lr": "choice(0.1)"}},
+            "trials": [
+                {"values": {"optimizer.lr": "0.1"}, "scores": [0.9], "statuses": ["completed"], "fit_s": 1.0},
+            ],
+            **{"chosen": 0, "at_edge": []},
+        }
+    ],
+}
+TUNING_PROGRAM = f"""
+import json, pathlib, sys
+here = pathlib.Path(__file__).parent
+pathlib.Path(here, "typed.json").write_text(json.dumps(sys.argv[1:]))
+records = [text.partition("=")[2] for text in sys.argv if text.startswith("tuning.record=")]
+content = pathlib.Path(here, records[0]).read_text() if records else json.dumps({RECORD | {"seeds": [1001]}})
+folder = here / "outputs" / "sweeps" / "lecture_init"
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "tuning.json").write_text(content)
+"""
+
+
+@pytest.fixture
+def full_run(program, lines):
+    """Measures a tuned study, of which docs/lecture has a full run; its numbers tell what it was given of that."""
+    program.write_text(TUNING_PROGRAM)
+    full = program.parent / "docs" / "lecture"
+    study = Study(
+        "init",
+        (),
+        lambda workspace: Measured({}, {"before": workspace.chosen_before and dict(workspace.chosen_before)}),
+        lambda _data, _words: Shown(),
+        sweeps=("lecture_init",),
+    )
+    full.parent.mkdir()
+    (program.parent / "outputs").mkdir()
+    store.save(full, study, BUDGETS["long"], Measured({}, {"rate": 0.1}), 1.0)
+    store.save_tuning(full, "lecture_init", RECORD)
+
+    def run(budget="default"):
+        folder = program.parent / "outputs"
+        measure([study], BUDGETS[budget], program, folder / "sweeps", folder / "lecture", lines.append, full)
+        return store.load(folder / "lecture", study)
+
+    return run, full, store.load(full, study)["created"]
+
+
+def test_what_a_full_run_of_the_same_code_chose_is_not_chosen_again(full_run, program):
+    run, full, created = full_run
+    stored = run()
+    assert typed(program) == ["sweep=lecture_init", "tuning.record=docs/lecture/tuning/lecture_init.json"]
+    assert (stored["tuned"], stored["data"]["before"]) == (created, {"rate": 0.1})
+    copied = store.tuning_path(program.parent / "outputs" / "lecture", "lecture_init")
+    assert copied.read_text() == store.tuning_path(full, "lecture_init").read_text()
+
+
+def without_record(full, program):
+    store.tuning_path(full, "lecture_init").unlink()
+
+
+def of_other_code(full, program):
+    content = json.loads((full / "init.json").read_text())
+    (full / "init.json").write_text(json.dumps(content | {"sources": "of other code"}))
+
+
+def with_trials_here(full, program):
+    (program.parent / "outputs" / "sweeps" / "lecture_init" / "tuning").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("change", [without_record, of_other_code, with_trials_here])
+def test_else_the_sweep_chooses(full_run, program, change):
+    run, full, _ = full_run
+    change(full, program)
+    stored = run()
+    assert typed(program) == ["sweep=lecture_init"]
+    assert (stored["tuned"], stored["data"]["before"]) == (None, None)
+
+
+def test_a_long_budget_chooses_again(full_run, program):
+    run, _, _ = full_run
+    assert run("long")["tuned"] is None
+    assert typed(program) == ["sweep=lecture_init", "seed=range(30,40)"]
+
+
+def test_what_the_sweep_chose_otherwise_was_chosen_here(full_run, program):
+    run, _, _ = full_run
+    program.write_text(TUNING_PROGRAM.replace("if records else", "if False else"))
+    assert run()["tuned"] is None
+    assert "tuning.record=docs/lecture/tuning/lecture_init.json" in typed(program)
 
 
 @pytest.mark.parametrize("values", [[1.0, float("nan")], [1.0], []])

@@ -45,7 +45,7 @@ READ = {  # the keys of the groups that no constructor checks
         *("num_train", "num_val", "num_test", "batch_size", "eval_batch_size", "split_seed", "pixel_order_seed"),
     ),
     "sweep": ("name", "resume", "dry_run", "fail_fast", "fail_on_divergence", "tune", "report"),
-    "tuning": ("num_trials", "seeds", "space"),
+    "tuning": ("num_trials", "seeds", "space", "record"),
     "report": ("language", "margin", "baseline", "targets", "mix_versions"),
 }
 PACKAGELESS = ("experiment", "sweep")  # groups whose options set the values of other groups

@@ -209,6 +209,9 @@ RULES = {
             lambda value: isinstance(value, DictConfig | dict) and len(value) > 0,
         )
     ),
+    "tuning.record": or_null(
+        Rule("the path of a sweep's tuning.json", lambda value: isinstance(value, str) and value != "")
+    ),
     "report.language": _one_of("en", "ko"),
     "report.margin": or_null(_number("of points above 0 and below 100, such as 0.1", lambda value: 0 < value < 100)),
     "report.baseline": or_null(

@@ -17,7 +17,8 @@ def build(folder: Path, ready: Path | None, studies: Sequence[Study], *, draw: b
 
     Its form: `{"sections": [section, …]}`, and a section is
     `{"name", "is_measured", "is_ready" (its numbers come with the repository), "is_old" (older than the code),
-    "provenance": {"budget", "created", "seconds", "machine", "commit"}, "diverged": [runs that diverged],
+    "provenance": {"budget", "created", "seconds", "machine", "commit", "tuned" (when the full run was that chose the
+    learning rates, if not here)}, "diverged": [runs that diverged],
     "commands": [text],
     "claims": [{"name", "verdict", "expected", "margin", "unit", "is_exact", "findings": [{"condition", "verdict",
     "num_seeds", "mean", "low", "high", "p_value"}]}],
@@ -66,7 +67,7 @@ def _section(
     }
     if stored is not None:
         names = ("budget", "created", "seconds", "machine", "commit")
-        section["provenance"] = {name: stored[name] for name in names}
+        section["provenance"] = {name: stored[name] for name in names} | {"tuned": stored.get("tuned")}
         section["diverged"] = stored.get("diverged", [])  # results from before it was stored had none
     for language in LANGUAGES:
         words = Words(study.name, language)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnlab.errors import UserError
-from cnnlab.lecture.make import Progress, run_sweep, train
+from cnnlab.lecture.make import Progress, run_sweep, train_all
 from cnnlab.lecture.study import BUDGETS
 from cnnlab.observe.snapshots import FOLDER
 from cnnlab.report.runs import read_runs
@@ -28,7 +28,7 @@ class Variant(NamedTuple):
 SWEEP = "lecture_result"  # its runs save their weights after every epoch
 SEED = 30  # of the run of it that is shown epoch by epoch, and of the variants
 LECTURE = "lecture"
-SHARED = ("experiment=lecture", f"seed={SEED}", "trainer.max_epochs=10", "callbacks=snapshots", "console=lines")
+SHARED = ("experiment=lecture", f"seed={SEED}", "trainer.max_epochs=10", "callbacks=snapshots", "console=none")
 VARIANTS = (
     Variant("sigmoid", ("activation=sigmoid",)),
     Variant("random_normal", ("init=random_normal",)),
@@ -75,16 +75,18 @@ def run_networks(
     if RunFolder(_lecture_run(sweeps / SWEEP)).status is not Status.COMPLETED:
         run_sweep(SWEEP, replace(BUDGETS["default"], overrides=overrides), program, sweeps, progress)
     _check_lecture(RunFolder(_lecture_run(sweeps / SWEEP)))
+    commands: list[tuple[str, ...]] = []
     for name, own in VARIANTS:
         run = RunFolder(folder / name)
         if run.status is Status.COMPLETED:
             continue
         if run.status is not None and run.status.can_resume:
-            train(program, (f"resume={run.path}",), progress)
+            commands.append((f"resume={run.path}",))
         elif run.has_result:
             raise UserError(f"{run.path} holds a run that has {run.status}; remove it, and run make lecture again")
         else:
-            train(program, (*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"), progress)
+            commands.append((*SHARED, *own, *overrides, f"hydra.run.dir={run.path}"))
+    train_all(program, commands, progress)
 
 
 def _check_lecture(run: RunFolder) -> None:

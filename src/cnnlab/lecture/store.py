@@ -22,7 +22,13 @@ WITH_EMPTY = {"show_empty": True} if sys.version_info >= (3, 13) else {}  # ast.
 
 
 def save(
-    folder: Path, study: Study, budget: Budget, measured: Measured, seconds: float, diverged: Iterable[str] = ()
+    folder: Path,
+    study: Study,
+    budget: Budget,
+    measured: Measured,
+    seconds: float,
+    diverged: Iterable[str] = (),
+    tuned: str | None = None,
 ) -> None:
     """Writes what was measured, with what computed it and how long it took.
 
@@ -33,6 +39,7 @@ def save(
         measured: The numbers.
         seconds: Of the commands that made it: its runs and computations, a smaller budget's included.
         diverged: Runs that diverged, whose seeds are left out.
+        tuned: When the full run was that chose the learning rates; None if they were chosen here, or none were.
     """
     content = {
         "schema": SCHEMA,
@@ -44,14 +51,36 @@ def save(
         "commit": commit(),
         "sources": sources_digest(study),
         "diverged": sorted(diverged),
+        "tuned": tuned,
         "effects": {
             claim: {name: list(values) for name, values in each.items()} for claim, each in measured.effects.items()
         },
         "data": measured.data,
     }
     make_folder(folder)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    write_atomically(folder / f"{study.name}.json", text.encode())
+    write_atomically(folder / f"{study.name}.json", _as_text(content))
+
+
+def save_tuning(folder: Path, sweep: str, record: dict[str, Any]) -> None:
+    """Writes what a sweep has tried: a `tuning.json` that other sweeps may take over with `tuning.record`.
+
+    Args:
+        folder: The lecture's.
+        sweep: Its name.
+        record: The content of its `tuning.json`.
+    """
+    path = tuning_path(folder, sweep)
+    make_folder(path.parent)
+    write_atomically(path, _as_text(record))
+
+
+def tuning_path(folder: Path, sweep: str) -> Path:
+    """Where `save_tuning` writes."""
+    return folder / "tuning" / f"{sweep}.json"
+
+
+def _as_text(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def load(folder: Path, study: Study) -> dict[str, Any] | None:

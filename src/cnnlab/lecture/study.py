@@ -16,6 +16,7 @@ from cnnlab.lecture.judge import Effects
 from cnnlab.lecture.texts import Words
 from cnnlab.report.runs import Run, read_runs
 from cnnlab.run.status import Status
+from cnnlab.sweep.tuning import FOLDER, RECORD, read_record
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,17 @@ class Budget:
         name: `default`, `long` or `quick`.
         seeds: Of the runs that are reported; seeds from 1000 on are for tuning.
         overrides: What is typed after `python train.py sweep=<study's>`; nothing for the default.
+        tunes: Whether learning rates are chosen anew, even where a full run of the same code has chosen them.
     """
 
     name: str
     seeds: tuple[int, ...]
     overrides: tuple[str, ...] = ()
+    tunes: bool = True
 
 
 BUDGETS = {
-    "default": Budget("default", tuple(range(30, 35))),  # a sweep's own file may have others
+    "default": Budget("default", tuple(range(30, 35)), tunes=False),  # a sweep's own file may have other seeds
     "long": Budget("long", tuple(range(30, 40)), ("seed=range(30,40)",)),
 }
 QUICK = Budget("quick", (0, 1), ("seed=0,1", "data=mnist_5k", "trainer.max_epochs=1"))  # for tests
@@ -48,11 +51,13 @@ class Workspace:
         budget: How much is measured.
         sweeps: The folder that has a folder for each sweep.
         diverged: Runs that `runs` came across, such as `lecture_init/activation=relu,…,seed=3`.
+        chosen_before: The data of the full run that chose the learning rates; None if the sweeps here did.
     """
 
     budget: Budget
     sweeps: Path
     diverged: set[str] = field(default_factory=set)
+    chosen_before: Mapping[str, Any] | None = None
 
     def runs(self, sweep: str) -> list[Run]:
         """The runs of a sweep whose seeds are the budget's, in the order of their folders' names.
@@ -80,12 +85,26 @@ class Workspace:
         """The runs by which a sweep has chosen its learning rates, whatever became of them.
 
         Args:
-            sweep: Its name, of one with `sweep.tune`.
+            sweep: Its name, of one with `sweep.tune` whose trials were not another sweep's.
 
         Raises:
             UserError: If there are none.
         """
-        return read_runs(self.sweeps / sweep / "tuning")[0]
+        return read_runs(self.sweeps / sweep / FOLDER)[0]
+
+    def tuning(self, sweep: str) -> list[dict[str, Any]]:
+        """What a sweep has tried, and what came of it: the candidates of its `tuning.json`.
+
+        Args:
+            sweep: Its name, of one with `sweep.tune`.
+
+        Raises:
+            UserError: If there is no such record.
+        """
+        record = read_record(self.sweeps / sweep)
+        if record is None:
+            raise UserError(f"{self.sweeps / sweep} has no {RECORD}; run python train.py sweep={sweep}")
+        return list(record["candidates"])
 
 
 @dataclass(frozen=True)

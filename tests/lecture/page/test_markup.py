@@ -48,7 +48,9 @@ def test_a_text_is_found_in_both_languages():
 def test_a_message_escapes_its_values_and_takes_each_language_of_a_pair():
     assert message("made.budget", budget="<x>").en == " with the budget &lt;x&gt;"
     assert message("seeds", n=1) == ("1 seed", "시드 1개")
-    nested = message("provenance", created="", budget="", seconds=message("minutes", n=2), machine="", commit="")
+    nested = message(
+        "provenance", created="", budget="", seconds=message("minutes", n=2), machine="", commit="", tuned=""
+    )
     assert "2 min" in nested.en
     assert "2분" in nested.ko
 

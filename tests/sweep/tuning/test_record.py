@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cnnlab.sweep.tuning.record import (
     RECORD,
     Candidate,
     Trial,
+    from_other_sweep,
     read_record,
     with_recorded_results,
     write_record,
@@ -25,7 +27,7 @@ def trial(rate: str, *scores: float | None) -> Trial:
 
 
 def candidate(*trials: Trial) -> Candidate:
-    return Candidate(("optimizer=adam",), SPACE, trials)
+    return Candidate(("optimizer=adam",), SPACE, trials, "fingerprint of adam")
 
 
 def test_the_best_has_the_highest_mean_over_the_tuning_seeds():
@@ -79,7 +81,7 @@ def test_the_recorded_results_are_those_of_the_same_trials_only(tmp_path: Path):
 
 
 def test_configurations_of_an_earlier_command_stay_if_they_were_tuned_in_the_same_way(tmp_path: Path):
-    other = Candidate(("optimizer=sgd",), SPACE, (trial("0.01", 0.8),))
+    other = Candidate(("optimizer=sgd",), SPACE, (trial("0.01", 0.8),), "fingerprint of sgd")
     write_record(tmp_path, "random", "val/acc", [1000], [other])
     write_record(tmp_path, "random", "val/acc", [1000], [candidate(trial("0.001", 0.9))])
     record = read_record(tmp_path)
@@ -91,6 +93,27 @@ def test_configurations_of_an_earlier_command_stay_if_they_were_tuned_in_the_sam
     record = read_record(tmp_path)
     assert record is not None
     assert len(record["candidates"]) == 1
+
+
+def test_another_sweeps_results_are_taken_if_the_experiment_and_its_trials_are_the_same(tmp_path: Path):
+    other = Candidate(("optimizer=sgd",), SPACE, (trial("0.01", 0.8),), "fingerprint of sgd")
+    tuned = candidate(trial("0.001", 0.9), trial("0.01", 0.95))
+    write_record(tmp_path, "lr", "val/acc", [1000], [other, tuned])
+    found = read_record(tmp_path)
+    assert found is not None
+    planned = replace(
+        candidate(Trial({"optimizer.lr": "0.001"}), Trial({"optimizer.lr": "0.01"})), overrides=("typed",)
+    )
+    assert from_other_sweep(planned, found, "val/acc", [1000]) == replace(tuned, overrides=("typed",))
+    assert from_other_sweep(planned, found, "val/loss", [1000]) is None
+    assert from_other_sweep(planned, found, "val/acc", [1000, 1001]) is None
+    assert from_other_sweep(replace(planned, fingerprint="another"), found, "val/acc", [1000]) is None
+    assert from_other_sweep(replace(planned, trials=planned.trials[:1]), found, "val/acc", [1000]) is None
+    wider = Space.of({"optimizer.lr": "tag(log,interval(1e-4,1.0))"})
+    assert from_other_sweep(replace(planned, space=wider), found, "val/acc", [1000]) is None
+    for each in found["candidates"]:
+        del each["fingerprint"]  # of an older version
+    assert from_other_sweep(planned, found, "val/acc", [1000]) is None
 
 
 DAMAGES = {

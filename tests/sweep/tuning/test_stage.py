@@ -69,6 +69,32 @@ def test_the_same_command_runs_nothing_again(tuned: tuple[Path, str]):
 
 
 @pytest.mark.slow
+def test_trials_of_another_sweeps_record_are_not_run_again(tmp_path: Path, tuned: tuple[Path, str]):
+    path, folder = tuned[0] / "tuning.json", tmp_path / "sweep"
+    code, text = sweep(folder, *TUNED, "seed=2", "pool=max,avg", f"tuning.record={path}")  # max is the default
+    assert code == 0, text
+    assert f"6 trials of 2 configurations are those of {path}, and are not run" in text
+    assert {result["choices"]["pool"] for result in results(folder / "tuning").values()} == {"avg"}
+    found = record(folder)["candidates"]
+    recorded = {each["fingerprint"]: each["trials"] for each in record(tuned[0])["candidates"]}
+    assert [each["trials"] for each in found if "pool=max" in each["overrides"]] == list(recorded.values())
+    assert len(found) == 4
+    for each in found:
+        (rate,) = each["trials"][each["chosen"]]["values"].values()
+        loss, pool = sorted(text for text in each["overrides"] if text.startswith(("loss=", "pool=")))
+        assert results(folder)[f"{loss},{pool}"]["params"]["optimizer.lr"] == float(rate)
+
+
+@pytest.mark.slow
+def test_a_record_of_another_experiment_is_not_used(tmp_path: Path, tuned: tuple[Path, str]):
+    typed = (*TUNED, f"tuning.record={tuned[0] / 'tuning.json'}", "sweep.dry_run=true")
+    code, text = sweep(tmp_path / "sweep", *typed, "optimizer.momentum=0.8")
+    assert code == 0, text
+    assert "are not run" not in text
+    assert "tuning: 6 jobs" in text
+
+
+@pytest.mark.slow
 def test_with_another_objective_the_same_trials_are_compared_by_it(tuned: tuple[Path, str]):
     folder = tuned[0].with_name("by_loss")
     shutil.copytree(tuned[0], folder)
@@ -168,6 +194,9 @@ REFUSED = [
     (("tuning.seeds=[1]",), "tuning.seeds=[1] is not allowed; it must be a list of different seeds from 1000 on"),
     (("tuning.seeds=[]",), "tuning.seeds=[] is not allowed"),
     (("tuning.trials=3",), "tuning.trials"),
+    (("tuning.record=3",), "tuning.record=3 is not allowed; it must be null or the path of a sweep's tuning.json"),
+    (("tuning.record=README.md",), "tuning.record=README.md is not the record of a tuning; give the tuning.json of a"),
+    (("tuning.record=nowhere/tuning.json",), "tuning.record=nowhere/tuning.json is not the record of a tuning"),
     (("seed=0,1000",), "seed=1000 is not allowed with sweep.tune: seeds from 1000 are for tuning"),
     (("seed=1001",), "seed=1001 is not allowed with sweep.tune"),
     (("++seed=0,1002",), "seed=1002 is not allowed with sweep.tune"),

@@ -77,6 +77,7 @@ def _exercise(texts: Pair[Any], index: int) -> dict[str, Any]:
 
 
 def _provenance(stored: dict[str, Any]) -> Pair[Markup]:
+    tuned = stored["tuned"]
     return message(
         "provenance",
         created=date(stored["created"]),
@@ -84,4 +85,5 @@ def _provenance(stored: dict[str, Any]) -> Pair[Markup]:
         seconds=duration(stored["seconds"]),
         machine=stored["machine"] or message("no_commit"),
         commit=stored["commit"] or message("no_commit"),
+        tuned=message("provenance.tuned", created=date(tuned)) if tuned else Pair(Markup(), Markup()),
     )

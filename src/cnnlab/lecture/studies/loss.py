@@ -163,6 +163,8 @@ def _relearning_rates(workspace: Workspace, trained_at: float) -> dict[str, floa
         workspace: With the trials of the sweep.
         trained_at: The learning rate of the trials whose networks are taken, the one that was chosen.
     """
+    if workspace.chosen_before is not None:
+        return dict(workspace.chosen_before["relearning"]["rates"])
     networks = [
         run
         for run in workspace.trials(SWEEP)

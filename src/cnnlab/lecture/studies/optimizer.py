@@ -1,6 +1,7 @@
 """Optimisers: from the same start on hard surfaces, and on MNIST, each at the best of its learning rates."""
 
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import Any, TypeVar
 
 import numpy as np
@@ -279,14 +280,14 @@ def _epsilon(at: Snapshot) -> dict[str, float]:
 
 def _trials(workspace: Workspace) -> dict[str, list[list[float]]]:
     """Validation accuracies of the trials: of each optimiser its rates, each with a mean over tuning seeds."""
-    found: dict[str, dict[float, list[float]]] = {}
-    for run in workspace.trials(SWEEP):
-        accuracy = run.metric("val/acc")
-        rates = found.setdefault(run.choices["optimizer"], {})
-        rates.setdefault(float(run.params["optimizer.lr"]), []).append(0.0 if accuracy is None else accuracy)
-    return {
-        name: [[rate, float(np.mean(each))] for rate, each in sorted(rates.items())] for name, rates in found.items()
-    }
+    found: dict[str, list[list[float]]] = {}
+    for candidate in workspace.tuning(SWEEP):
+        (name,) = (text.partition("=")[2] for text in candidate["overrides"] if text.startswith("optimizer="))
+        found[name] = sorted(
+            [float(trial["values"]["optimizer.lr"]), fmean(0.0 if each is None else each for each in trial["scores"])]
+            for trial in candidate["trials"]
+        )
+    return found
 
 
 STUDY = Study(

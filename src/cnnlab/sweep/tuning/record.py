@@ -51,11 +51,13 @@ class Candidate:
         overrides: Those of its jobs, without the seed.
         space: What is chosen from.
         trials: What is tried.
+        fingerprint: Of its config, as `identity.fingerprint`: two commands that have it are the same experiment.
     """
 
     overrides: tuple[str, ...]
     space: Space = field(repr=False)
     trials: tuple[Trial, ...]
+    fingerprint: str
 
     def best(self, objective: str) -> Trial | None:
         """The best trial, of equal ones the one nearest to the middle of the space; None if all diverged."""
@@ -89,6 +91,7 @@ def _as_json(candidate: Candidate, objective: str) -> dict[str, Any]:
     best = candidate.best(objective)
     return {
         "overrides": list(candidate.overrides),
+        "fingerprint": candidate.fingerprint,
         "space": candidate.space.texts,
         "trials": [asdict(trial) for trial in candidate.trials],
         "chosen": None if best is None else candidate.trials.index(best),
@@ -102,8 +105,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     Args:
         folder: The sweep's folder.
     """
+    return read_record_file(folder / RECORD)
+
+
+def read_record_file(path: Path) -> dict[str, Any] | None:
+    """As `read_record`, of a file of any name."""
     try:
-        content = json.loads(read_file(folder / RECORD, MAX_BYTES))
+        content = json.loads(read_file(path, MAX_BYTES))
         is_valid = (
             content["schema"] == SCHEMA
             and content["method"] in METHODS
@@ -156,13 +164,33 @@ def with_recorded_results(
     planned = [(list(each.overrides), [trial.values for trial in each.trials]) for each in candidates]
     if planned != [(each["overrides"], [trial["values"] for trial in each["trials"]]) for each in recorded]:
         return None
-    return [
-        replace(
-            each,
-            trials=tuple(
-                Trial(trial["values"], tuple(trial["scores"]), tuple(trial["statuses"]), trial["fit_s"])
-                for trial in found["trials"]
-            ),
-        )
-        for each, found in zip(candidates, recorded, strict=True)
-    ]
+    return [_with_trials(each, found) for each, found in zip(candidates, recorded, strict=True)]
+
+
+def from_other_sweep(
+    candidate: Candidate, record: dict[str, Any], objective: str, seeds: Sequence[int]
+) -> Candidate | None:
+    """A configuration with the results that a record of any sweep has of it; None if it was not tuned in the same way.
+
+    Args:
+        candidate: As planned.
+        record: From `read_record_file`.
+        objective: What the trials are compared by.
+        seeds: The tuning seeds.
+    """
+    if (record["objective"], record["seeds"]) != (objective, list(seeds)):
+        return None
+    values = [trial.values for trial in candidate.trials]
+    for found in record["candidates"]:
+        is_same = found.get("fingerprint") == candidate.fingerprint and found["space"] == candidate.space.texts
+        if is_same and values == [trial["values"] for trial in found["trials"]]:
+            return _with_trials(candidate, found)
+    return None
+
+
+def _with_trials(candidate: Candidate, recorded: dict[str, Any]) -> Candidate:
+    trials = (
+        Trial(trial["values"], tuple(trial["scores"]), tuple(trial["statuses"]), trial["fit_s"])
+        for trial in recorded["trials"]
+    )
+    return replace(candidate, trials=tuple(trials))

@@ -19,17 +19,27 @@ from yaml import YAMLError
 from cnnlab.errors import UserError, one_line
 from cnnlab.experiment.check import SPACES
 from cnnlab.experiment.composed import job_like
-from cnnlab.experiment.identity import flatten
+from cnnlab.experiment.identity import fingerprint, flatten
 from cnnlab.experiment.recipe import load_file
 from cnnlab.experiment.schema import FIRST_TUNING_SEED, OF_SWEEPS
+from cnnlab.files import user_path
 from cnnlab.metrics import SECONDS_TO_TARGET
 from cnnlab.run.folder import RunFolder
 from cnnlab.run.result import objective_value
 from cnnlab.sweep.check import check_jobs, check_validation
 from cnnlab.sweep.estimate import Estimate
+from cnnlab.sweep.launcher import prepare_folder
 from cnnlab.sweep.lock import lock_sweep
 from cnnlab.sweep.names import EXCLUDED, job_name
-from cnnlab.sweep.tuning.record import Candidate, Trial, read_record, with_recorded_results, write_record
+from cnnlab.sweep.tuning.record import (
+    Candidate,
+    Trial,
+    from_other_sweep,
+    read_record,
+    read_record_file,
+    with_recorded_results,
+    write_record,
+)
 from cnnlab.sweep.tuning.space import LEARNING_RATE, Space, Values
 
 FOLDER = "tuning"  # of the trials, in the sweep's folder
@@ -74,14 +84,24 @@ def tune(
     stage = _Stage(config, loader)
     candidates = stage.candidates(jobs)
     folder = Path(config.hydra.sweep.dir)
-    known = with_recorded_results(candidates, read_record(folder), config.objective, stage.seeds)
-    if known is None:
-        print(stage.cost(len(jobs), candidates, at_a_time), flush=True)
-    returned = launch(stage.config_of_trials(), stage.jobs(candidates))
-    finished = stage.with_results(candidates, returned) if returned else known
-    if finished is None:
+    recorded = stage.recorded(candidates)
+    new = [each for each in candidates if each.overrides not in recorded]
+    if recorded:
+        num, of = sum(len(each.trials) for each in recorded.values()), config.tuning.record
+        print(f"{num} trials of {len(recorded)} configurations are those of {of}, and are not run", flush=True)
+    results: list[Candidate] | None = []
+    if new:
+        known = with_recorded_results(new, read_record(folder), config.objective, stage.seeds)
+        if known is None:
+            print(stage.cost(len(jobs), new, at_a_time), flush=True)
+        returned = launch(stage.config_of_trials(), stage.jobs(new))
+        results = stage.with_results(new, returned) if returned else known
+    if results is None:
         return None
-    if returned:
+    tuned = recorded | {each.overrides: each for each in results}
+    finished = [tuned[each.overrides] for each in candidates]
+    if not config.sweep.dry_run:
+        prepare_folder(folder)
         with lock_sweep(folder):  # which another command may be running with other values
             write_record(folder, config.sweep.tune, config.objective, stage.seeds, finished)
     print("\n".join(stage.lines(finished)), flush=True)
@@ -114,6 +134,19 @@ class _Stage:
         ]
         check_jobs(self._loader, self.config, examples)
         return found
+
+    def recorded(self, candidates: Sequence[Candidate]) -> dict[tuple[str, ...], Candidate]:
+        """The candidates that `tuning.record` has the results of, by their overrides."""
+        path = self.config.tuning.record
+        if path is None:
+            return {}
+        record = read_record_file(user_path(path))
+        if record is None:
+            raise UserError(
+                f"tuning.record={path} is not the record of a tuning; give the tuning.json of a sweep, or leave it out"
+            )
+        found = (from_other_sweep(each, record, self.config.objective, self.seeds) for each in candidates)
+        return {each.overrides: each for each in found if each is not None}
 
     def jobs(self, candidates: Sequence[Candidate]) -> list[list[str]]:
         """The overrides of every trial and seed."""
@@ -206,7 +239,7 @@ class _Stage:
             )
         key = job_name(overrides, OmegaConf.select(self.config, EXCLUDED))
         points = space.even(num) if method == "lr" else space.random(num, key, self.seeds[0])
-        return Candidate(overrides, space, tuple(map(Trial, points)))
+        return Candidate(overrides, space, tuple(map(Trial, points)), fingerprint(config))
 
     def _declared(self, config: DictConfig) -> dict[str, Any]:
         """The space of a configuration: the sweep's own, else that of its optimiser."""
