@@ -3,11 +3,12 @@
 import pytest
 
 from cnnlab.lecture.content import build
-from cnnlab.lecture.store import load, sources_digest
+from cnnlab.lecture.store import load, sources_digest, tuning_path
 from cnnlab.lecture.studies import STUDIES
 from cnnlab.lecture.verdict_table import as_markdown
 from tests.browser import chromium, console, look, requests
 from tests.conftest import REPOSITORY
+from tests.processes import start
 
 FOLDER = REPOSITORY / "docs" / "lecture"
 PAGE = FOLDER / "index.html"
@@ -20,6 +21,20 @@ def test_the_results_are_those_of_the_code(study):
     assert stored is not None, f"{study.name} has no results in {FOLDER}: {advice}"
     assert stored["sources"] == sources_digest(study), f"{study.name}'s are older than its code: {advice}"
     assert stored["budget"] != "quick"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sweep", [sweep for study in STUDIES for sweep in study.sweeps])
+def test_a_tuned_sweep_takes_all_its_trials_from_them(sweep: str, tmp_path):
+    is_tuned = "tune:" in (REPOSITORY / "conf" / "sweep" / f"{sweep}.yaml").read_text(encoding="utf-8")
+    record = tuning_path(FOLDER, sweep)
+    assert record.is_file() == is_tuned
+    if is_tuned:
+        typed = (f"sweep={sweep}", f"tuning.record={record}", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path / 's'}")
+        code, text = start(tmp_path / "output", *typed).wait()
+        assert code == 0, text
+        assert f"are those of {record}, and are not run" in text
+        assert "tuning: " not in text
 
 
 def test_the_results_are_below_eight_megabytes():

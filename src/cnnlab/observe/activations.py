@@ -29,11 +29,12 @@ def largest_slope(activation: Callable[[torch.Tensor], torch.Tensor], inputs: to
         inputs: (B, units, …): their type and number of units are used.
 
     Returns:
-        (1, units, 1, …), or (1,) if the inputs have no units.
+        (1, units, 1, …), or (1, 1, …) if the activation has no parameters, which units might differ by.
     """
     points = torch.linspace(-STEEPEST, STEEPEST, 4001, dtype=inputs.dtype, device=inputs.device)  # 0 is among them
-    if inputs.ndim > 1:
-        points = points.view(-1, *[1] * (inputs.ndim - 1)).expand(-1, inputs.shape[1], *[-1] * (inputs.ndim - 2))
+    points = points.view(-1, *[1] * (inputs.ndim - 1))
+    if inputs.ndim > 1 and isinstance(activation, nn.Module) and any(True for _ in activation.parameters()):
+        points = points.expand(-1, inputs.shape[1], *[-1] * (inputs.ndim - 2))
     return activation_slopes(activation, points).abs().amax(dim=0, keepdim=True)
 
 
