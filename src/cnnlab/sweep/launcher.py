@@ -77,6 +77,19 @@ class SweepLauncher(Launcher, ABC):
             UserError: If they cannot, with what to do.
         """
 
+    def warm_up(self, config: DictConfig) -> None:
+        """Starts what the first job would wait for, while the sweep is planned; `close` ends it.
+
+        Args:
+            config: The config of one job.
+        """
+
+    def take_over(self, other: "SweepLauncher") -> None:
+        """Takes what another launcher of the sweep has started by `warm_up`, and not used."""
+
+    def close(self) -> None:
+        """Ends what `warm_up` has started, if it was not used."""
+
     @property
     @abstractmethod
     def num_at_a_time(self) -> int | None:

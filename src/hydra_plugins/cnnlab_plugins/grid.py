@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from cnnlab.errors import SweepFailed, UserError
+from cnnlab.experiment.composed import job_like
 from cnnlab.experiment.loader import settled
 from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.check import check_choices, check_jobs
@@ -43,6 +44,16 @@ class GridSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self._context.config_loader)
         last = {override.get_key_element(): override for override in parser.parse_overrides([*params, *arguments])}
         jobs = [list(job) for job in itertools.product(*map(_values, last.values()))]
+        try:
+            return self._sweep(jobs)
+        finally:
+            if isinstance(self._launcher, SweepLauncher):
+                self._launcher.close()
+
+    def _sweep(self, jobs: list[list[str]]) -> Any:
+        assert self.config is not None
+        if isinstance(self._launcher, SweepLauncher) and jobs and not self.config.sweep.dry_run:
+            self._launcher.warm_up(job_like(self._context.config_loader.load_sweep_config(self.config, jobs[0])))
         check_jobs(self._context.config_loader, self.config, jobs)
         if self.config.sweep.tune:
             tuned = self._tuned(jobs)
@@ -81,8 +92,7 @@ class GridSweeper(Sweeper):
         outputs = self._launcher.folder.parent.parent
 
         def launch(config: DictConfig, trials: Sequence[list[str]]) -> Sequence[JobReturn]:
-            launcher = self._make_launcher(config)
-            assert isinstance(launcher, SweepLauncher)
+            launcher = self._successor(config)
             launcher.outputs = outputs
             launcher.next_commands = ()
             return launcher.launch(trials, initial_job_idx=0)
@@ -91,8 +101,16 @@ class GridSweeper(Sweeper):
         tuned = tune(self.config, jobs, loader, launch, at_a_time)
         if tuned is None:
             return None
-        self._launcher = self._make_launcher(tuned.config)
+        self._launcher = self._successor(tuned.config)
         return tuned.jobs
+
+    def _successor(self, config: DictConfig) -> SweepLauncher:
+        """A launcher of another part of this sweep, which has what the first one has started."""
+        launcher = self._make_launcher(config)
+        assert isinstance(launcher, SweepLauncher)
+        assert isinstance(self._launcher, SweepLauncher)
+        launcher.take_over(self._launcher)
+        return launcher
 
     def _make_launcher(self, config: DictConfig) -> Launcher:
         launcher = Plugins.instance().instantiate_launcher(

@@ -11,7 +11,7 @@ from cnnlab.sweep import SweepLauncher
 from cnnlab.sweep.engines import Engine
 
 if TYPE_CHECKING:
-    from cnnlab.sweep.engines.fork_server import Allocation
+    from cnnlab.sweep.engines.fork_server import Allocation, Server
 
 
 class LocalLauncher(SweepLauncher):
@@ -31,6 +31,7 @@ class LocalLauncher(SweepLauncher):
         self.threads_per_job = threads_per_job
         self.timeout_s = timeout_s
         self.jobs_per_gpu = jobs_per_gpu
+        self._server: Server | None = None
 
     def check_available(self) -> None:
         """Rejects a system that cannot fork, or has no GPU that the jobs could share."""
@@ -59,10 +60,30 @@ class LocalLauncher(SweepLauncher):
             )
         return allocate(self.n_jobs, self.threads_per_job, self.jobs_per_gpu)
 
+    def warm_up(self, config: DictConfig) -> None:
+        """Starts the server that forks the jobs, which first loads torch."""
+        self.check_available()
+        self._server = self._start_server(config)
+
+    def take_over(self, other: SweepLauncher) -> None:
+        """Takes the other one's server."""
+        if isinstance(other, LocalLauncher):
+            self._server, other._server = other._server, None
+
+    def close(self) -> None:
+        """Ends the server that no engine has."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
     def make_engine(self, config: DictConfig) -> Engine:
-        """An engine whose processes are forked from a server with this config's data."""
-        from cnnlab.sweep.engines.fork_server import Server
+        """An engine whose processes are forked from a server with this config's data, or with that of `warm_up`."""
         from cnnlab.sweep.engines.local import LocalEngine
 
-        shared = OmegaConf.to_yaml(without_hydra(config))
-        return LocalEngine(Server(self.threads_per_job, shared), self._allocations, self.timeout_s)
+        server, self._server = self._server or self._start_server(config), None
+        return LocalEngine(server, self._allocations, self.timeout_s)
+
+    def _start_server(self, config: DictConfig) -> "Server":
+        from cnnlab.sweep.engines.fork_server import Server
+
+        return Server(self.threads_per_job, OmegaConf.to_yaml(without_hydra(config)))
