@@ -1,3 +1,5 @@
+import math
+
 import torch
 from torch import nn
 
@@ -44,6 +46,12 @@ def test_the_mean_of_a_map_does_not_change_and_its_pixels_do():
     assert relative_change(nn.AdaptiveAvgPool2d(1), images, 0.0) < 1e-6
     pixels, pooled = relative_change(nn.Flatten(), images, 0.0), relative_change(nn.AvgPool2d(4), images, 0.0)
     assert pixels > 2 * pooled > 0.1
+
+
+def test_an_image_without_features_is_left_out_of_their_change():
+    in_place, beside = (a_dot(2, column).clamp(0) for column in (3, 4))  # moved, the other has a feature, too
+    assert relative_change(IsInPlace(), torch.cat([in_place, beside]), 0.0) == 1.0
+    assert math.isnan(relative_change(IsInPlace(), beside, 0.0))
 
 
 def test_the_convolutional_part_ends_before_flatten():

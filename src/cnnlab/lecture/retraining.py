@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
-from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 from omegaconf import DictConfig
 from torch import nn
 from torch.optim import Optimizer
 
 from cnnlab.data import ImageDataModule, ShuffledBatches
+from cnnlab.lecture.parallel import side_by_side
 from cnnlab.report.runs import Run
 from cnnlab.run.folder import RunFolder
 from cnnlab.seeding import derive_seed
@@ -64,9 +64,7 @@ def retrain_all(runs: Sequence[Run], steps: Sequence[int], look: Look[Seen]) -> 
         steps: After which steps to look.
         look: At the network and its optimiser: a module's function, since it goes to other processes.
     """
-    with Parallel(n_jobs=cpu_count()) as workers:
-        found: list[list[Seen]] = workers(delayed(_seen)(run, steps, look) for run in runs)
-    return found
+    return side_by_side(_seen, [(run, steps, look) for run in runs])
 
 
 def _seen(run: Run, steps: Sequence[int], look: Look[Seen]) -> list[Seen]:

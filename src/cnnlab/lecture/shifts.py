@@ -75,6 +75,8 @@ def accuracies(
 def relative_change(features: nn.Module, images: torch.Tensor, background: float, shift_px: int = 1) -> float:
     """How much features change if an image moves: |f(moved) - f(image)| / |f(image)|, the mean over all views.
 
+    An image without features, |f(image)| = 0, is left out; without any other image the change is nan.
+
     Args:
         features: Images to (N, …), in evaluation mode.
         images: (N, C, H, W), normalised.
@@ -82,8 +84,9 @@ def relative_change(features: nn.Module, images: torch.Tensor, background: float
         shift_px: How far.
     """
     before = _in_batches(features, images).flatten(1)
+    norm = before.norm(dim=1)
     changes = [
-        (_in_batches(features, view).flatten(1) - before).norm(dim=1) / before.norm(dim=1)
+        ((_in_batches(features, view).flatten(1) - before).norm(dim=1) / norm)[norm > 0]
         for view in views(images, shift_px, background)
     ]
     return float(torch.cat(changes).mean())

@@ -9,7 +9,7 @@ import traceback
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -43,6 +43,10 @@ class CheckpointError(UserError):
         self.advice = advice
         restart = f"delete {path.parent} to restart this run from its first epoch"
         super().__init__(f"{path} {reason}; {advice or restart}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, str, str]]:
+        """How it is pickled, so that a worker's reaches the caller: by its arguments, which are not the message."""
+        return type(self), (self.path, self.reason, self.advice)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from cnnlab.lecture import descents, mnist_slice
+from cnnlab.lecture import descents, mnist_slice, parallel
 from cnnlab.lecture.claims import ExactClaim, Verdict
 from cnnlab.lecture.descents import Effort, run_descent
 from cnnlab.lecture.effective_rates import Snapshot, effective_rate, look_at_rates
@@ -130,7 +130,7 @@ def measure(monkeypatch):
         )
         monkeypatch.setattr(optimizer, "measure_slice", lambda runs: plane)
         monkeypatch.setattr(descents, "RATES", (0.1, 0.3))
-        monkeypatch.setattr(optimizer, "cpu_count", lambda: 1)  # in this process, where the rates are planted
+        monkeypatch.setattr(parallel, "cpu_count", lambda: 1)  # in this process, where the rates are planted
         return STUDY.measure(Workspace(QUICK, Path("nowhere")))
 
     return measure_planted

@@ -1,12 +1,11 @@
 """Optimisers: from the same start on hard surfaces, and on MNIST, each at the best of its learning rates."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 
 from cnnlab.lecture.claims import AnyClaim, Claim, ExactClaim, Expected
 from cnnlab.lecture.descents import (
@@ -20,14 +19,13 @@ from cnnlab.lecture.descents import (
 )
 from cnnlab.lecture.effective_rates import Snapshot, effective_rate, look_at_rates, median_decades
 from cnnlab.lecture.mnist_slice import measure_slice
+from cnnlab.lecture.parallel import side_by_side
 from cnnlab.lecture.retraining import retrain_all
 from cnnlab.lecture.studies.optimizer_figures import show
 from cnnlab.lecture.study import Measured, Study, Workspace
 from cnnlab.lecture.surfaces import SURFACES, Surface, reversal_share, steps_to_target
 from cnnlab.lecture.swept import by_configuration, difference, each_seed, final_accuracy, learning_rate
 from cnnlab.report.runs import Run
-
-Result = TypeVar("Result")
 
 SWEEP = "lecture_optimizer"
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
@@ -162,19 +160,12 @@ def measure_surfaces(seeds: Sequence[int], effort: Effort) -> tuple[dict[str, di
 def _tuned_descents(seeds: Sequence[int], effort: Effort) -> Descents:
     """The paths of every optimiser at its best rate, on each surface, without and with noise."""
     places = [(surface, noise, name) for surface in SURFACES.values() for noise in NOISE for name in OPTIMIZERS]
-    descents = _computed(
+    descents = side_by_side(
         tuned_descent, [(surface, name, seeds, NOISE[noise], effort) for surface, noise, name in places]
     )
     found: Descents = {}
     for (surface, noise, name), descent in zip(places, descents, strict=True):
         found.setdefault(surface.name, {}).setdefault(noise, {})[name] = descent
-    return found
-
-
-def _computed(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> list[Result]:
-    """What a function gives for each arguments, as many at a time as there are cores."""
-    with Parallel(n_jobs=cpu_count()) as workers:
-        found: list[Result] = workers(delayed(function)(*each) for each in arguments)
     return found
 
 
@@ -225,7 +216,7 @@ def _grid(surface: Surface) -> dict[str, Any]:
 def _shown(rates: Sequence[float], is_noisy: bool, effort: Effort) -> dict[str, Any]:
     """Paths by surface, optimiser and learning rate."""
     places = [(surface, name) for surface in SURFACES.values() for name in OPTIMIZERS]
-    paths = _computed(shown_paths, ((surface, name, rates, is_noisy, effort) for surface, name in places))
+    paths = side_by_side(shown_paths, [(surface, name, rates, is_noisy, effort) for surface, name in places])
     found: dict[str, Any] = {}
     for (surface, name), of_rates in zip(places, paths, strict=True):
         by_rate = {f"{rate:g}": path for rate, path in zip(rates, of_rates, strict=True)}
@@ -301,6 +292,7 @@ STUDY = Study(
         "lecture/descents.py",
         "lecture/effective_rates.py",
         "lecture/mnist_slice.py",
+        "lecture/parallel.py",
         "lecture/retraining.py",
         "observe/loss_surface.py",
         "observe/weight_path.py",

@@ -34,7 +34,7 @@ class Moved(NamedTuple):
 
     Attributes:
         accuracies: At each of `shifts.SHIFTS_PX`.
-        change: Of the maps before the linear layers if the image moves by a pixel, relative.
+        change: Of the maps before the linear layers if the image moves by a pixel, relative; nan if all maps are 0.
     """
 
     accuracies: list[float]
@@ -42,7 +42,7 @@ class Moved(NamedTuple):
 
     @property
     def has_features(self) -> bool:
-        """Whether features can change: those of a network whose units are all dead are 0, and the change is 0/0."""
+        """Whether the maps have features that change: not those of a network whose units are all dead, which are 0."""
         return self.change > 0
 
     @property
