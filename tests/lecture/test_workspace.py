@@ -4,9 +4,11 @@ import pytest
 
 from cnnlab.errors import UserError
 from cnnlab.lecture import study
-from cnnlab.lecture.studies import STUDIES
+from cnnlab.lecture.studies import STUDIES, loss
 from cnnlab.lecture.study import BUDGETS, Budget, Study, Workspace
 from cnnlab.report.runs import Run
+from cnnlab.sweep.tuning.record import Candidate, Trial, write_record
+from cnnlab.sweep.tuning.space import Space
 
 
 def planted(name, seed, status="completed"):
@@ -51,6 +53,24 @@ def test_without_a_seed_that_is_left_the_message_says_why(workspace):
 def test_trials_are_in_the_sweep_s_own_folder_of_tuning(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "read_runs", lambda folder: ([folder], []))
     assert Workspace(Budget("planted", (0,)), tmp_path).trials("s") == [tmp_path / "s" / "tuning"]
+
+
+def test_what_a_sweep_has_tried_is_in_its_record(tmp_path):
+    workspace = Workspace(Budget("planted", (0,)), tmp_path)
+    with pytest.raises(UserError, match=r"s has no tuning\.json; run python train\.py sweep=s"):
+        workspace.tuning("s")
+    trial = Trial({"optimizer.lr": "0.1"}, (0.9, None), ("completed", "diverged"), 1.0)
+    space = Space.of({"optimizer.lr": "choice(0.1)"})
+    (tmp_path / "s").mkdir()
+    write_record(tmp_path / "s", "lr", "val/acc", [1000, 1001], [Candidate(("optimizer=sgd",), space, (trial,), "")])
+    (found,) = workspace.tuning("s")
+    assert (found["overrides"], found["trials"][0]["scores"]) == (["optimizer=sgd"], [0.9, None])
+
+
+def test_the_loss_is_learned_again_at_the_rates_that_a_full_run_chose(tmp_path):
+    rates = {"cross_entropy": 0.03, "mse": 0.3}
+    workspace = Workspace(Budget("planted", (0,)), tmp_path, chosen_before={"relearning": {"rates": rates}})
+    assert loss._relearning_rates(workspace, trained_at=0.1) == rates
 
 
 def test_the_default_seeds_are_those_of_the_study_s_sweeps_and_no_tuning_seeds():

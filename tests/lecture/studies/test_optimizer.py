@@ -108,6 +108,20 @@ def planted_runs(accuracies):
     ]
 
 
+def planted_tuning(accuracies):
+    """A trial of each optimiser on two seeds, and one that diverged on the second."""
+    return [
+        {
+            "overrides": [f"optimizer={name}", "sweep=lecture_optimizer"],
+            "trials": [
+                {"values": {"optimizer.lr": "1"}, "scores": [0.5, None]},
+                {"values": {"optimizer.lr": "0.1"}, "scores": [mean, mean]},
+            ],
+        }
+        for name, mean in accuracies.items()
+    ]
+
+
 @pytest.fixture
 def measure(monkeypatch):
     """Measures with planted runs and states of optimisers; the surfaces with a small effort."""
@@ -124,7 +138,7 @@ def measure(monkeypatch):
         plane["paths"] = {name: [[0, 0], [0.5, 0.1], [1, 0.4]] for name in OPTIMIZERS}
         plane |= {"explained_of_each": {name: [0.7, 0.1] for name in OPTIMIZERS}, "explained_of_walk": [0.6, 0.15]}
         monkeypatch.setattr(Workspace, "runs", lambda workspace, sweep: runs)
-        monkeypatch.setattr(Workspace, "trials", lambda workspace, sweep: runs)
+        monkeypatch.setattr(Workspace, "tuning", lambda workspace, sweep: planted_tuning(accuracies))
         monkeypatch.setattr(
             optimizer, "retrain_all", lambda runs, steps, look: [planted_snapshots(run) for run in runs]
         )
@@ -164,6 +178,7 @@ def test_everything_that_is_claimed_is_measured_and_shown(measure):
         assert found.effects[claim.name].keys() == set(claim.conditions)
         num = 1 if isinstance(claim, ExactClaim) else None
         assert all(len(values) == (num or len(values)) for values in found.effects[claim.name].values())
+    assert found.data["trials"]["sgd"] == [[0.1, CLAIMED["sgd"]], [1.0, 0.25]]  # a seed that diverged counts as 0
     for language in LANGUAGES:
         words = Words("optimizer", language)
         shown = STUDY.show(found.data, words)
