@@ -39,7 +39,8 @@ def write(folder: Path, monkeypatch: pytest.MonkeyPatch, num_sections: int = 3) 
         Study(SHALLOW, LOSS_CLAIMS, lambda _: Measured({}, {}), show_network),
         Study(UNMEASURED, UNMEASURED_CLAIMS, no_measure, show),
     ]
-    store.save(folder / "own", studies[0], BUDGETS["default"], Measured(EFFECTS, {"scale": [1.0, 2.0]}), 512.3)
+    measured = Measured(EFFECTS, {"scale": [1.0, 2.0]})
+    store.save(folder / "own", studies[0], BUDGETS["default"], measured, 512.3, tuned="2026-11-01T03:00:00+00:00")
     store.save(folder / "ready", studies[1], BUDGETS["long"], Measured(LOSS_EFFECTS, {}), 12.0)
     (folder / "lecture" / "studies" / f"{SHALLOW}.py").write_text("NUMBER = 2\n")  # newer than the result
     return build(folder / "own", folder / "ready", studies[:num_sections])

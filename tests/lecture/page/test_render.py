@@ -83,6 +83,8 @@ def test_a_note_stands_where_the_texts_have_one(page: str):
 def test_a_section_says_where_its_numbers_come_from(page: str):
     own, ready, missing = (section_of(page, f"planted_{name}") for name in ("depth", "losses", "unmeasured"))
     assert "budget default · 9 min" in own
+    assert "at the learning rates that the full run of 2026-11-01 03:00:00 UTC chose" in own
+    assert "that the full run of" not in ready
     assert "comes with the repository" not in own
     assert "comes with the repository" in ready
     assert "older than the code" in ready
