@@ -77,6 +77,8 @@ def _adapt(element: ElementTree.Element, name: str, referenced: set[str]) -> Non
         if key in element.attrib:
             short = re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match.group()):.2f}", element.attrib[key])
             element.set(key, " ".join(short.split()))
+    if re.match(r"rotate\(-?0 ", element.get("transform", "")):  # matplotlib's of every text
+        del element.attrib["transform"]
     style = element.get("style", "")
     style = re.sub(r"#[0-9a-f]{6}", lambda color: _variable(color.group()), style)
     style = re.sub(r"font-family: [^;]*;?\s*", "", style)
