@@ -118,7 +118,7 @@ def planted_tuning(accuracies):
                 {"values": {"optimizer.lr": "0.1"}, "scores": [mean, mean]},
             ],
         }
-        for name, mean in accuracies.items()
+        for name, mean in [*accuracies.items(), ("sgd", 0.1)]  # the last is of an earlier command
     ]
 
 

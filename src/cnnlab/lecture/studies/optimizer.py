@@ -274,10 +274,11 @@ def _trials(workspace: Workspace) -> dict[str, list[list[float]]]:
     found: dict[str, list[list[float]]] = {}
     for candidate in workspace.tuning(SWEEP):
         (name,) = (text.partition("=")[2] for text in candidate["overrides"] if text.startswith("optimizer="))
-        found[name] = sorted(
+        trials = sorted(
             [float(trial["values"]["optimizer.lr"]), fmean(0.0 if each is None else each for each in trial["scores"])]
             for trial in candidate["trials"]
         )
+        found.setdefault(name, trials)  # those of earlier commands come later
     return found
 
 

@@ -87,8 +87,9 @@ def tune(
     recorded = stage.recorded(candidates)
     new = [each for each in candidates if each.overrides not in recorded]
     if recorded:
-        num, of = sum(len(each.trials) for each in recorded.values()), config.tuning.record
-        print(f"{num} trials of {len(recorded)} configurations are those of {of}, and are not run", flush=True)
+        print(
+            f"{config.tuning.record} has the trials of {len(recorded)} of {len(candidates)} configurations", flush=True
+        )
     results: list[Candidate] | None = []
     if new:
         known = with_recorded_results(new, read_record(folder), config.objective, stage.seeds)
