@@ -8,7 +8,7 @@ from tests.conftest import REPOSITORY
 
 # Lightning's, or torch's, arguments that no option gives, but a user may; and those that are null until given
 MAY_BE_GIVEN = {
-    *("model.channels_last", "report.margin", "report.baseline", "tuning.space"),
+    *("model.channels_last", "report.margin", "report.baseline", "tuning.record", "tuning.space"),
     *("loss.reduction", "trainer.max_steps", "trainer.max_time", "trainer.val_check_interval"),
     *("trainer.check_val_every_n_epoch", "trainer.num_nodes", "trainer.gradient_clip_val", "model.stem"),
     *("trainer.overfit_batches", "trainer.strategy", "trainer.profiler", "trainer.min_epochs", "trainer.min_steps"),
