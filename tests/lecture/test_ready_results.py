@@ -27,19 +27,16 @@ def test_the_results_are_those_of_the_code(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sweep", [sweep for study in STUDIES for sweep in study.sweeps])
-def test_a_tuned_sweep_takes_all_its_trials_from_them(sweep: str, tmp_path):
-    is_tuned = "tune:" in (REPOSITORY / "conf" / "sweep" / f"{sweep}.yaml").read_text(encoding="utf-8")
+def test_no_sweep_tunes_again(sweep: str, tmp_path):
     record = tuning_path(FOLDER, sweep)
-    assert record.is_file() == is_tuned
-    if is_tuned:
-        typed = (f"sweep={sweep}", f"tuning.record={record}", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path / 's'}")
-        code, text = start(tmp_path / "output", *typed).wait()
-        assert code == 0, text
-        (num, of) = re.search(
-            rf"{re.escape(str(record))} has the trials of (\d+) of (\d+) configurations", text
-        ).groups()
+    typed = [f"sweep={sweep}", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path / 's'}"]
+    code, text = start(tmp_path / "output", *typed, *([f"tuning.record={record}"] if record.is_file() else [])).wait()
+    assert code == 0, text
+    assert "sweep.tune=" not in text, "there is no record of its trials, or one of other trials"
+    if record.is_file():
+        pattern = rf"{re.escape(str(record))} has the trials of (\d+) of (\d+) configurations"
+        num, of = re.search(pattern, text).groups()
         assert num == of
-        assert "tuning: " not in text
 
 
 def test_the_results_are_below_eight_megabytes():
