@@ -67,7 +67,7 @@ class LocalLauncher(SweepLauncher):
 
     def take_over(self, other: SweepLauncher) -> None:
         """Takes the other one's server."""
-        if isinstance(other, LocalLauncher):
+        if isinstance(other, type(self)):  # Hydra may have loaded this module twice
             self._server, other._server = other._server, None
 
     def close(self) -> None:
