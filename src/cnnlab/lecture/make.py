@@ -58,11 +58,7 @@ def measure(
             continue
         before_s = stored["seconds"] if stored and _is_of_this_code(stored, study) else 0.0  # its runs are used again
         started = time.monotonic()
-        chosen = None if full is None or budget.tunes else _full_run(full, study, sweeps)
-        for sweep in study.sweeps:
-            run_sweep(sweep, budget, program, sweeps, progress, tuning_path(full, sweep) if full and chosen else None)
-        if full and chosen and not all(_is_taken_over(full, sweep, sweeps) for sweep in study.sweeps):
-            chosen = None  # a config file that is no source of the study was changed, and the sweep has tuned itself
+        chosen = _run_sweeps(study, budget, program, sweeps, progress, full)
         progress(f"{study.name}: measuring")
         workspace = Workspace(study.budget(budget), sweeps, chosen_before=chosen["data"] if chosen else None)
         measured = study.measure(workspace)
@@ -76,6 +72,18 @@ def measure(
             if (own := read_record(sweeps / sweep)) is not None:
                 save_tuning(folder, sweep, own)
         progress(f"{study.name}: done, {seconds:.0f} s")
+
+
+def _run_sweeps(
+    study: Study, budget: Budget, program: Path, sweeps: Path, progress: Progress, full: Path | None
+) -> dict[str, Any] | None:
+    """Runs a study's sweeps; the result of the full run that chose the learning rates, None if the sweeps did."""
+    chosen = None if full is None or budget.tunes else _full_run(full, study, sweeps)
+    for sweep in study.sweeps:
+        run_sweep(sweep, budget, program, sweeps, progress, tuning_path(full, sweep) if full and chosen else None)
+    if full and chosen and not all(_is_taken_over(full, sweep, sweeps) for sweep in study.sweeps):
+        return None  # a config file that is no source of the study was changed, and the sweep has tuned itself
+    return chosen
 
 
 def _suffices(stored: dict[str, Any], study: Study, budget: Budget) -> bool:
