@@ -50,11 +50,16 @@ def test_help_shows_five_examples_that_compose(compose_run):
 
 @pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]])
 def test_help_and_config_come_in_under_two_seconds(flags: list[str]):
-    """Of processor time, since other tests run beside this one."""
+    """Of processor time, since other tests run beside this one; the least of three, since a busy machine only adds."""
+    assert min(processor_s(*flags) for _ in range(3)) < 2
+
+
+def processor_s(*arguments: str) -> float:
+    """Of a fresh interpreter with train.py."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    train(*flags, environment=unmeasured())
+    train(*arguments, environment=unmeasured())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 2
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 @pytest.mark.parametrize(
