@@ -39,7 +39,7 @@ lock:  ## writes the versions in .venv to constraints.txt; run the tests first
 train: install  ## the lecture's network on MNIST, 40 epochs; `make train ARGS="optimizer=adam"` changes it
 	$(BIN)/python train.py $(ARGS)
 
-lecture: $(VENV)/installed-lecture$(VARIANT)  ## every claim measured, in about half an hour: outputs/lecture/index.html; ONLY=init, BUDGET=long
+lecture: $(VENV)/installed-lecture$(VARIANT)  ## every claim measured, in under half an hour: outputs/lecture/index.html; ONLY=init, BUDGET=long
 	$(BIN)/python scripts/lecture.py $(if $(ONLY),--only '$(ONLY)') $(if $(BUDGET),--budget '$(BUDGET)') $(if $(RUN),--run '$(RUN)') $(ARGS)
 
 bench: install  ## how fast an epoch is, against the loops that anybody could write: outputs/bench, under 5 minutes

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from cnnlab.lecture.claims import Verdict
 from cnnlab.lecture.content import build
+from cnnlab.lecture.judge import Effects, judge
 from cnnlab.lecture.store import load, sources_digest, tuning_path
 from cnnlab.lecture.studies import STUDIES
+from cnnlab.lecture.study import BUDGETS
 from cnnlab.lecture.verdict_table import as_markdown
 from tests.browser import chromium, console, look, requests
 from tests.conftest import REPOSITORY
@@ -37,6 +40,24 @@ def test_no_sweep_tunes_again(sweep: str, tmp_path):
         pattern = rf"{re.escape(str(record))} has the trials of (\d+) of (\d+) configurations"
         num, of = re.search(pattern, text).groups()
         assert num == of
+
+
+def test_sections_with_four_seeds_would_have_the_same_verdicts_with_five():
+    by_default = {study.name: len(study.budget(BUDGETS["default"]).seeds) for study in STUDIES}
+    assert set(by_default.values()) == {4, 5}
+    assert verdicts(by_default) == verdicts(dict.fromkeys(by_default, 5))
+
+
+def verdicts(num_seeds: dict[str, int]) -> dict[str, Verdict]:
+    """Of every claim, by the first so many seeds of each section."""
+    effects: Effects = {}
+    for study in STUDIES:
+        stored = load(FOLDER, study)
+        assert stored is not None
+        for claim, conditions in stored["effects"].items():
+            effects[claim] = {name: values[: num_seeds[study.name]] for name, values in conditions.items()}
+    claims = [claim for study in STUDIES for claim in study.claims]
+    return {judgement.claim.name: judgement.verdict for judgement in judge(claims, effects, claims)}
 
 
 def test_the_results_are_below_eight_megabytes():
