@@ -80,8 +80,8 @@ def test_the_default_seeds_are_those_of_the_study_s_sweeps_and_no_tuning_seeds()
         assert 4 <= len(budget.seeds) <= max(budget.seeds) + 1 < 1000
         assert each.budget(BUDGETS["long"]) is BUDGETS["long"]
     by_name = {each.name: each.budget(BUDGETS["default"]).seeds for each in studies}
-    longest = {by_name.pop(name) for name in ("classical", "activation", "fully_connected", "result")}
-    assert longest == {tuple(range(30, 34))}
+    of_four = {by_name.pop(name) for name in ("classical", "activation", "fully_connected", "result")}
+    assert of_four == {tuple(range(30, 34))}
     assert set(by_name.values()) == {tuple(range(30, 35))}
     without = Study("planted", (), measure=pytest.fail, show=pytest.fail)
     assert without.budget(BUDGETS["default"]) == BUDGETS["default"]
