@@ -6,7 +6,7 @@ import pytest
 
 from cnnlab.lecture.claims import Verdict
 from cnnlab.lecture.content import build
-from cnnlab.lecture.judge import Effects, judge
+from cnnlab.lecture.judge import judge
 from cnnlab.lecture.store import load, sources_digest, tuning_path
 from cnnlab.lecture.studies import STUDIES
 from cnnlab.lecture.study import BUDGETS
@@ -50,7 +50,7 @@ def test_sections_with_four_seeds_would_have_the_same_verdicts_with_five():
 
 def verdicts(num_seeds: dict[str, int]) -> dict[str, Verdict]:
     """Of every claim, by the first so many seeds of each section."""
-    effects: Effects = {}
+    effects: dict[str, dict[str, list[float]]] = {}
     for study in STUDIES:
         stored = load(FOLDER, study)
         assert stored is not None
